@@ -250,11 +250,11 @@ class Serve:
         """Tell what runs; raise CommandError if nothing does, and nothing can come."""
         # Not its status: where every single spec is written takes long to find out.
         report = rt.report()
-        active, some = report.active, bool(report.active or report.waiting or report.refused)
+        active, some = report.active, bool(report.active or report.waiting or report.rejected)
         if not active and rt.store.url.startswith("memory:"):
             why = "every spec has a problem" if some else "no specs were given"
             raise CommandError(f"nothing runs: {why} (wanted: specs). Try heddle check")
-        counts: dict[str, Any] = {"waiting": report.waiting, "refused": report.refused}
+        counts: dict[str, Any] = {"waiting": report.waiting, "rejected": report.rejected}
         rt.events.tell(
             "runtime started",
             reason="" if active else await self._idle(rt, some),

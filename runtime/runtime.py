@@ -423,7 +423,7 @@ class Runtime:
             observed=self.observed,
             active=len(self.table) - self.table.waiting,
             waiting=self.table.waiting,
-            refused=len(self._loader.unfit),
+            rejected=len(self._loader.unfit),
             processes=sum(len(generation.processes) for generation in self._shift.generations),
             buffers=Buffers(**BUDGET.figures()),
             conditions=self._health.overall(ill),

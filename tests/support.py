@@ -33,7 +33,7 @@ async def change(rt: Runtime, text: str) -> None:
     """Apply what a text says, and wait until it is live or refused."""
     reading = read_text(text, file="flow.yaml")
     assert not reading.problems, [str(problem) for problem in reading.problems]
-    told = asyncio.ensure_future(rt.events.wait("generation live", "change refused"))
+    told = asyncio.ensure_future(rt.events.wait("generation live", "change rejected"))
     await asyncio.sleep(0)
     await rt.store.apply([Put(resource=one) for one in (*reading.specs, *reading.values)])
     async with asyncio.timeout(60):

@@ -12,7 +12,7 @@ from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, setti
 
 if TYPE_CHECKING:
     from heddle.cli.settings import Settings
-    from heddle.runtime.status.namespace_status import Standing
+    from heddle.runtime.status.namespace_status import NamespaceStatus
 
 WATCH = click.option(
     "-w",
@@ -35,9 +35,9 @@ WATCH = click.option(
             "--json",
             (
                 "{ok, namespace, store, revision, runtimes: [{runtime, host, pid, version, started, "
-                "seen, generation, observed, active, waiting, refused, processes, buffers, conditions}], "
+                "seen, generation, observed, active, waiting, rejected, processes, buffers, conditions}], "
                 "symbols: [{id, name?, kind, state: "
-                "refused|degraded|waiting|behind|draining|active|idle, revision, place?, holder?, runtimes: "
+                "rejected|degraded|waiting|behind|draining|active|idle, revision, place?, holder?, runtimes: "
                 "[{runtime, state, observed, conditions?}]}], problems: [as of heddle check]}; with "
                 "--watch, one such document a line"
             ),
@@ -57,57 +57,57 @@ def command(
 ) -> None:
     """Show what each runtime that follows the namespace says of itself, and of each symbol.
 
-    A symbol is `active`; or `refused`: a runtime does not take it up; `degraded`: it runs, but not
+    A symbol is `active`; or `rejected`: a runtime does not take it up; `degraded`: it runs, but not
     as the store has it, or says itself that something is wrong; `waiting`: what it leads to is not
     there; `behind`: a runtime has not looked at it yet; `draining`: an older one still ends; `idle`:
     no runtime follows. Of several runtimes, the worst counts. If one acts for all others, as with
     a timer, it is named.
 
-    The exit code is 0 if all is well, 1 if something is refused, degraded, waiting or behind,
+    The exit code is 0 if all is well, 1 if something is rejected, degraded, waiting or behind,
     or cannot be read, and 4 if no runtime follows the namespace. With SYMBOLs, only those count.
     """
     settings = settings_of(config, extensions, **flags)
     if watch:
-        from heddle.cli.views.status_watch import watch_standing
+        from heddle.cli.views.status_watch import watch_status
 
-        asyncio.run(watch_standing(settings, names, as_json=as_json))
+        asyncio.run(watch_status(settings, names, as_json=as_json))
         return
-    standing = asyncio.run(_look(settings, names))
+    status = asyncio.run(_look(settings, names))
     if as_json:
         from heddle.cli.views.output import print_json
-        from heddle.cli.views.status_view import as_standing
+        from heddle.cli.views.status_view import status_data
 
-        print_json(as_standing(standing, names))
+        print_json(status_data(status, names))
     else:
-        from heddle.cli.views.status_view import tell_standing
+        from heddle.cli.views.status_view import print_status
 
-        tell_standing(standing)
-    code = exit_code(standing, names, verbose=not as_json)
+        print_status(status)
+    code = exit_code(status, names, verbose=not as_json)
     if code:
         raise click.exceptions.Exit(code)
 
 
-async def _look(settings: "Settings", names: tuple[str, ...]) -> "Standing":
+async def _look(settings: "Settings", names: tuple[str, ...]) -> "NamespaceStatus":
     from heddle.cli.stores import opened
     from heddle.cli.views.status_view import require_reports
-    from heddle.runtime.status.namespace_status import standing
+    from heddle.runtime.status.namespace_status import namespace_status
 
     async with opened(settings) as store:
         require_reports(store)
-        return await standing(store, settings.namespace, names=names)
+        return await namespace_status(store, settings.namespace, names=names)
 
 
-def exit_code(standing: "Standing", names: tuple[str, ...], *, verbose: bool) -> int:
+def exit_code(status: "NamespaceStatus", names: tuple[str, ...], *, verbose: bool) -> int:
     """Return what the state comes to as an exit code; what is missing is told, if wanted."""
     from heddle.cli.complaint import complain
 
-    known = {name for each in standing.symbols for name in (each.name, each.label, str(each.id))}
+    known = {name for each in status.symbols for name in (each.name, each.label, str(each.id))}
     missing = [name for name in names if name not in known]
     for name in missing:
         if verbose:
-            complain(f'there is no symbol "{name}" in the namespace {standing.namespace}')
+            complain(f'there is no symbol "{name}" in the namespace {status.namespace}')
     if missing:
         return FAILED
-    if not standing.followed:
+    if not status.followed:
         return UNFOLLOWED
-    return 0 if (standing.symbols_well if names else standing.well) else FAILED
+    return 0 if (status.symbols_well if names else status.well) else FAILED

@@ -24,7 +24,7 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Check and tell, but writ
 WAIT = click.option(
     "--wait",
     is_flag=True,
-    help="Wait until every runtime that follows the namespace has it live, or refused it.",
+    help="Wait until every runtime that follows the namespace has it live, or rejected it.",
 )
 TIMEOUT = click.option(
     "--timeout",
@@ -55,7 +55,7 @@ SHAPE = (
     "{ok, changes: [as of heddle plan], problems: [as of heddle check], revision?, "
     "conflicts?: [{type, id, namespace, name?, told, yours, theirs, merged?, "
     "contradictions?: [{path, reason, base?, yours?, theirs?}]}], "
-    "runtimes?: [{namespace, runtime, host, pid, state: live|waiting|refused|behind, observed, "
+    "runtimes?: [{namespace, runtime, host, pid, state: live|waiting|rejected|behind, observed, "
     "symbols}]}"
 )
 """What commands that change a store print with `--json`."""
@@ -80,9 +80,9 @@ class ChangeOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ok(self) -> bool:
-        """Whether it was made, and nobody refused it or is behind."""
+        """Whether it was made, and no runtime rejected it or is behind."""
         stopped = self.applied.problems or self.applied.clashes
-        return not stopped and not any(each.refused or each.behind for each in self.waited)
+        return not stopped and not any(each.rejected or each.behind for each in self.waited)
 
 
 def note_of(settings: "Settings", message: str, key: str = "") -> "Note":
@@ -218,12 +218,12 @@ def tell_waited(waited: "Waited") -> None:
 
 
 def _reasons(arrival: "Arrival") -> "list[str]":
-    from heddle.runtime.status.namespace_status import reason, telling
+    from heddle.specs.model.symbol_status import telling
 
     conditions = {each.name or str(each.id): telling(each.conditions) for each in arrival.symbols}
     if arrival.state == "behind":
         conditions["the runtime"] = telling(arrival.report.conditions)
-    return [f"{who}: {reason(why)}" for who, why in conditions.items() if why is not None]
+    return [f"{who}: {why}" for who, why in conditions.items() if why is not None]
 
 
 def outcome_data(outcome: ChangeOutcome) -> dict[str, Any]:

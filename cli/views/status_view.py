@@ -9,19 +9,12 @@ import msgspec
 
 from heddle.cli.views.output import print_problems, print_table
 from heddle.cli.views.revision_view import stamp
-from heddle.runtime.status.namespace_status import (
-    ORDER,
-    Seen,
-    Standing,
-    Stands,
-    SymbolStanding,
-    reason,
-    telling,
-)
-from heddle.specs.model.report import Condition, Report
+from heddle.runtime.status.namespace_status import NamespaceStatus
+from heddle.specs.model.report import Report
+from heddle.specs.model.symbol_status import ORDER, Condition, SymbolState, SymbolStatus, telling
 
-COLORS: dict[Stands, str] = {
-    "refused": "red",
+COLORS: dict[SymbolState, str] = {
+    "rejected": "red",
     "degraded": "red",
     "waiting": "yellow",
     "behind": "yellow",
@@ -31,32 +24,30 @@ COLORS: dict[Stands, str] = {
 }
 
 
-def tell_standing(standing: Standing) -> None:
+def print_status(status: NamespaceStatus) -> None:
     """Print the runtimes, then the symbols, then what cannot be read."""
-    head, rows = runtimes_of(standing)
-    click.echo(headline(standing))
+    head, rows = runtimes_of(status)
+    click.echo(headline(status))
     if rows:
         click.echo()
         print_table(head, rows)
-    head, rows = symbols_of(standing)
+    head, rows = symbols_of(status)
     if rows:
         click.echo()
         print_table(head, rows)
-    print_problems(standing.problems)
+    print_problems(status.problems)
 
 
-def headline(standing: Standing) -> str:
+def headline(status: NamespaceStatus) -> str:
     """`namespace shop of file://flows: revision 41, 2 runtimes follow it`."""
-    count = len(standing.runtimes)
+    count = len(status.runtimes)
     who = {0: "no runtime follows it", 1: "1 runtime follows it"}.get(
         count, f"{count} runtimes follow it"
     )
-    return (
-        f"namespace {standing.namespace} of {standing.store}: revision {standing.revision}, {who}"
-    )
+    return f"namespace {status.namespace} of {status.store}: revision {status.revision}, {who}"
 
 
-def runtimes_of(standing: Standing) -> tuple[list[str], list[list[str]]]:
+def runtimes_of(status: NamespaceStatus) -> tuple[list[str], list[list[str]]]:
     """Return the head and the rows of a table of runtimes."""
     head = [
         "runtime",
@@ -65,17 +56,17 @@ def runtimes_of(standing: Standing) -> tuple[list[str], list[list[str]]]:
         "up",
         "active",
         "waiting",
-        "refused",
+        "rejected",
         "processes",
         "why",
     ]
     now = time.time()
     rows = []
-    for runtime in standing.runtimes:
+    for runtime in status.runtimes:
         state, why = state_of(runtime)
         counts = [
             str(each)
-            for each in (runtime.active, runtime.waiting, runtime.refused, runtime.processes)
+            for each in (runtime.active, runtime.waiting, runtime.rejected, runtime.processes)
         ]
         rows.append(
             [
@@ -84,7 +75,7 @@ def runtimes_of(standing: Standing) -> tuple[list[str], list[list[str]]]:
                 str(runtime.observed),
                 span(now - runtime.started),
                 *counts,
-                reason(why),
+                str(why or ""),
             ]
         )
     return head, rows
@@ -102,39 +93,33 @@ def state_of(report: Report) -> tuple[str, Condition | None]:
 
 
 def symbols_of(
-    standing: Standing, *, worst_first: bool = False
+    status: NamespaceStatus, *, worst_first: bool = False
 ) -> tuple[list[str], list[list[str]]]:
     """Return the head and the rows of a table of symbols."""
     head = ["symbol", "kind", "state", "revision", "running", "why"]
-    symbols = list(standing.symbols)
+    symbols = list(status.symbols)
     if worst_first:
         symbols.sort(key=lambda each: ORDER.index(each.state))
-    holders = holders_of(standing)
+    holders = holders_of(status)
     return head, [_row(each, holders.get(each.id)) for each in symbols]
 
 
-def holders_of(standing: Standing) -> dict[UUID, Report]:
+def holders_of(status: NamespaceStatus) -> dict[UUID, Report]:
     """Return the runtimes that act for all others, by symbol."""
-    return {symbol: runtime for runtime in standing.runtimes for symbol in runtime.leases}
+    return {symbol: runtime for runtime in status.runtimes for symbol in runtime.leases}
 
 
-def _row(standing: SymbolStanding, holder: Report | None) -> list[str]:
-    worst = worst_of(standing)
+def _row(status: SymbolStatus, holder: Report | None) -> list[str]:
     acts = f"acts in {holder.host}:{holder.pid}" if holder is not None else ""
-    running = sorted({each.observed for each in standing.seen if each.state != "waiting"} - {0})
+    running = sorted({each.observed for each in status.runtimes if each.state != "waiting"} - {0})
     return [
-        standing.label,
-        standing.kind,
-        standing.state,
-        str(standing.revision) if standing.revision else "gone",
+        status.label,
+        status.kind,
+        status.state,
+        str(status.revision) if status.revision else "gone",
         ", ".join(str(each) for each in running) or "-",
-        (reason(worst.why) if worst is not None else "") or acts,
+        str(status.why or acts),
     ]
-
-
-def worst_of(standing: SymbolStanding) -> Seen | None:
-    """Return how the runtime has it that counts."""
-    return next((each for each in standing.seen if each.state == standing.state), None)
 
 
 def span(seconds: float) -> str:
@@ -151,20 +136,20 @@ def span(seconds: float) -> str:
 # --- for programs ---------------------------------------------------------------------------------
 
 
-def as_standing(standing: Standing, names: tuple[str, ...] = ()) -> dict[str, Any]:
+def status_data(status: NamespaceStatus, names: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return how a namespace stands, as plain data."""
     from heddle.cli.views.problem_report import as_data
 
-    well = standing.symbols_well if names else standing.well
-    holders = holders_of(standing)
+    well = status.symbols_well if names else status.well
+    holders = holders_of(status)
     return {
-        "ok": standing.followed and well,
-        "namespace": standing.namespace,
-        "store": standing.store,
-        "revision": standing.revision,
-        "runtimes": [_runtime_data(each) for each in standing.runtimes],
-        "symbols": [_symbol_data(each, holders.get(each.id)) for each in standing.symbols],
-        "problems": [as_data(problem) for problem in standing.problems],
+        "ok": status.followed and well,
+        "namespace": status.namespace,
+        "store": status.store,
+        "revision": status.revision,
+        "runtimes": [_runtime_data(each) for each in status.runtimes],
+        "symbols": [_symbol_data(each, holders.get(each.id)) for each in status.symbols],
+        "problems": [as_data(problem) for problem in status.problems],
     }
 
 
@@ -180,7 +165,7 @@ def _runtime_data(report: Report) -> dict[str, Any]:
         "observed": report.observed,
         "active": report.active,
         "waiting": report.waiting,
-        "refused": report.refused,
+        "rejected": report.rejected,
         "processes": report.processes,
         "buffers": {
             "limit": report.buffers.limit,
@@ -192,20 +177,20 @@ def _runtime_data(report: Report) -> dict[str, Any]:
     }
 
 
-def _symbol_data(standing: SymbolStanding, holder: Report | None) -> dict[str, Any]:
-    data: dict[str, Any] = {"id": str(standing.id)}
-    if standing.name is not None:
-        data["name"] = standing.name
-    data |= {"kind": standing.kind, "state": standing.state, "revision": standing.revision}
-    if standing.place:
-        data["place"] = standing.place
+def _symbol_data(status: SymbolStatus, holder: Report | None) -> dict[str, Any]:
+    data: dict[str, Any] = {"id": str(status.id)}
+    if status.name is not None:
+        data["name"] = status.name
+    data |= {"kind": status.kind, "state": status.state, "revision": status.revision}
+    if status.place:
+        data["place"] = status.place
     if holder is not None:
         data["holder"] = holder.runtime
-    data["runtimes"] = [_seen_data(each) for each in standing.seen]
+    data["runtimes"] = [_in_runtime_data(each) for each in status.runtimes]
     return data
 
 
-def _seen_data(seen: Seen) -> dict[str, Any]:
+def _in_runtime_data(seen: SymbolStatus) -> dict[str, Any]:
     data: dict[str, Any] = {
         "runtime": seen.runtime,
         "state": seen.state,

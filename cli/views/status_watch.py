@@ -11,14 +11,13 @@ from heddle.cli.settings import Settings
 from heddle.cli.stores import opened
 from heddle.cli.views.status_view import (
     COLORS,
-    as_standing,
     headline,
     runtimes_of,
     state_of,
+    status_data,
     symbols_of,
-    worst_of,
 )
-from heddle.runtime.status.namespace_status import Standing, reason, standing
+from heddle.runtime.status.namespace_status import NamespaceStatus, namespace_status
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,7 +26,7 @@ EVERY = 0.5
 """Seconds between two looks."""
 
 
-async def watch_standing(settings: Settings, names: tuple[str, ...], *, as_json: bool) -> None:
+async def watch_status(settings: Settings, names: tuple[str, ...], *, as_json: bool) -> None:
     """Show every change until it is interrupted."""
     from heddle.cli.views.status_view import require_reports
 
@@ -40,15 +39,17 @@ async def watch_standing(settings: Settings, names: tuple[str, ...], *, as_json:
             await _draw(looks)
 
 
-async def looked(store: Any, namespace: str, names: tuple[str, ...]) -> AsyncIterator[Standing]:
+async def looked(
+    store: Any, namespace: str, names: tuple[str, ...]
+) -> AsyncIterator[NamespaceStatus]:
     """Yield how it stands, again and again."""
     while True:
-        yield await standing(store, namespace, names=names)
+        yield await namespace_status(store, namespace, names=names)
         await asyncio.sleep(EVERY)
 
 
 async def tell_changes(
-    looks: AsyncIterator[Standing], names: tuple[str, ...], *, as_json: bool
+    looks: AsyncIterator[NamespaceStatus], names: tuple[str, ...], *, as_json: bool
 ) -> None:
     """Print a line for each runtime and symbol whose state has changed; as JSON, the whole of it."""
     import msgspec
@@ -59,7 +60,7 @@ async def tell_changes(
         changed = [line for key, line in now.items() if before.get(key) != line]
         gone = [key for key in before if key not in now]
         if as_json and (changed or gone or not before):
-            click.echo(msgspec.json.encode(as_standing(status, names)).decode())
+            click.echo(msgspec.json.encode(status_data(status, names)).decode())
         elif not as_json:
             for line in (*changed, *(f"{key}  gone" for key in gone)):
                 click.echo(line)
@@ -67,22 +68,21 @@ async def tell_changes(
         sys.stdout.flush()
 
 
-def lines_of(status: Standing) -> dict[str, str]:
+def lines_of(status: NamespaceStatus) -> dict[str, str]:
     """Return each runtime and symbol with its state, a line each."""
     lines = {}
     for runtime in status.runtimes:
         state, why = state_of(runtime)
-        lines[f"runtime {runtime.host}:{runtime.pid}"] = f"{state}  {reason(why)}"
+        lines[f"runtime {runtime.host}:{runtime.pid}"] = f"{state}  {why or ''}"
     for each in status.symbols:
-        worst = worst_of(each)
-        text = reason(worst.why) if worst is not None else ""
+        text = str(each.why or "")
         lines[f"symbol {each.label}"] = f"{each.state}  revision {each.revision}  {text}"
     if not status.runtimes:
         lines["no runtime"] = f"follows the namespace {status.namespace}"
     return {key: f"{key}  {line}".rstrip() for key, line in lines.items()}
 
 
-async def _draw(looks: AsyncIterator[Standing]) -> None:
+async def _draw(looks: AsyncIterator[NamespaceStatus]) -> None:
     from rich.console import Console
     from rich.live import Live
 
@@ -92,7 +92,7 @@ async def _draw(looks: AsyncIterator[Standing]) -> None:
             live.update(picture(status), refresh=True)
 
 
-def picture(status: Standing) -> "RenderableType":
+def picture(status: NamespaceStatus) -> "RenderableType":
     """Return how it stands, as rich draws it."""
     from rich.console import Group
     from rich.text import Text

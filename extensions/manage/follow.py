@@ -36,7 +36,7 @@ AGAIN = 1.0
 
 NO_IDS: Mapping[str, list[str]] = {}
 
-RELOADS = frozenset({"generation live", "change refused", "specs left out"})
+RELOADS = frozenset({"generation live", "change rejected", "specs left out"})
 
 
 class Follow(Fields):

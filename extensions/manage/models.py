@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from heddle.extensions.extension import about
 from heddle.extensions.manage.problem_response import Wrong
-from heddle.specs.model.report import SymbolReport
+from heddle.specs.model.symbol_status import SymbolStatus
 
 SPEC, VALUE = "Spec", "Value"
 
@@ -103,11 +103,11 @@ class Arrival(Shape, frozen=True, kw_only=True):
     namespace: str
     runtime: Annotated[str, about("The id of the runtime.")]
     state: Annotated[
-        Literal["live", "waiting", "refused", "behind"],
+        Literal["live", "waiting", "rejected", "behind"],
         about("`behind`: it had not looked at it yet when the time was over."),
     ]
     symbols: Annotated[
-        list[SymbolReport], about("Those of the change set that are not well, and why.")
+        list[SymbolStatus], about("Those of the change set that are not well, and why.")
     ] = []
 
 

@@ -12,9 +12,9 @@ from heddle.extensions.extension import Tasks
 from heddle.extensions.testing.assert_ import AssertNode
 from heddle.extensions.testing.test import TestNode, TestResult
 from heddle.extensions.testing.test_frames import note
-from heddle.runtime.assembly.symbol import SymbolStatus
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.runtime import Runtime
+from heddle.specs.model.symbol_status import SymbolStatus
 
 PASSED, FAILED, LEFT_OUT = "passed", "failed", "not run"
 

@@ -404,7 +404,7 @@ class Loader:
         """Tell that what ran goes on running, and why."""
         running = self._table.wiring.generation.number
         self._events.tell(
-            "change refused",
+            "change rejected",
             level="error",
             reason=f"generation {running} goes on running" if running else "nothing is live yet",
             problems=problems,

@@ -2,29 +2,16 @@
 
 import time
 from collections.abc import Sequence
-from enum import Enum
-from typing import Any
 from uuid import UUID
-
-import msgspec
 
 from heddle.runtime.assembly.expansion import HELD, Expansion
 from heddle.runtime.flow.node import Node
 from heddle.schemas.link import Link
 from heddle.schemas.port import LIFECYCLE, canonical
 from heddle.specs.binding.bind import BoundSpec
-from heddle.specs.model.report import Condition
 from heddle.specs.model.spec import Spec
 
 LIFECYCLE_NAMES = frozenset(port.name for port in LIFECYCLE)
-
-
-class State(Enum):
-    """What a symbol is doing."""
-
-    ACTIVE = "active"
-    WAITING = "waiting"
-    REFUSED = "refused"
 
 
 class Symbol:
@@ -108,23 +95,3 @@ class Symbol:
     def lifecycle(self, port: str) -> bool:
         """Whether a flow is linked to this lifecycle port."""
         return bool(self.links.get(port))
-
-
-class SymbolStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What people see of a symbol. `reasons` say why it is not active, or what was refused.
-
-    `revision` is what the store holds of it, `observed` what runs (0: nothing).
-    """
-
-    id: UUID
-    name: str | None
-    kind: str
-    namespace: str
-    state: str
-    reasons: tuple[str, ...] = ()
-    place: str = ""
-    revision: int = 0
-    observed: int = 0
-    generation: int = 0
-    conditions: tuple[Condition, ...] = ()
-    node: dict[str, Any] = {}

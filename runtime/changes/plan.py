@@ -237,7 +237,7 @@ async def _served(store: Store, steps: Sequence[Step]) -> Served:
         return found
     for space in sorted({side.namespace for step in steps for side in step if side is not None}):
         reports = await store.reports(space)
-        rejected = {one.id for report in reports for one in report.symbols if one.refused}
+        rejected = {one.id for report in reports for one in report.symbols if one.rejected}
         if not rejected:
             continue
         runs = {one.id for report in reports for one in report.symbols if one.observed}

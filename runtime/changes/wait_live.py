@@ -1,4 +1,4 @@
-"""Waiting for a change set: until every runtime that follows the namespace has it live, or refused it."""
+"""Waiting for a change set: until every runtime that follows the namespace has it live, or rejected it."""
 
 import asyncio
 from collections.abc import Callable, Collection
@@ -7,26 +7,27 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.specs.model.report import Report, ReportStore, SymbolReport
+from heddle.specs.model.report import Report, ReportStore
+from heddle.specs.model.symbol_status import SymbolStatus
 
 FIRST = 0.02
 LONGEST = 0.25
 """Seconds between two looks at the Reports: at first, and at most."""
 
-Came: TypeAlias = Literal["live", "waiting", "refused", "behind"]
+Came: TypeAlias = Literal["live", "waiting", "rejected", "behind"]
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """How far one runtime has come with a change set.
 
     `live`: everything of it runs. `waiting`: it was taken up, and something of it waits for what it
-    leads to. `refused`: the runtime goes on with what it had. `behind`: it has not looked yet.
+    leads to. `rejected`: the runtime goes on with what it had. `behind`: it has not looked yet.
     `symbols` are those of the change set that are not well, `report` is what the runtime said last.
     """
 
     state: Came
     report: Report
-    symbols: tuple[SymbolReport, ...] = ()
+    symbols: tuple[SymbolStatus, ...] = ()
 
 
 class Waited(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,9 +43,9 @@ class Waited(msgspec.Struct, frozen=True, kw_only=True):
         return any(each.state == "behind" for each in self.arrivals)
 
     @property
-    def refused(self) -> bool:
-        """Whether somebody refused it."""
-        return any(each.state == "refused" for each in self.arrivals)
+    def rejected(self) -> bool:
+        """Whether somebody rejected it."""
+        return any(each.state == "rejected" for each in self.arrivals)
 
 
 async def wait_live(
@@ -96,8 +97,8 @@ def _arrival(report: Report, revision: int, changed: Collection[UUID]) -> Arriva
     if report.observed < revision:
         return Arrival(state="behind", report=report)
     state: Came = "live"
-    if any(each.refused for each in mine):
-        state = "refused"
-    elif any(each.waiting for each in mine):
+    if any(each.rejected for each in mine):
+        state = "rejected"
+    elif any(each.state == "waiting" for each in mine):
         state = "waiting"
     return Arrival(state=state, report=report, symbols=mine)

@@ -19,8 +19,8 @@ from heddle.runtime.assembly.team import ALONE, Team
 from heddle.runtime.events.events import Events
 from heddle.runtime.flow.step import FAILURES
 from heddle.schemas.problem import Place, Problem
-from heddle.specs.model.report import CONDITIONS, Condition, SymbolReport
 from heddle.specs.model.spec import Spec
+from heddle.specs.model.symbol_status import CONDITIONS, Condition, SymbolStatus, state_of
 
 _COMPILED = frozenset({"code", "codec"})
 _LINKED = frozenset({"unknown-port", "missing-link", "waiting-link"})
@@ -104,7 +104,7 @@ class Health:
             return Condition(type="Active", status=False, reason="Waiting", message=why)
         if refusal is None:
             raise RuntimeError("neither the table nor the loader knows this symbol")
-        return _refused("Active", refusal, "Refused", "")
+        return _refused("Active", refusal, "Rejected", "")
 
     def _degraded(
         self, symbol: Symbol | None, refusal: Refusal | None, told: str, *, active: bool
@@ -115,8 +115,8 @@ class Health:
             if refusal.revision == runs:
                 what = "what was written"
             goes_on = "goes on running" if active else "stays"
-            said = f"{what} was refused, revision {runs} {goes_on}: "
-            return _refused("Degraded", refusal, "Refused", said, status=True)
+            said = f"{what} was rejected, revision {runs} {goes_on}: "
+            return _refused("Degraded", refusal, "Rejected", said, status=True)
         if told:
             return Condition(type="Degraded", status=True, reason="Impaired", message=told)
         return Condition(type="Degraded", status=False)
@@ -133,18 +133,23 @@ class Health:
         left = self._shift.draining.get(one)
         return left[1] if left is not None else 0.0
 
-    def report(self, one: UUID) -> SymbolReport:
-        """What there is to say of a symbol."""
+    def status(self, one: UUID) -> SymbolStatus:
+        """Return what there is to say of a symbol."""
         symbol, refusal = self._table.get(one), self._loader.unfit.get(one)
         spec = self._spec(one)
-        held = symbol.spec.revision if symbol is not None else 0
-        return SymbolReport(
+        observed = symbol.spec.revision if symbol is not None else 0
+        revision = refusal.revision if refusal is not None else observed
+        conditions = self.of(one)
+        state = state_of(revision=revision, observed=observed, conditions=conditions)
+        return SymbolStatus(
             id=one,
             name=spec.name if spec is not None else None,
             kind=spec.kind if spec is not None else "",
-            revision=refusal.revision if refusal is not None else held,
-            observed=held,
-            conditions=self.of(one),
+            namespace=spec.namespace if spec is not None else "",
+            state="rejected" if symbol is None and refusal is not None else state,
+            revision=revision,
+            observed=observed,
+            conditions=conditions,
         )
 
     def _spec(self, one: UUID) -> Spec | None:
@@ -158,7 +163,7 @@ class Health:
 
     # -- all of them ---------------------------------------------------------------------------
 
-    def ill(self) -> tuple[SymbolReport, ...]:
+    def ill(self) -> tuple[SymbolStatus, ...]:
         """Every symbol with a condition that is not as it should be, and those that drain."""
         found: dict[UUID, None] = dict.fromkeys(self._loader.unfit)
         found |= dict.fromkeys(symbol.id for symbol in self._table.waiters())
@@ -167,7 +172,7 @@ class Health:
             # Then all of them drain, which goes without saying.
             found |= dict.fromkeys(self._shift.draining)
         self._forget(found)
-        return tuple(self.report(one) for one in found)
+        return tuple(self.status(one) for one in found)
 
     def _forget(self, ill: dict[UUID, None]) -> None:
         """Forget since when something was so with symbols that are no more."""
@@ -177,7 +182,7 @@ class Health:
 
     # -- the runtime ---------------------------------------------------------------------------
 
-    def overall(self, ill: Sequence[SymbolReport]) -> tuple[Condition, ...]:
+    def overall(self, ill: Sequence[SymbolStatus]) -> tuple[Condition, ...]:
         """The conditions of the runtime as a whole, given the symbols that are not well."""
         found = [
             self._sound("Valid", ill),
@@ -214,7 +219,7 @@ class Health:
         first = f": {why[0]}" if why else ""
         return str(self._events.mask(f"{labels} waits, and was active before{first}"))
 
-    def _sound(self, sort: str, ill: Sequence[SymbolReport]) -> Condition:
+    def _sound(self, sort: str, ill: Sequence[SymbolStatus]) -> Condition:
         """That something is so with every symbol."""
         if sort == "Valid" and self._loader.unreadable:
             problem = self._loader.unreadable[0]
@@ -237,7 +242,7 @@ class Health:
             first, message=f"{names}: {first.message}" if first.message else names, since=0.0
         )
 
-    def _impaired(self, ill: Sequence[SymbolReport]) -> Condition:
+    def _impaired(self, ill: Sequence[SymbolStatus]) -> Condition:
         trouble = self._trouble()
         if trouble:
             return Condition(
@@ -256,18 +261,18 @@ class Health:
                 reason="ReplacementStopped",
                 message=self._team.trouble,
             )
-        bad = [one for one in ill if one.refused or _is(one, "Degraded")]
+        bad = [one for one in ill if one.rejected or _is(one, "Degraded")]
         unkept = self._unkept() if not bad else ""
         if unkept:
             return Condition(type="Degraded", status=True, reason="ReportsNotKept", message=unkept)
         if not bad:
             return Condition(type="Degraded", status=False)
-        refused = [one for one in bad if one.refused]
-        said = f"{_names(refused)} refused" if refused else f"{_names(bad)} impaired"
-        reason = "Refused" if refused else "Impaired"
+        rejected = [one for one in bad if one.rejected]
+        said = f"{_names(rejected)} rejected" if rejected else f"{_names(bad)} impaired"
+        reason = "Rejected" if rejected else "Impaired"
         return Condition(type="Degraded", status=True, reason=reason, message=said)
 
-    def _fallback(self, fallbacks: Sequence[UUID], ill: Sequence[SymbolReport]) -> Condition:
+    def _fallback(self, fallbacks: Sequence[UUID], ill: Sequence[SymbolStatus]) -> Condition:
         """That it serves what was accepted last, as the newest had Problems when it began."""
         found = [one for one in ill if one.id in fallbacks]
         problem = next(
@@ -301,7 +306,7 @@ class Health:
             noted[condition.type] = condition.status, since
             message = condition.message and self._events.shown(condition.message)
             dated.append(msgspec.structs.replace(condition, since=since, message=message))
-        if before or any(not _fine(condition) for condition in dated):
+        if before or any(condition.status is (condition.type in _NOT) for condition in dated):
             self._since[one] = noted
         return tuple(dated)
 
@@ -372,17 +377,13 @@ def _yes(sort: str, since: float) -> Condition:
     return Condition(type=sort, status=True, since=since)
 
 
-def _fine(condition: Condition) -> bool:
-    return condition.status is (condition.type not in _NOT)
-
-
-def _is(one: SymbolReport, sort: str) -> bool:
+def _is(one: SymbolStatus, sort: str) -> bool:
     return any(each.type == sort and each.status for each in one.conditions)
 
 
-def _names(ill: Iterable[SymbolReport]) -> str:
+def _names(ill: Iterable[SymbolStatus]) -> str:
     """`pong, router and 3 more`."""
-    return some([one.name or f"{one.kind}:{str(one.id)[:8]}" for one in ill])
+    return some([one.label for one in ill])
 
 
 def some(names: Sequence[str]) -> str:

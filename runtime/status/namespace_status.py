@@ -1,74 +1,26 @@
 """How a namespace stands: what its store holds, beside what each of its runtimes says of it."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Literal, TypeAlias
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 import msgspec
 
 from heddle.schemas.pieces import LoopYield
 from heddle.schemas.problem import Problem
-from heddle.specs.model.report import Condition, Report, ReportStore, SymbolReport
+from heddle.specs.model.report import Report, ReportStore
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Store
-
-Stands: TypeAlias = Literal[
-    "refused", "degraded", "waiting", "behind", "draining", "active", "idle"
-]
-"""How a symbol stands, the worst first. `behind`: a runtime has not looked at it yet. `idle`: no runtime follows."""
-
-ORDER: tuple[Stands, ...] = (
-    "refused",
-    "degraded",
-    "waiting",
-    "behind",
-    "draining",
-    "active",
-    "idle",
-)
-ILL: frozenset[Stands] = frozenset({"refused", "degraded", "waiting", "behind"})
-"""The states in which something is not as it should be."""
+from heddle.specs.model.symbol_status import ORDER, UNWELL, SymbolState, SymbolStatus
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """How one runtime has a symbol. `observed` is the revision of it that runs; 0 is that none does."""
-
-    runtime: str
-    state: Stands
-    observed: int = 0
-    conditions: tuple[Condition, ...] = ()
-
-    @property
-    def why(self) -> Condition | None:
-        """The condition that says best why it is not as it should be."""
-        return telling(self.conditions)
-
-
-class SymbolStanding(msgspec.Struct, frozen=True, kw_only=True):
-    """How a symbol stands in all runtimes: the worst of them counts. `revision` is that of the store."""
-
-    id: UUID
-    name: str | None
-    kind: str
-    state: Stands
-    revision: int = 0
-    place: str = ""
-    seen: tuple[Seen, ...] = ()
-
-    @property
-    def label(self) -> str:
-        """What people call it."""
-        return self.name or f"{self.kind}:{str(self.id)[:8]}"
-
-
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class NamespaceStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How a namespace stands. `revision` is the newest of the store; `problems` are what cannot be read in it."""
 
     namespace: str
     store: str
     revision: int = 0
     runtimes: tuple[Report, ...] = ()
-    symbols: tuple[SymbolStanding, ...] = ()
+    symbols: tuple[SymbolStatus, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -79,42 +31,19 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def symbols_well(self) -> bool:
         """Whether every symbol is as it should be."""
-        return not any(each.state in ILL for each in self.symbols)
+        return not any(each.state in UNWELL for each in self.symbols)
 
     @property
     def well(self) -> bool:
         """Whether a runtime follows it, and everything is as it should be."""
-        sick = any(is_ill(condition) for each in self.runtimes for condition in each.conditions)
-        return self.followed and self.symbols_well and not sick and not self.problems
+        conditions = (condition for each in self.runtimes for condition in each.conditions)
+        unwell = any(condition.unwell for condition in conditions)
+        return self.followed and self.symbols_well and not unwell and not self.problems
 
 
-def is_ill(condition: Condition) -> bool:
-    """Whether a condition is not as it should be; that something drains is no harm."""
-    if condition.type == "Draining":
-        return False
-    return condition.status is (condition.type == "Degraded")
-
-
-def reason(why: Condition | None) -> str:
-    """A condition for people: `flow.yaml:7:3: unknown field …`; empty where there is nothing to say."""
-    if why is None:
-        return ""
-    said = why.message or why.reason
-    # That it is degraded says itself which revision runs.
-    place = why.place if why.type != "Degraded" or not why.place.startswith("revision ") else ""
-    return f"{place}: {said}" if place else said
-
-
-def telling(conditions: Iterable[Condition]) -> Condition | None:
-    """The condition that says best what is not as it should be; None where all are well."""
-    ill = [each for each in conditions if is_ill(each)]
-    # Why it is not valid says more than that it is not active for that reason.
-    return next((each for each in ill if each.message), ill[0] if ill else None)
-
-
-async def standing(
+async def namespace_status(
     store: Store, namespace: str, *, names: Collection[str] = (), ids: Collection[UUID] = ()
-) -> Standing:
+) -> NamespaceStatus:
     """How a namespace stands now; with `names` or `ids`, of these symbols only.
 
     It reads the Specs of the namespace, so it costs what that holds. A store in which runtimes do
@@ -126,7 +55,7 @@ async def standing(
     specs = await store.specs(namespace)
     told = [(report, {each.id: each for each in report.symbols}) for report in reports]
     turns = LoopYield()
-    found: dict[UUID, SymbolStanding] = {}
+    found: dict[UUID, SymbolStatus] = {}
     for spec in specs:
         await turns.rest()
         found[spec.id] = _symbol(spec, told)
@@ -141,7 +70,7 @@ async def standing(
         or each.id in ids
         or bool({each.name, each.label, str(each.id)} & set(names))
     ]
-    return Standing(
+    return NamespaceStatus(
         namespace=namespace,
         store=store.url,
         revision=await store.newest(),
@@ -152,67 +81,59 @@ async def standing(
 
 
 def _symbol(
-    spec: Spec, reports: Sequence[tuple[Report, Mapping[UUID, SymbolReport]]]
-) -> SymbolStanding:
-    """How a Spec of the store stands."""
-    seen = tuple(_seen(spec, report, told.get(spec.id)) for report, told in reports)
-    return SymbolStanding(
-        id=spec.id,
-        name=spec.name,
-        kind=spec.kind,
-        state=_worst(seen),
-        revision=spec.revision,
-        place=str(spec.place()) if spec.places is not None else "",
-        seen=seen,
+    spec: Spec, reports: Sequence[tuple[Report, Mapping[UUID, SymbolStatus]]]
+) -> SymbolStatus:
+    """Return how a Spec of the store is in all runtimes."""
+    return _together(
+        [_in_runtime(spec, report, known.get(spec.id)) for report, known in reports], spec
     )
 
 
-def _seen(spec: Spec, report: Report, told: SymbolReport | None) -> Seen:
-    if spec.revision > report.observed:
-        observed = told.observed if told is not None else 0
-        conditions = told.conditions if told is not None else ()
-        return Seen(
-            runtime=report.runtime, state="behind", observed=observed, conditions=conditions
+def _in_runtime(spec: Spec, report: Report, known: SymbolStatus | None) -> SymbolStatus:
+    """Return how one runtime has a Spec; it names those only that are not well."""
+    behind = spec.revision > report.observed
+    if known is None:
+        known = SymbolStatus(
+            id=spec.id, name=spec.name, kind=spec.kind, observed=0 if behind else spec.revision
         )
-    if told is None:
-        return Seen(runtime=report.runtime, state="active", observed=spec.revision)
-    return Seen(
+    return msgspec.structs.replace(
+        known,
+        namespace=spec.namespace,
         runtime=report.runtime,
-        state=stands(told),
-        observed=told.observed,
-        conditions=told.conditions,
+        revision=spec.revision,
+        state="behind" if behind else known.state,
     )
 
 
-def _gone(symbol: SymbolReport, reports: Sequence[Report]) -> SymbolStanding:
-    """How a symbol stands that the store has not: one that drains, or could not be let go, or is held."""
-    seen = tuple(
-        Seen(
-            runtime=report.runtime,
-            state=stands(told),
-            observed=told.observed,
-            conditions=told.conditions,
-        )
-        for report in reports
-        for told in report.symbols
-        if told.id == symbol.id
-    )
-    return SymbolStanding(
-        id=symbol.id, name=symbol.name, kind=symbol.kind, state=_worst(seen), seen=seen
+def _gone(symbol: SymbolStatus, reports: Sequence[Report]) -> SymbolStatus:
+    """Return how a symbol is that the store has not: one that drains, could not be let go, or is held."""
+    return _together(
+        [
+            msgspec.structs.replace(known, runtime=report.runtime, namespace=report.namespace)
+            for report in reports
+            for known in report.symbols
+            if known.id == symbol.id
+        ]
     )
 
 
-def stands(symbol: SymbolReport) -> Stands:
-    """How a symbol stands in a runtime that has named it."""
-    true = {each.type for each in symbol.conditions if each.status}
-    if symbol.refused and not symbol.observed:
-        return "refused"
-    if "Degraded" in true:
-        return "degraded"
-    if symbol.waiting:
-        return "waiting"
-    return "draining" if "Draining" in true else "active"
-
-
-def _worst(seen: Sequence[Seen]) -> Stands:
-    return min((each.state for each in seen), key=ORDER.index, default="idle")
+def _together(runtimes: Sequence[SymbolStatus], spec: Spec | None = None) -> SymbolStatus:
+    """Return one status of how several runtimes have a symbol: the worst of them counts."""
+    state: SymbolState = min((each.state for each in runtimes), key=ORDER.index, default="idle")
+    worst = next((each for each in runtimes if each.state == state), None)
+    known = worst if spec is None else spec
+    if known is None:
+        raise ValueError("what the store has not is known from a runtime")
+    return SymbolStatus(
+        id=known.id,
+        name=known.name,
+        kind=known.kind,
+        namespace=known.namespace,
+        state=state,
+        place=str(spec.place()) if spec is not None and spec.places is not None else "",
+        revision=spec.revision if spec is not None else 0,
+        observed=min((each.observed for each in runtimes), default=0),
+        reasons=tuple(str(each.why) for each in runtimes if each.why is not None),
+        conditions=worst.conditions if worst is not None else (),
+        runtimes=tuple(runtimes),
+    )

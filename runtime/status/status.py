@@ -6,18 +6,19 @@ from uuid import UUID
 import msgspec
 
 from heddle.runtime.assembly.loader import Loader
-from heddle.runtime.assembly.symbol import State, Symbol, SymbolStatus
+from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import SymbolTable
 from heddle.runtime.events.events import Events
 from heddle.runtime.status.health import Health
 from heddle.schemas.problem import Problem
-from heddle.specs.model.report import Buffers, Condition
+from heddle.specs.model.report import Buffers
+from heddle.specs.model.symbol_status import Condition, SymbolStatus
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """What a runtime is doing, as people see it.
 
-    `observed` is the newest revision of the store that it has looked at, be it live or refused.
+    `observed` is the newest revision of the store that it has looked at, be it live or rejected.
     """
 
     namespace: str
@@ -42,31 +43,22 @@ class Look:
         self._events = events
 
     def symbol(self, one: UUID) -> SymbolStatus:
-        """One that is in the table, or that was refused."""
+        """One that is in the table, or that was rejected."""
         symbol, refusal = self._table.get(one), self._loader.unfit.get(one)
         spec = symbol.spec if symbol is not None else refusal.spec if refusal is not None else None
         if spec is None:
             raise RuntimeError("neither the table nor the loader knows this symbol")
-        told = self._health.report(one)
+        known = self._health.status(one)
         wrong = [str(problem) for problem in refusal.problems] if refusal is not None else []
-        state, reasons = State.REFUSED, wrong
+        reasons = wrong
         if symbol is not None:
-            active = self._table.active(symbol)
-            state = State.ACTIVE if active else State.WAITING
-            reasons = [] if active else self.waits(symbol)
-            reasons += [f"refused: {problem}" for problem in wrong]
-        return SymbolStatus(
-            id=spec.id,
-            name=spec.name,
-            kind=spec.kind,
-            namespace=spec.namespace,
-            state=state.value,
+            reasons = [] if self._table.active(symbol) else self.waits(symbol)
+            reasons += [f"rejected: {problem}" for problem in wrong]
+        return msgspec.structs.replace(
+            known,
             reasons=tuple(reasons),
             place=str(spec.place()) if spec.places is not None else "",
-            revision=told.revision,
-            observed=told.observed,
             generation=symbol.since if symbol is not None else 0,
-            conditions=told.conditions,
             node=self._node(symbol) if symbol is not None else {},
         )
 

@@ -10,49 +10,10 @@ from uuid import UUID
 
 import msgspec
 
-CONDITIONS = ("Valid", "Compiled", "Linked", "Active", "Draining", "Degraded")
-"""The sorts of Condition, in the order in which they are told."""
+from heddle.specs.model.symbol_status import Condition, SymbolStatus
 
 LATE = 3
 """A Report that was not renewed for so many of its own intervals counts as gone."""
-
-
-class Condition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that is so, or is not so, with a symbol or a runtime.
-
-    `type` is one of CONDITIONS. `reason` is one word for programs (`UnknownField`), `message` is for
-    people, `place` is `file:line:column` where that is known. `since` is in seconds since 1970.
-    """
-
-    type: str
-    status: bool
-    reason: str = ""
-    message: str = ""
-    place: str = ""
-    since: float = 0.0
-
-
-class SymbolReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a runtime says of one symbol. `revision` is what the store holds, `observed` what runs (0: nothing)."""
-
-    id: UUID
-    name: str | None = None
-    kind: str = ""
-    revision: int = 0
-    observed: int = 0
-    conditions: tuple[Condition, ...] = ()
-
-    @property
-    def refused(self) -> bool:
-        """Whether what the store says of it was refused: another revision runs, or none."""
-        return self.revision != self.observed
-
-    @property
-    def waiting(self) -> bool:
-        """Whether it was taken up, and waits for what it leads to."""
-        return not self.refused and any(
-            each.type == "Active" and not each.status for each in self.conditions
-        )
 
 
 class Buffers(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +31,7 @@ class Buffers(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one runtime says of itself.
 
-    `observed` is the newest revision of the store that it has looked at, be it live or refused.
+    `observed` is the newest revision of the store that it has looked at, be it live or rejected.
     `symbols` are those with a condition that is not as it should be. `seen` is when it said so, in
     seconds since 1970; it says it again every `interval` seconds. `leases` are the symbols for which
     it acts in the place of all other runtimes.
@@ -88,11 +49,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     observed: int = 0
     active: int = 0
     waiting: int = 0
-    refused: int = 0
+    rejected: int = 0
     processes: int = 0
     buffers: Buffers = Buffers()
     conditions: tuple[Condition, ...] = ()
-    symbols: tuple[SymbolReport, ...] = ()
+    symbols: tuple[SymbolStatus, ...] = ()
     leases: tuple[UUID, ...] = ()
 
     def late(self, now: float) -> bool:

@@ -14,10 +14,11 @@ import msgspec
 from heddle.schemas.errors import NotFoundError
 from heddle.specs.model.accepted import AcceptanceStore, AcceptedResource
 from heddle.specs.model.names import new_id
-from heddle.specs.model.report import Condition, Report, ReportStore, SymbolReport
+from heddle.specs.model.report import Report, ReportStore
 from heddle.specs.model.revision import Note, Revision, RevisionStore, since
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Delete, Put, ResumableStore, Store
+from heddle.specs.model.symbol_status import Condition, SymbolStatus
 from heddle.specs.secrets.keyring import Keyring
 from heddle.specs.secrets.seal import new_key
 from heddle.specs.stores.contract import AWKWARD, Contract, spec, value
@@ -277,7 +278,7 @@ class ReportContract(Contract):
             await reporting(store).report(_report("r2", namespace="other"))
             assert list(await reporting(store).reports("default")) == [first]
             assert {each.runtime for each in await reporting(store).reports()} >= {"r1", "r2"}
-            sick = SymbolReport(
+            sick = SymbolStatus(
                 id=new_id(),
                 name="pong",
                 kind="snippet",

@@ -101,7 +101,7 @@ from heddle.runtime.flow.writer import ClosedError as ClosedError
 from heddle.runtime.flow.writer import Writer as Writer
 from heddle.runtime.runtime import NoSymbolError as NoSymbolError
 from heddle.runtime.runtime import Runtime as Runtime
-from heddle.runtime.status.namespace_status import standing as standing
+from heddle.runtime.status.namespace_status import namespace_status as standing
 from heddle.runtime.status.status import Status as Status
 from heddle.runtime.status.watchdog import Watchdog as Watchdog
 from heddle.schemas.errors import ConflictError as ConflictError
@@ -127,10 +127,10 @@ from heddle.specs.model.lease import Lease as Lease
 from heddle.specs.model.lease import LeaseStore as LeaseStore
 from heddle.specs.model.names import named_id as named_id
 from heddle.specs.model.names import new_id as new_id
-from heddle.specs.model.report import Condition as Condition
+from heddle.specs.model.symbol_status import Condition as Condition
 from heddle.specs.model.report import Report as Report
 from heddle.specs.model.report import ReportStore as ReportStore
-from heddle.specs.model.report import SymbolReport as SymbolReport
+from heddle.specs.model.symbol_status import SymbolStatus as SymbolStatus
 from heddle.specs.model.revision import Note as Note
 from heddle.specs.model.revision import RevisionStore as RevisionStore
 from heddle.specs.model.revision import Revision as Revision

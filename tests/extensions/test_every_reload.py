@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from heddle.runtime.assembly.extension import registry
 from heddle.runtime.runtime import Runtime
+from tests.runtime.worlds import run_state
 from tests.support import change, running
 
 pytestmark = pytest.mark.anyio
@@ -32,13 +33,13 @@ def alone(flow: str) -> list[dict[str, Any]]:
 
 
 def states(rt: Runtime) -> dict[str, str]:
-    return {one.name or str(one.id): one.state for one in rt.status().symbols}
+    return {one.name or str(one.id): run_state(one) for one in rt.status().symbols}
 
 
 def outcome(rt: Runtime) -> str:
     """Return what became of the last change."""
     told = [one.event for one in rt.events.recent]
-    return next(one for one in reversed(told) if one in ("generation live", "change refused"))
+    return next(one for one in reversed(told) if one in ("generation live", "change rejected"))
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -68,7 +69,7 @@ async def test_a_changed_spec_takes_over_and_a_refused_one_gives_back(name: str)
         else:
             bad[number]["env"] = {"UNUSED": {"data": 2}}
         await change(rt, json.dumps(bad))
-        assert outcome(rt) == "change refused"
+        assert outcome(rt) == "change rejected"
         assert states(rt) == before
 
         # And it may change once more: what was given back is whole.

@@ -90,7 +90,7 @@ def until(fits: Any) -> None:
 def test_a_typo_survives_a_restart_degraded_and_goes_live_once_mended(flows: Path) -> None:
     with serving(flows, "--store", "flows") as (one, port):
         write(flows / "leaf.yaml", LEAF.replace("text", "tekst"))
-        one.until("change refused")
+        one.until("change rejected")
         assert get(port, "/b") == "bhunter2-hunter2"
         assert one.stop() == 0
     with serving(flows, "--store", "flows") as (one, port):
@@ -112,7 +112,7 @@ def test_workers_that_are_killed_or_replaced_serve_what_was_accepted(flows: Path
     with serving(flows, "--store", "flows", "--workers", "2") as (one, port):
         write(flows / "leaf.yaml", "- {kind: [\n")
         for _ in range(2):
-            one.until("change refused")
+            one.until("change rejected")
         before = pids(port)
         os.kill(min(before), signal.SIGKILL)
         one.until("last accepted revision serves")
@@ -130,7 +130,7 @@ def test_a_replacement_stops_at_the_first_worker_that_comes_up_with_less(flows: 
         # A secret in clear was written down nowhere else: nobody who begins now can have it.
         (flows / "secret.yaml").unlink()
         for _ in range(2):
-            one.until("change refused")
+            one.until("change rejected")
         before = pids(port)
         one.process.send_signal(signal.SIGHUP)
         event = one.until("replacement stopped")
@@ -176,7 +176,7 @@ def test_health_says_which_source_waits_that_was_active_before(flows: Path) -> N
             if well:
                 assert get(health, "/healthz") == "ok"
                 (flows / "secret.yaml").unlink()
-                one.until("change refused")
+                one.until("change rejected")
                 assert get(health, "/healthz") == "ok"
             else:
                 with pytest.raises(HTTPError) as caught:

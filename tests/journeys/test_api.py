@@ -101,7 +101,7 @@ async def test_what_a_runtime_refuses_is_told_to_whoever_waits(sort: str, tmp_pa
             reply = await ada("POST", f"{DEFAULT}/apply?wait=30", second)
             assert reply.status == 200
             [arrival] = data(reply)["waited"]
-            assert arrival["state"] == "refused"
+            assert arrival["state"] == "rejected"
             [symbol] = arrival["symbols"]
             assert symbol["name"] == "second"
             assert "in use" in msgspec.json.encode(symbol).decode()

@@ -13,11 +13,12 @@ from heddle.runtime.changes.plan import Applied, Planned, apply_plan, plan_delet
 from heddle.runtime.changes.rollback import plan_rollback
 from heddle.runtime.changes.wait_live import Waited, wait_live
 from heddle.runtime.runtime import Runtime
-from heddle.runtime.status.namespace_status import SymbolStanding, standing
+from heddle.runtime.status.namespace_status import namespace_status
 from heddle.specs.model.difference import difference
-from heddle.specs.model.report import Condition, ReportStore
+from heddle.specs.model.report import ReportStore
 from heddle.specs.model.revision import Note, RevisionStore
 from heddle.specs.model.store import Store
+from heddle.specs.model.symbol_status import Condition, SymbolStatus
 from heddle.specs.stores.folder.store import FolderStore
 from heddle.specs.stores.memory import MemoryStore
 from tests.runtime.changing import do, everything, plan
@@ -64,9 +65,9 @@ class House:
             store, namespace, applied.revision, applied.ids(namespace), timeout=PATIENCE
         )
 
-    async def symbol(self, name: str) -> SymbolStanding:
+    async def symbol(self, name: str) -> SymbolStatus:
         """Return how a symbol stands."""
-        (found,) = (await standing(self.operator, "default", names=[name])).symbols
+        (found,) = (await namespace_status(self.operator, "default", names=[name])).symbols
         return found
 
 
@@ -127,28 +128,28 @@ async def test_what_fails_only_when_it_begins_is_refused_by_runtime_and_seen(
             applied = await do(house.operator, change, Note("ada", "another port"))
             assert applied.revision
             waited = await house.wait(applied)
-            assert waited.refused
+            assert waited.rejected
             (arrival,) = waited.arrivals
             assert {each.name for each in arrival.symbols} == {"listener", "pong"}
             # All of the change set is out, and what ran serves on.
             assert await ping(rt) == "pong"
             listener, pong = await house.symbol("listener"), await house.symbol("pong")
             assert listener.state == pong.state == "degraded"
-            assert listener.revision == applied.revision > listener.seen[0].observed > 0
-            why = {each.type: each for each in listener.seen[0].conditions}
+            assert listener.revision == applied.revision > listener.runtimes[0].observed > 0
+            why = {each.type: each for each in listener.runtimes[0].conditions}
             assert why["Active"].status
-            assert why["Degraded"].reason == "Refused"
+            assert why["Degraded"].reason == "Rejected"
             assert "already in use" in why["Degraded"].message
-            assert {each.type: each for each in pong.seen[0].conditions}[
+            assert {each.type: each for each in pong.runtimes[0].conditions}[
                 "Degraded"
             ].reason == "HeldUp"
-            found = await standing(house.operator, "default")
+            found = await namespace_status(house.operator, "default")
             assert not found.well
             # It is put right by one more change set, not by force.
             again = await do(house.operator, FLOW.replace("code: pong", "code: hello"))
-            assert not (await house.wait(again)).refused
+            assert not (await house.wait(again)).rejected
             assert await ping(rt) == "hello"
-            assert (await standing(house.operator, "default")).well
+            assert (await namespace_status(house.operator, "default")).well
 
 
 async def test_two_operators_race_at_one_node(house: House) -> None:
@@ -209,7 +210,7 @@ async def test_namespace_in_use_is_deleted_whole_and_requests_in_flight_are_answ
         assert part.problems
         gone = await apply_plan(house.operator, await plan_delete(house.operator, specs))
         waited = await house.wait(gone)
-        assert not waited.refused
+        assert not waited.rejected
         assert (await in_flight).text == "pong"
         assert rt.report().active == 0
         assert [each.name for each in await house.operator.specs("shop")] == ["kept"]
@@ -224,11 +225,11 @@ async def test_a_deletion_that_would_stop_what_runs_is_refused_and_seen(house: H
         # Somebody who does not ask, such as an SQL client.
         step = (pong[0], None)
         applied = await apply_plan(house.operator, Planned(differences=(difference(*step),)))
-        assert (await house.wait(applied)).refused
+        assert (await house.wait(applied)).rejected
         assert await ping(rt) == "pong"
         found = await house.symbol("pong")
         assert (found.state, found.revision) == ("degraded", 0)
-        assert found.seen[0].observed
+        assert found.runtimes[0].observed
 
 
 async def test_what_nobody_checked_is_no_outage_at_the_next_start(house: House) -> None:
@@ -250,7 +251,7 @@ async def test_what_nobody_checked_is_no_outage_at_the_next_start(house: House) 
     async with house.runtime() as rt:
         better = FLOW.replace("code: pong", "code: better")
         waited = await house.wait(await do(house.operator, better))
-        assert not waited.refused
+        assert not waited.rejected
         assert await ping(rt) == "better"
 
 
@@ -262,19 +263,19 @@ async def test_a_saved_mistake_degrades_with_its_line_and_the_last_good_serves(
     async with Runtime(store=str(tmp_path)) as rt:
         assert await ping(rt) == "pong"
         # A field that is misspelt: the file reads well, and its kind does not know the field.
-        told = asyncio.ensure_future(rt.events.wait("change refused"))
+        told = asyncio.ensure_future(rt.events.wait("change rejected"))
         flow.write_text(FLOW.replace("code: pong", "cide: hello"))
         await told
         found = of(rt, "pong")
         assert found["Degraded"].status
-        assert found["Degraded"].reason == "Refused"
+        assert found["Degraded"].reason == "Rejected"
         assert found["Degraded"].place == f"{flow}:9:47"
         assert (found["Valid"].status, found["Valid"].reason) == (False, "UnknownField")
         assert not of(rt, "router")["Degraded"].status
         assert await ping(rt) == "pong"
 
         # What is not YAML at all: no symbol of the file is what it says.
-        told = asyncio.ensure_future(rt.events.wait("change refused"))
+        told = asyncio.ensure_future(rt.events.wait("change rejected"))
         flow.write_text(FLOW.replace("code: pong}", "code: hello"))
         await told
         overall = {each.type: each for each in rt.status().conditions}
@@ -284,14 +285,14 @@ async def test_a_saved_mistake_degrades_with_its_line_and_the_last_good_serves(
         assert await ping(rt) == "pong"
 
         # An entry that cannot be read, beside others that can.
-        told = asyncio.ensure_future(rt.events.wait("change refused"))
+        told = asyncio.ensure_future(rt.events.wait("change rejected"))
         flow.write_text(
             FLOW.replace("code: pong", "code: hello").replace("port: 0", "port: 0\n  env: 3")
         )
         await told
         assert "listener.env" in {problem.path for problem in rt.status().problems}
         listener, pong = of(rt, "listener"), of(rt, "pong")
-        assert (listener["Valid"].reason, listener["Degraded"].reason) == ("Type", "Refused")
+        assert (listener["Valid"].reason, listener["Degraded"].reason) == ("Type", "Rejected")
         assert (pong["Valid"].status, pong["Degraded"].reason) == (True, "HeldUp")
         assert not of(rt, "router")["Degraded"].status
         assert await ping(rt) == "pong"

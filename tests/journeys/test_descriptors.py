@@ -59,7 +59,7 @@ def test_what_is_wrong_with_an_edit_is_logged_all_the_same(tmp_path: Path, form:
         port = one.port() if form == "json" else _port(one)
         with exhausted(one, port):
             (tmp_path / "flow.yaml").write_text(flow("[v1"))
-            while "change refused" not in one.line():
+            while "change rejected" not in one.line():
                 pass
         assert one.stop() == 0
         assert "Traceback" not in one.errors()
@@ -73,9 +73,9 @@ def test_a_listener_that_could_not_begin_begins_once_descriptors_are_free(tmp_pa
             more = flow("v1").replace("front", "second").splitlines()[0]
             (tmp_path / "more.yaml").write_text(more + "\n")
             # A descriptor that is given back meanwhile may be enough: then it begins at once.
-            while (event := _event(one)) not in ("change refused", "generation live"):
+            while (event := _event(one)) not in ("change rejected", "generation live"):
                 pass
-        if event == "change refused":
+        if event == "change rejected":
             one.until("generation live")
         assert one.stop() == 0
         assert "Traceback" not in one.errors()

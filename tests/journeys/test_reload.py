@@ -28,7 +28,7 @@ def text(name: str, code: str, *, to: str = "") -> str:
 
 async def apply(rt: Runtime, *changes: Put | Delete) -> Any:
     """Apply changes to the store, and wait until they are live or refused."""
-    told = asyncio.ensure_future(rt.events.wait("generation live", "change refused"))
+    told = asyncio.ensure_future(rt.events.wait("generation live", "change rejected"))
     await asyncio.sleep(0)
     await rt.store.apply(changes)
     async with asyncio.timeout(60):
@@ -108,7 +108,7 @@ async def test_a_start_runs_what_is_fit_and_tells_what_is_not() -> None:
         assert await rt.send("good") == "yes"
         status = {symbol.name: symbol for symbol in rt.status().symbols}
         assert status["good"].state == "active"
-        assert status["bad"].state == "refused"
+        assert status["bad"].state == "rejected"
         assert 'Did you mean "snippet"?' in status["bad"].reasons[0]
         with pytest.raises(NoSymbolError, match="bad"):
             await rt.send("bad")
@@ -152,11 +152,11 @@ async def test_a_bad_edit_keeps_the_old_node_and_is_explained() -> None:
         before = rt.table.get("a")
         await change(rt, "- {kind: snippet, name: a, language: txt, code: new}")
         refused = rt.events.recent[-1]
-        assert (refused.event, refused.generation) == ("change refused", 1)
+        assert (refused.event, refused.generation) == ("change rejected", 1)
         assert 'Did you mean "text"?' in str(refused.problems[0])
         assert rt.table.get("a") is before
         assert await rt.send("a") == "old"
-        assert any("refused" in reason for one in rt.status().symbols for reason in one.reasons)
+        assert any("rejected" in reason for one in rt.status().symbols for reason in one.reasons)
         await change(rt, text("a", "mended"))
         assert await rt.send("a") == "mended"
         assert rt.status().problems == ()
@@ -188,7 +188,7 @@ async def test_a_mistake_that_is_taken_back_is_told_to_be_gone(
     good = "kind: snippet\nname: a\nlanguage: text\ncode: x\n"
     path.write_text(good)
     async with Runtime(store=str(path)) as rt:
-        refused = asyncio.ensure_future(rt.events.wait("change refused"))
+        refused = asyncio.ensure_future(rt.events.wait("change rejected"))
         gone = asyncio.ensure_future(rt.events.wait("problems gone"))
         await asyncio.sleep(0)
         path.write_text(good.replace("language: text", mistake))
@@ -205,7 +205,7 @@ async def test_a_mistake_that_is_taken_back_is_told_to_be_gone(
 async def test_a_refused_half_goes_live_when_the_other_half_comes() -> None:
     async with running(text("a", "x", to="b") + text("b", "old")) as rt:
         await change(rt, text("a", "x", to="elsewhere"))
-        assert rt.events.recent[-1].event == "change refused"
+        assert rt.events.recent[-1].event == "change rejected"
         assert await rt.send("a") == "old"
         await change(rt, text("elsewhere", "found"))
         assert await rt.send("a") == "found"
@@ -214,7 +214,7 @@ async def test_a_refused_half_goes_live_when_the_other_half_comes() -> None:
 async def test_deleting_what_is_linked_is_refused_and_deleting_both_is_not() -> None:
     async with running(text("a", "x", to="b") + text("b", "still")) as rt:
         event = await apply(rt, delete(rt, "b"))
-        assert event.event == "change refused"
+        assert event.event == "change rejected"
         assert 'there is no "b"' in str(event.problems[0])
         assert "a is active and would stop" in str(event.problems[0])
         assert await rt.send("a") == "still"
@@ -314,7 +314,7 @@ async def test_what_cannot_begin_is_undone_and_refused() -> None:
     async with running(flow.format("old", "false"), extensions=[witness(life)]) as rt:
         await change(rt, flow.format("new", "true"))
         refused = rt.events.recent[-1]
-        assert refused.event == "change refused"
+        assert refused.event == "change rejected"
         assert "address already in use" in str(refused.problems[0])
         assert life[:3] == ["opens old", "adopts old as new", "opens new"]
         assert "disowns old as new" in life
@@ -381,7 +381,7 @@ async def test_an_init_flow_that_answers_an_error_refuses_the_change() -> None:
     async with running(text("a", "old")) as rt:
         await change(rt, flow + "- {kind: throw, name: boom}")
         refused = rt.events.recent[-1]
-        assert refused.event == "change refused"
+        assert refused.event == "change rejected"
         assert refused.problems[0].path == "w.ports.init"
         assert rt.table.get("w") is None
 
@@ -390,7 +390,7 @@ async def test_a_lifecycle_flow_has_a_time_limit() -> None:
     flow = text("w", "x").replace("}\n", ", ports: {active: {name: slow}}}\n")
     async with running(text("a", "old"), lifecycle=0.05) as rt:
         await change(rt, flow + "- {kind: sleep, name: slow, interval: 1h}")
-        assert rt.events.recent[-1].event == "change refused"
+        assert rt.events.recent[-1].event == "change rejected"
         assert "deadline" in str(rt.events.recent[-1].problems[0])
 
 
@@ -433,7 +433,7 @@ async def test_deleting_a_value_in_use_is_refused() -> None:
     async with running(BOUND.format(name="a", value="one"), value("one", "kept")) as rt:
         [found] = await rt.store.values("default")
         event = await apply(rt, Delete(type=Value, id=found.id))
-        assert event.event == "change refused"
+        assert event.event == "change rejected"
         assert await rt.send("a") == "kept"
 
 

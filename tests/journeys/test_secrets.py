@@ -133,7 +133,7 @@ async def test_the_key_is_rotated_while_clients_hammer(tmp_path: Path, sort: str
             assert told.reason == "changed guard"
             assert {status for status, _ in answers} == {200}
             assert {text for _, text in answers} == {"hunter2", "hunter3"}
-            assert not [one for one in rt.events.recent if one.event == "change refused"]
+            assert not [one for one in rt.events.recent if one.event == "change rejected"]
 
 
 @pytest.mark.parametrize("sort", ["folder", "postgres"])

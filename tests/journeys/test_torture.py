@@ -66,7 +66,7 @@ class World:
     async def expect(self, event: str, act: Callable[[], object]) -> None:
         """Do something to the folder, and wait for what the runtime says of it."""
         # A save may be seen half done, and refused: what counts for a good one is that it goes live.
-        wanted = (event,) if event == "generation live" else ("generation live", "change refused")
+        wanted = (event,) if event == "generation live" else ("generation live", "change rejected")
         told = asyncio.ensure_future(self.rt.events.wait(*wanted))
         await asyncio.sleep(0)
         act()
@@ -112,14 +112,14 @@ class World:
                 good + "ports: {out: {name: router, port: inn}}\n",
             ]
         )
-        await self.expect("change refused", lambda: self.file(leaf).write_text(bad))
+        await self.expect("change rejected", lambda: self.file(leaf).write_text(bad))
         await self.check(leaf)
         # Mended: nothing is different from what runs, so there is nothing to wait for but the store.
         await self.good(leaf)
 
     async def deleted(self, leaf: int) -> None:
         """Delete a leaf that is linked: it goes on, and comes back with another version."""
-        await self.expect("change refused", lambda: self.file(leaf).unlink())
+        await self.expect("change rejected", lambda: self.file(leaf).unlink())
         await self.check(leaf)
         await self.good(leaf)
 

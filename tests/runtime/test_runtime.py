@@ -109,7 +109,7 @@ async def test_status_shows_every_symbol_by_name() -> None:
             ("a", "step", "active", "a.yaml:1:1"),
             ("b", "step", "active", "b.yaml:1:1"),
             ("c", "step", "waiting", "c.yaml:1:1"),
-            ("d", "step", "refused", "d.yaml:1:1"),
+            ("d", "step", "rejected", "d.yaml:1:1"),
         ]
         assert [one.generation for one in status.symbols] == [1, 1, 0, 0]
         assert status.symbols[0].node == {"add": "a", "shown": ""}

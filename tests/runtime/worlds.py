@@ -22,6 +22,7 @@ from heddle.schemas.schema import Schema
 from heddle.specs.model.names import named_id
 from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.store import ChangeSet, Delete, Put, Resource
+from heddle.specs.model.symbol_status import SymbolStatus
 from heddle.specs.model.value import Value
 from heddle.specs.stores.memory import MemoryStore
 
@@ -300,3 +301,11 @@ async def until(true: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0.001)
     raise TimeoutError("it has not become so")
+
+
+RUNNING = frozenset({"active", "degraded", "draining"})
+
+
+def run_state(status: SymbolStatus) -> str:
+    """Return `active` for a symbol that runs, whichever revision of it, and else its state."""
+    return "active" if status.state in RUNNING else status.state

@@ -151,7 +151,7 @@ async def test_who_is_no_longer_linked_by_one_is_still_held_by_another() -> None
 """
     async with running(flow) as rt:
         await change(rt, "- {kind: pipe, name: a}")
-        told = asyncio.ensure_future(rt.events.wait("change refused"))
+        told = asyncio.ensure_future(rt.events.wait("change rejected"))
         await asyncio.sleep(0)
         [c] = [one for one in rt.status().symbols if one.name == "c"]
         await rt.store.apply([Delete(type=Spec, id=c.id)])

@@ -14,15 +14,15 @@ from heddle.extensions.manage.operations.query_params import LIMIT, MOST
 from heddle.extensions.manage.problem_response import Refusal
 from heddle.extensions.manage.request import Asked
 from heddle.extensions.manage.request_body import sent_json
-from heddle.runtime.assembly.symbol import SymbolStatus
 from heddle.runtime.flow.contracts import Process
 from heddle.runtime.runtime import Runtime
-from heddle.runtime.status.namespace_status import Standing, SymbolStanding, standing
+from heddle.runtime.status.namespace_status import NamespaceStatus, namespace_status
 from heddle.schemas.pieces import LoopYield
 from heddle.schemas.suggestion import did_you_mean
 from heddle.specs.model.mask import MASK
 from heddle.specs.model.names import parse_id
 from heddle.specs.model.report import Report, ReportStore
+from heddle.specs.model.symbol_status import SymbolStatus
 from heddle.specs.stores.folder.placement import LONGEST_NAME
 
 LONGEST = 3600.0
@@ -46,7 +46,7 @@ class Which(msgspec.Struct, frozen=True, kw_only=True):
 class Symbols(shapes.Shape, frozen=True, kw_only=True):
     """The symbols of a namespace: as the runtimes that follow it say, and as they are here."""
 
-    items: list[SymbolStanding]
+    items: list[SymbolStatus]
     here: Annotated[
         list[SymbolStatus], about("As they are in this process; empty where no runtime is here.")
     ] = msgspec.field(default_factory=list)
@@ -55,7 +55,7 @@ class Symbols(shapes.Shape, frozen=True, kw_only=True):
 class OneSymbol(shapes.Shape, frozen=True, kw_only=True):
     """A symbol."""
 
-    standing: SymbolStanding | None
+    symbol: SymbolStatus | None
     here: SymbolStatus | None = None
 
 
@@ -125,7 +125,7 @@ async def status(asked: Asked) -> Reply:
     """How a namespace stands: each symbol in each runtime that follows it."""
     if asked.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
-    found = await standing(asked.managed.store, asked.namespace)
+    found = await namespace_status(asked.managed.store, asked.namespace)
     return Reply(await _masked(asked, found), header={"Cache-Control": "no-store"})
 
 
@@ -133,7 +133,7 @@ async def symbols(asked: Asked) -> Reply:
     """Every symbol."""
     if asked.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
-    found = await standing(asked.managed.store, asked.namespace)
+    found = await namespace_status(asked.managed.store, asked.namespace)
     runtime = asked.managed.runtime(asked.namespace)
     here = list(runtime.status().symbols) if runtime is not None else []
     return Reply(
@@ -146,7 +146,7 @@ async def symbol(asked: Asked) -> Reply:
     """One symbol, by its name or id."""
     if asked.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
-    found = await standing(asked.managed.store, asked.namespace)
+    found = await namespace_status(asked.managed.store, asked.namespace)
     runtime = asked.managed.runtime(asked.namespace)
     live = runtime.status().symbols if runtime is not None else ()
     stands = next((one for one in found.symbols if asked.key in (one.name, str(one.id))), None)
@@ -161,7 +161,7 @@ async def symbol(asked: Asked) -> Reply:
             f"{did_you_mean(asked.key, known)}".rstrip(),
         )
     return Reply(
-        await _masked(asked, OneSymbol(standing=stands, here=here)),
+        await _masked(asked, OneSymbol(symbol=stands, here=here)),
         header={"Cache-Control": "no-store"},
     )
 
@@ -345,7 +345,7 @@ OPERATIONS = [
         name="namespaces.status",
         summary="How a namespace stands: every symbol, in every runtime that follows it.",
         run=status,
-        replies={200: Outcome(about="How it stands.", type=Standing)},
+        replies={200: Outcome(about="How it stands.", type=NamespaceStatus)},
     ),
     Operation(
         name="symbols.list",

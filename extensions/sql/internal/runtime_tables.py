@@ -13,9 +13,10 @@ from heddle.runtime.assembly.expansion import HELD
 from heddle.runtime.flow.budget import BUDGET
 from heddle.runtime.flow.contracts import Process
 from heddle.runtime.runtime import Runtime
-from heddle.runtime.status.namespace_status import SymbolStanding, standing
+from heddle.runtime.status.namespace_status import namespace_status
 from heddle.schemas.page import describe
 from heddle.schemas.problem import Problem
+from heddle.specs.model.symbol_status import SymbolStatus
 
 
 def _runtimes(view: View) -> list[Runtime]:
@@ -30,50 +31,29 @@ async def _elsewhere(view: View) -> Iterator[str]:
 
 
 async def _symbols(view: View) -> Iterable[Values]:
-    entries = [row for runtime in _runtimes(view) for row in _symbols_of(runtime)]
+    entries = [_row_of(each) for runtime in _runtimes(view) for each in runtime.status().symbols]
     for namespace in await _elsewhere(view):
-        stands = await standing(view.managed.store, namespace)
-        entries += [_stands(namespace, symbol) for symbol in stands.symbols]
+        stands = await namespace_status(view.managed.store, namespace)
+        entries += [_row_of(symbol) for symbol in stands.symbols]
     return entries
 
 
-def _stands(namespace: str, symbol_standing: SymbolStanding) -> Values:
-    """Return a symbol as the runtimes elsewhere say."""
-    why = [each.why for each in symbol_standing.seen if each.why is not None]
+def _row_of(symbol: SymbolStatus) -> Values:
+    """Return the row of a symbol; what only its own process knows is null elsewhere."""
     return (
-        str(symbol_standing.id),
-        symbol_standing.kind,
-        namespace,
-        symbol_standing.name,
-        symbol_standing.state,
-        [condition.message for condition in why],
-        msgspec.to_builtins(why),
-        symbol_standing.revision,
-        min((each.observed for each in symbol_standing.seen), default=0),
-        None,
-        symbol_standing.place or None,
-        {},
+        str(symbol.id),
+        symbol.kind,
+        symbol.namespace,
+        symbol.name,
+        symbol.state,
+        list(symbol.reasons),
+        msgspec.to_builtins(symbol.conditions),
+        symbol.revision,
+        symbol.observed,
+        symbol.generation or None,
+        symbol.place or None,
+        symbol.node,
     )
-
-
-def _symbols_of(runtime: Runtime) -> list[Values]:
-    return [
-        (
-            str(symbol.id),
-            symbol.kind,
-            symbol.namespace,
-            symbol.name,
-            symbol.state,
-            list(symbol.reasons),
-            msgspec.to_builtins(symbol.conditions),
-            symbol.revision,
-            symbol.observed,
-            symbol.generation,
-            symbol.place or None,
-            symbol.node,
-        )
-        for symbol in runtime.status().symbols
-    ]
 
 
 async def _ports(view: View) -> Iterable[Values]:
@@ -277,8 +257,8 @@ TABLES = (
             kind="TEXT the kind",
             namespace="TEXT the namespace",
             name="TEXT the name, or null",
-            state="TEXT active, waiting or refused",
-            reasons="JSON why it is not active, or what was refused",
+            state="TEXT rejected, degraded, waiting, behind, draining, active or idle",
+            reasons="JSON why it is not active, or what was rejected",
             conditions="JSON its conditions",
             revision="INTEGER the revision that the store holds",
             observed="INTEGER the revision that runs",

@@ -101,7 +101,7 @@ def test_a_broken_edit_is_explained_and_what_ran_goes_on(flow: Path, tmp_path: P
     with started(flow, "-e", "PORT=0", cwd=tmp_path) as heddle:
         port = heddle.port()
         flow.write_text(PING.replace("{name: pong, port: in}", "{name: pong, port: inn}"))
-        refused = heddle.until("change refused")
+        refused = heddle.until("change rejected")
         assert [one["code"] for one in refused["problems"]] == ["unknown-port"]
         assert get(port) == "pong"
         flow.write_text(PING.replace("code: pong", "code: mended"))
@@ -130,7 +130,7 @@ def test_a_missing_name_is_told_with_the_flag_to_give(flow: Path, tmp_path: Path
         assert heddle.until("runtime started")["data"] == {
             "store": f"file://{flow}",
             "active": 2,
-            "refused": 1,
+            "rejected": 1,
         }
 
 
@@ -210,7 +210,7 @@ def test_a_broken_edit_tells_what_is_wrong_with_the_rest_too(flow: Path, tmp_pat
         port = heddle.port()
         broken = PING.replace("code: pong", "cod: pong\n  annotations: 3")
         flow.write_text(broken + "- {kind: nope, name: new}\n")
-        refused = heddle.until("change refused")
+        refused = heddle.until("change rejected")
         assert {(one["code"], one["path"]) for one in refused["problems"]} >= {
             ("type", "pong.annotations"),
             ("unknown-field", "pong.cod"),

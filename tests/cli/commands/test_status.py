@@ -13,7 +13,7 @@ import pytest
 from heddle.cli.exit_codes import UNFOLLOWED
 from heddle.cli.views.status_watch import looked, picture, tell_changes
 from heddle.runtime.runtime import Runtime
-from heddle.runtime.status.namespace_status import Standing, standing
+from heddle.runtime.status.namespace_status import NamespaceStatus, namespace_status
 from tests.cli.support import PATIENCE, PING, get, heddle, ran, ran_json, started
 from tests.runtime.changing import FLOW, do, store_of, until
 from tests.specs.stores.postgres.databases import dropped, url_in
@@ -62,7 +62,7 @@ def test_status_and_wait_of_a_runtime_that_runs(url: str, tmp_path: Path) -> Non
         wrong = "- " + WRONG + "\n" + PING.replace("code: pong", "code: bye")
         result = heddle("apply", "-f", "-", "--wait", *at, stdin=wrong)
         assert result.exit_code == 1
-        assert "refused" in result.stdout
+        assert "rejected" in result.stdout
         assert "cannot listen on 203.0.113.1:1" in result.stdout
         assert get(port) == "hello"
         assert heddle("status", *at).exit_code == 1
@@ -70,7 +70,7 @@ def test_status_and_wait_of_a_runtime_that_runs(url: str, tmp_path: Path) -> Non
         said = ran_json("status", "pong", "second", *at)
         assert {each["name"]: each["state"] for each in said["symbols"]} == {
             "pong": "degraded",
-            "second": "refused",
+            "second": "rejected",
         }
         result = heddle("status", "nobody", *at)
         assert result.exit_code == 1
@@ -153,11 +153,11 @@ def test_a_store_where_runtimes_say_nothing_is_told(
 async def test_what_is_watched_is_told_again_only_where_it_is_another(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async def looks(store: object) -> AsyncIterator[Standing]:
-        yield await standing(store, "default")  # type: ignore[arg-type]
-        yield await standing(store, "default")  # type: ignore[arg-type]
+    async def looks(store: object) -> AsyncIterator[NamespaceStatus]:
+        yield await namespace_status(store, "default")  # type: ignore[arg-type]
+        yield await namespace_status(store, "default")  # type: ignore[arg-type]
         await do(store, "{kind: nop, name: new}")  # type: ignore[arg-type]
-        yield await standing(store, "default")  # type: ignore[arg-type]
+        yield await namespace_status(store, "default")  # type: ignore[arg-type]
 
     async with store_of(FLOW) as store:
         await tell_changes(looks(store), (), as_json=True)
@@ -176,7 +176,7 @@ async def test_the_picture_of_a_terminal_shows_runtimes_and_symbols() -> None:
         await until(store, lambda _: True)
         console = Console(width=120, file=io.StringIO())
         with console.capture() as captured:
-            console.print(picture(await standing(store, "default")))
+            console.print(picture(await namespace_status(store, "default")))
     drawn = captured.get()
     assert "1 runtime follows it" in drawn
     assert "pong" in drawn

@@ -47,7 +47,7 @@ def test_problems_are_shown_with_their_line() -> None:
     out = io.StringIO()
     text = "- name: router\n  out: {name: pong, port: inn}\n"
     log = TextLog(out, "info", source={"flow.yaml": text}.get)
-    log(event(event="change refused", level="error", problems=(WRONG,)))
+    log(event(event="change rejected", level="error", problems=(WRONG,)))
     shown = out.getvalue()
     assert " 2 |   out: {name: pong, port: inn}\n" in shown
     assert "|" + " " * 27 + "^^^\n" in shown
@@ -70,7 +70,7 @@ def test_secrets_in_the_lines_of_files_are_masked() -> None:
     log = TextLog(out, "info", source={"flow.yaml": "\n  out: {pw: hunter2}\n"}.get)
     log.mask = events.mask
     events.listen(log)
-    events.tell("change refused", level="error", reason="hunter2", problems=(WRONG,), pw="hunter2")
+    events.tell("change rejected", level="error", reason="hunter2", problems=(WRONG,), pw="hunter2")
     assert "out: {pw: ••••••}" in out.getvalue()
     assert "hunter2" not in out.getvalue()
 

@@ -403,7 +403,7 @@ async def test_a_definition_that_would_break_its_users_is_refused() -> None:
         assert await rt.send("german", "Ada") == "Hallo, Ada!"
         symbol = rt.table.get("greeting")
         assert symbol is not None
-        told = asyncio.ensure_future(rt.events.wait("change refused"))
+        told = asyncio.ensure_future(rt.events.wait("change rejected"))
         await asyncio.sleep(0)
         await rt.store.apply([Delete(type=Spec, id=symbol.id)])
         await asyncio.wait_for(told, 60)
@@ -525,7 +525,7 @@ async def test_a_call_waits_for_its_target_and_keeps_it_from_going() -> None:
         assert states(rt) == {"order": "active", "price": "active"}
         symbol = rt.table.get("price")
         assert symbol is not None
-        told = asyncio.ensure_future(rt.events.wait("change refused"))
+        told = asyncio.ensure_future(rt.events.wait("change rejected"))
         await asyncio.sleep(0)
         await rt.store.apply([Delete(type=Spec, id=symbol.id)])
         event = await asyncio.wait_for(told, 60)

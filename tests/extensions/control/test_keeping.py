@@ -245,7 +245,7 @@ async def test_a_change_that_is_refused_leaves_a_cache_its_room() -> None:
             "  ports:\n", "  ports:\n    active: {name: bad}\n", 1
         )
         await change(rt, bad + REFUSED)
-        assert rt.events.recent[-1].event == "change refused"
+        assert rt.events.recent[-1].event == "change rejected"
         assert await rt.send("kept", "d") == 4
         assert [await rt.send("kept", key) for key in "bcd"] == [2, 3, 4]
 
@@ -273,7 +273,7 @@ async def test_a_change_that_is_refused_leaves_all_keys_known(
         assert [await rt.send("it", key) for key in "ab"] == ["a", "b"]
         bad = flow.replace(*narrow).replace("ports: {", "ports: {active: {name: bad}, ", 1)
         await change(rt, bad + REFUSED)
-        assert rt.events.recent[-1].event == "change refused"
+        assert rt.events.recent[-1].event == "change rejected"
         assert await rt.send("it", "c") == "c"
         assert [await rt.send("it", key) for key in "bc"] == answers
 

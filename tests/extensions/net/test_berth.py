@@ -51,7 +51,7 @@ async def replace(rt: Runtime, text: str) -> None:
     assert not reading.problems
     names = {one.name for one in reading.specs}
     gone = [one.spec.id for one in rt.table.all() if one.spec.name not in names]
-    told = asyncio.ensure_future(rt.events.wait("generation live", "change refused"))
+    told = asyncio.ensure_future(rt.events.wait("generation live", "change rejected"))
     await asyncio.sleep(0)
     kept = {one.id for one in reading.specs}
     await rt.store.apply(
@@ -67,10 +67,10 @@ async def replace(rt: Runtime, text: str) -> None:
 
 async def rejected(rt: Runtime, text: str) -> None:
     """Apply what cannot begin."""
-    told = asyncio.ensure_future(rt.events.wait("generation live", "change refused"))
+    told = asyncio.ensure_future(rt.events.wait("generation live", "change rejected"))
     await asyncio.sleep(0)
     await change(rt, text)
-    assert (await told).event == "change refused"
+    assert (await told).event == "change rejected"
 
 
 async def said(port: int, host: str = "127.0.0.1") -> str:

@@ -371,7 +371,7 @@ async def test_a_listener_whose_port_is_taken_is_refused_and_old_goes_on() -> No
         await change(rt, LISTENER.replace("port: 0", f"port: {port}"))
         refused = rt.events.recent[-1]
         taken.close()
-        assert refused.event == "change refused"
+        assert refused.event == "change rejected"
         assert "cannot begin: cannot listen on" in refused.problems[0].found
         assert str(port) in str(refused.problems[0])
         assert (await fetch(port_of(rt))).text == "ok"
@@ -386,7 +386,7 @@ async def test_a_change_that_is_refused_after_adoption_gives_the_socket_back() -
             LISTENER.replace("port: 0", "port: 0\n  limits: {body: 10B}")
             + "    active: [{name: boom, port: in}]\n- {kind: throw, name: boom}",
         )
-        assert rt.events.recent[-1].event == "change refused"
+        assert rt.events.recent[-1].event == "change rejected"
         assert rt.table.get("listener") is before
         assert port_of(rt) == port
         assert (await fetch(port, method="POST", body="longer than ten")).text == "ok"

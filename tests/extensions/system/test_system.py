@@ -199,7 +199,7 @@ async def test_a_change_that_is_refused_leaves_it_listening() -> None:
     async with running(EAR, extensions=[heard(queue)]) as rt, asyncio.timeout(60):
         bad = EAR.replace("{out:", "{active: [{name: bad, port: in}], out:")
         await change(rt, bad + "- {kind: throw, name: bad}\n")
-        assert rt.events.recent[-1].event == "change refused"
+        assert rt.events.recent[-1].event == "change rejected"
         os.kill(os.getpid(), signal.SIGUSR1)
         assert (await queue.get())["count"] == 1
         await rt.table.wiring.generation.idle()

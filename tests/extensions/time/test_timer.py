@@ -405,7 +405,7 @@ async def test_a_change_that_is_refused_leaves_the_timer_ticking() -> None:
         await clock.run(4)
         bad = text.replace("ports: {out", "ports: {active: [{name: bad, port: in}], out")
         await change(rt, bad.replace("10s", "3s") + "- {kind: throw, name: bad}\n")
-        assert rt.events.recent[-1].event == "change refused"
+        assert rt.events.recent[-1].event == "change rejected"
         assert await clock.waited_for() == 10
         await clock.run(16)
         await seen.number(2)

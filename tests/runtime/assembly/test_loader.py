@@ -24,6 +24,7 @@ from tests.runtime.worlds import (
     put,
     registry_of,
     remove,
+    run_state,
     step,
     told,
     value,
@@ -57,7 +58,7 @@ async def test_a_start_with_broken_specs_runs_the_rest_and_tells_of_them() -> No
             "good": "active",
             "leaf": "active",
             "waits": "waiting",
-            **dict.fromkeys(["typo", "wrong", "port", "into"], "refused"),
+            **dict.fromkeys(["typo", "wrong", "port", "into"], "rejected"),
         }
         assert status["waits"].reasons == ('waits for "nobody", linked at ports.out',)
         assert 'no kind "stepp"' in status["typo"].reasons[0]
@@ -65,7 +66,7 @@ async def test_a_start_with_broken_specs_runs_the_rest_and_tells_of_them() -> No
         assert codes == ["unknown-field", "unknown-kind", "unknown-port", "unknown-port"]
         (left_out,) = told(rt, "specs left out")
         assert (len(left_out.problems), left_out.reason) == (4, "the rest runs")
-        assert not told(rt, "change refused")
+        assert not told(rt, "change rejected")
         (waiting,) = told(rt, "symbol waiting")
         assert (waiting.symbol, waiting.reason) == (
             "waits",
@@ -77,7 +78,7 @@ async def test_an_empty_namespace_is_no_mistake() -> None:
     async with world([], **quiet(World())) as rt:
         assert rt.status().symbols == ()
         assert rt.table.wiring.generation.number == 0
-        assert not told(rt, "generation live", "change refused")
+        assert not told(rt, "generation live", "change rejected")
 
 
 async def test_only_its_own_namespace_is_loaded() -> None:
@@ -136,12 +137,12 @@ async def test_bad_edit_keeps_the_old_node(spec: Spec, code: str, place: str) ->
         assert str(loaded.problems[0].place) == place
         assert rt.table.get("a") is old
         assert await rt.send("a", "") == "a"
-        (refused,) = told(rt, "change refused")
+        (refused,) = told(rt, "change rejected")
         assert (refused.reason, refused.generation) == ("generation 1 goes on running", 1)
         assert refused.problems == loaded.problems
         (shown,) = [one for one in rt.status().symbols if one.name == "a"]
-        assert shown.state == "active"
-        assert shown.reasons == (f"refused: {loaded.problems[0]}",)
+        assert shown.state == "degraded"
+        assert shown.reasons == (f"rejected: {loaded.problems[0]}",)
 
 
 async def test_a_kind_that_cannot_be_imported_is_a_problem_of_its_specs() -> None:
@@ -243,7 +244,7 @@ async def test_a_mistake_in_one_change_set_does_not_hold_up_another() -> None:
         assert not (await put(rt, step("b", add="2"))).refused
         assert await rt.send("b", "") == "2"
         assert await rt.send("a", "") == "a"
-        assert len(told(rt, "change refused")) == 1
+        assert len(told(rt, "change rejected")) == 1
 
 
 async def test_what_was_refused_goes_live_by_itself_when_its_other_half_arrives() -> None:
@@ -292,7 +293,7 @@ async def test_a_port_in_use_holds_up_nobody_else() -> None:
         assert not (await put(rt, step("b", add="2"))).refused
         assert await rt.send("b", "") == "2"
         assert here.log.count("b2: open") == 1
-        assert len(told(rt, "change refused")) == 1
+        assert len(told(rt, "change rejected")) == 1
         assert not (await put(rt, step("a", add="3"))).refused
         assert await rt.send("a", "") == "3"
         assert not rt.status().problems
@@ -515,4 +516,4 @@ async def apply(store: MemoryStore, edits: list[tuple[str, str]]) -> ChangeSet |
 
 def shown(rt: Runtime) -> list[tuple[str | None, str, Any]]:
     """Return what a runtime looks like from outside."""
-    return [(one.name, one.state, one.node) for one in rt.status().symbols]
+    return [(one.name, run_state(one), one.node) for one in rt.status().symbols]

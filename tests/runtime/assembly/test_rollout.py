@@ -82,7 +82,7 @@ async def test_whatever_opening_does_the_old_goes_on(way: str) -> None:
     async with world([step("a")], **quiet(here, lifecycle=0.05)) as rt:
         assert (await put(rt, step("a", open=way))).refused
         assert await rt.send("a", "") == "a"
-        (refused,) = told(rt, "change refused")
+        (refused,) = told(rt, "change rejected")
         assert refused.problems[0].path == "a"
 
 

@@ -17,7 +17,7 @@ from heddle.specs.model.store import Change, Delete, Put
 from heddle.specs.stores.folder.store import FolderStore
 from heddle.specs.stores.memory import MemoryStore
 from tests.runtime.changing import everything
-from tests.runtime.worlds import told, until
+from tests.runtime.worlds import run_state, told, until
 
 pytestmark = pytest.mark.anyio
 
@@ -124,9 +124,9 @@ async def test_a_start_serves_what_was_accepted_before_a_mistake(
             # The second start finds what the first left: it must not forget.
             async with runtime(tmp_path) as rt:
                 assert await rt.send("b") == "b!"
-                assert {one.name: one.state for one in rt.status().symbols if one.name != "bb"} == (
-                    dict.fromkeys(("a", "b", "listener", "router"), "active")
-                )
+                assert {
+                    one.name: run_state(one) for one in rt.status().symbols if one.name != "bb"
+                } == (dict.fromkeys(("a", "b", "listener", "router"), "active"))
                 [event] = told(rt, "last accepted revision serves")
                 assert (event.level, label in event.data["symbols"]) == ("error", True)
                 assert any(place in str(problem) for problem in event.problems)
@@ -289,7 +289,7 @@ async def test_a_namespace_without_a_past_begins_with_what_is_fit(tmp_path: Path
             states = {one.name: one.state for one in rt.status().symbols}
             assert states == {
                 "a": "active",
-                "b": "refused",
+                "b": "rejected",
                 "router": "waiting",
                 "listener": "waiting",
             }

@@ -81,7 +81,7 @@ async def test_a_file_that_goes_changes_nothing_and_a_new_one_is_taken(
             path.parent.mkdir()
             path.write_text("hunter2-first")
         assert await rt.send("a") == "it is hunter2-first"
-        async with told(rt, "change refused") as events:
+        async with told(rt, "change rejected") as events:
             path.unlink()
         assert "no such file" in events[0].problems[0].found
         assert await rt.send("a") == "it is hunter2-first"
@@ -114,7 +114,7 @@ async def test_file_with_mistake_in_it_is_refused_without_saying_what_it_holds(
     values = f"- {{name: v, secret: true, from: {{file: {path}, format: json}}}}\n"
     flow = "- {kind: snippet, name: a, language: text, code: '{{ .V.pw }}', env: {V: {name: v}}}\n"
     async with running(flow, values) as rt:
-        async with told(rt, "change refused") as events:
+        async with told(rt, "change rejected") as events:
             path.write_text('{"pw": "hunter3"')
         assert "it is not JSON" in events[0].problems[0].found
         assert "hunter3" not in repr(rt.events.recent)
@@ -145,7 +145,7 @@ async def test_with_a_wrong_key_the_rest_runs_and_says_why() -> None:
     async with Runtime(store=store, keys=Keyring.of(NEW)) as rt:
         assert await rt.send("b") == "it is 1"
         states = {one.name: one.state for one in rt.status().symbols}
-        assert states == {"a": "refused", "b": "active"}
+        assert states == {"a": "rejected", "b": "active"}
         [problem] = rt.status().problems
         assert problem.code == "missing-key"
         assert f'the Value "v" is sealed with the key {OLD.id}' in problem.found

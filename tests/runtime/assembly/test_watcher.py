@@ -131,7 +131,7 @@ async def test_among_those_one_mistake_does_not_hold_up_the_others() -> None:
         here.gate.set()
         await until(lambda: len(told(rt, "generation live")) == 3)
         assert await rt.send("a", "") == "2"
-        assert len(told(rt, "change refused")) == 1
+        assert len(told(rt, "change rejected")) == 1
 
 
 async def test_watch_that_breaks_is_told_and_tried_again_and_nothing_is_missed() -> None:
@@ -154,7 +154,7 @@ async def test_watch_that_breaks_is_told_and_tried_again_and_nothing_is_missed()
         assert await rt.send("d", "") == "d"
         assert rt.table.get("c") is None
         assert [problem.path for problem in rt.status().problems] == ["wrong.refuse"]
-        await until(lambda: bool(told(rt, "change refused")))
+        await until(lambda: bool(told(rt, "change rejected")))
         await store.apply([Put(resource=step("b", add="3"))])
         await asyncio.wait_for(rt.events.wait("generation live", since=2), 60)
         assert await rt.send("a", "") == "a3"
@@ -185,7 +185,7 @@ async def test_store_that_remembers_tells_what_was_missed_and_nothing_else_is_re
         await store.apply([Put(resource=step("b", add="2"))])
         store.cut.clear()
         store.down = False
-        await until(lambda: bool(told(rt, "change refused")))
+        await until(lambda: bool(told(rt, "change rejected")))
         await store.apply([Put(resource=step("last"))])
         await until(lambda: rt.table.get("last") is not None)
         assert [await rt.send(name, "") for name in "ab"] == ["2", "2"]

@@ -115,7 +115,7 @@ async def test_what_runs_counts_when_the_newest_was_rejected() -> None:
         leaf, start = named["leaf"], named["start"]
         astray = _spec("start", ("nobody",))
         await apply_plan(store, Planned(differences=(difference(start, astray),)))
-        await rt.events.wait("change refused", since=0)
+        await rt.events.wait("change rejected", since=0)
         await store.report(rt.report())
         # What runs still leads to the leaf, whatever the store says of it.
         assert (await plan_delete(store, [leaf], everything())).problems

@@ -31,7 +31,7 @@ async def test_a_change_is_live_in_every_runtime() -> None:
         waited = await waiting
         assert [each.state for each in waited.arrivals] == ["live", "live"]
         assert not waited.behind
-        assert not waited.refused
+        assert not waited.rejected
         assert [each.state for each in told[-1].arrivals] == ["live", "live"]
         assert await one.send("start") == "hello"
 
@@ -46,7 +46,7 @@ async def test_a_refusal_is_told_with_its_reason() -> None:
         (wrong,) = read("{kind: nop, name: other, colour: red}")
         await store.apply([Put(resource=wrong)])
         waited = await wait_live(store, "default", 2, {wrong.id}, timeout=20)
-        assert waited.refused
+        assert waited.rejected
         (arrival,) = waited.arrivals
         (symbol,) = arrival.symbols
         assert (symbol.name, symbol.revision, symbol.observed) == ("other", 2, 1)
@@ -58,7 +58,7 @@ async def test_what_waits_for_its_target_is_neither_live_nor_refused() -> None:
         early = await do(store, "{kind: pipe, name: e, ports: {out: [{name: nobody, port: in}]}}")
         waited = await wait_live(store, "default", early.revision, early.ids("default"))
         assert [each.state for each in waited.arrivals] == ["waiting"]
-        assert not waited.refused
+        assert not waited.rejected
 
 
 async def test_a_mistake_of_another_change_is_not_mine() -> None:

@@ -10,8 +10,8 @@ import pytest
 from heddle.runtime.assembly.extension import registry
 from heddle.runtime.flow.node import Action, Handler, Node
 from heddle.runtime.runtime import Runtime
-from heddle.specs.model.report import CONDITIONS, Condition
 from heddle.specs.model.store import Put
+from heddle.specs.model.symbol_status import CONDITIONS, Condition
 from tests.runtime.changing import FLOW, looked, read, store_of
 from tests.runtime.worlds import World, kind_of, put, remove, step, told, until, world
 
@@ -63,16 +63,16 @@ async def test_a_refused_revision_leaves_the_old_one_active_and_degraded() -> No
         assert true(rt, "b") == {"Compiled", "Linked", "Active", "Degraded"}
         assert (found["Valid"].reason, found["Active"].since) == ("UnknownField", good)
         degraded = found["Degraded"]
-        assert degraded.reason == "Refused"
-        assert degraded.message.startswith("revision 2 was refused, revision 1 goes on running:")
+        assert degraded.reason == "Rejected"
+        assert degraded.message.startswith("revision 2 was rejected, revision 1 goes on running:")
         assert degraded.since >= good
         (status,) = (each for each in rt.status().symbols if each.name == "b")
         assert (status.revision, status.observed) == (2, 1)
         assert true(rt, "a") == WELL
-        assert overall(rt)["Degraded"].message == "b refused"
+        assert overall(rt)["Degraded"].message == "b rejected"
         (report,) = rt.report().symbols
         assert (report.name, report.revision, report.observed) == ("b", 2, 1)
-        assert (rt.report().observed, rt.report().refused) == (2, 1)
+        assert (rt.report().observed, rt.report().rejected) == (2, 1)
         await put(rt, step("b", add="2"))
         await until(lambda: true(rt, "b") == WELL)
         assert conditions(rt, "b")["Degraded"].since >= degraded.since
@@ -104,9 +104,9 @@ async def test_who_waits_says_for_what_and_at_which_link() -> None:
         assert found["Active"].message == 'waits for "nobody", linked at ports.out'
         assert overall(rt)["Linked"].message.startswith("a: waits for")
         report = rt.report()
-        assert (report.waiting, report.refused, len(report.symbols)) == (1, 0, 1)
-        assert report.symbols[0].waiting
-        assert not report.symbols[0].refused
+        assert (report.waiting, report.rejected, len(report.symbols)) == (1, 0, 1)
+        assert report.symbols[0].state == "waiting"
+        assert not report.symbols[0].rejected
 
 
 async def test_what_cannot_begin_at_all_is_refused_and_not_active() -> None:
@@ -116,7 +116,7 @@ async def test_what_cannot_begin_at_all_is_refused_and_not_active() -> None:
         assert true(rt, "new") == {"Valid", "Compiled", "Linked"}
         assert "Address already in use" in found["Active"].message
         (report,) = rt.report().symbols
-        assert (report.refused, report.revision, report.observed) == (True, 2, 0)
+        assert (report.rejected, report.revision, report.observed) == (True, 2, 0)
 
 
 async def test_what_is_held_up_by_somebody_else_says_by_whom() -> None:
@@ -132,7 +132,7 @@ async def test_a_deletion_that_was_refused_is_told() -> None:
     async with world([step("a", "b"), step("b")], **quiet()) as rt:
         await remove(rt, step("b"))
         degraded = conditions(rt, "b")["Degraded"]
-        assert degraded.message.startswith("its deletion was refused, revision 1 goes on running")
+        assert degraded.message.startswith("its deletion was rejected, revision 1 goes on running")
         report = {each.name: each for each in rt.report().symbols}["b"]
         assert (report.revision, report.observed) == (0, 1)
 
@@ -147,8 +147,8 @@ async def test_what_still_drains_is_told_until_it_is_closed() -> None:
         await put(rt, step("b", add="2"))
         assert true(rt, "b") == {*WELL, "Draining"}
         (report,) = rt.report().symbols
-        assert not report.refused
-        assert not report.waiting
+        assert not report.rejected
+        assert report.state != "waiting"
         here.gate.set()
         await inside
         await until(lambda: not rt.report().symbols)
@@ -183,7 +183,7 @@ async def test_a_node_says_itself_what_is_wrong_with_it() -> None:
         degraded = conditions(rt, "s")["Degraded"]
         assert (degraded.reason, degraded.message) == ("Impaired", "the database is gone")
         (report,) = rt.report().symbols
-        assert not report.refused
+        assert not report.rejected
         node.wrong = "raise"
         assert "no idea" in conditions(rt, "s")["Degraded"].message
         node.wrong = ""
@@ -200,7 +200,7 @@ async def test_secrets_stay_masked_in_what_is_told() -> None:
         await store.apply(puts("{kind: snippet, name: s, language: text, code: x, hunter22: 1}"))
         await looked(rt, 2)
         assert "hunter22" not in str(rt.status().conditions)
-        assert told(rt, "change refused")
+        assert told(rt, "change rejected")
 
 
 async def test_a_report_costs_what_is_wrong_and_not_what_there_is() -> None:
@@ -210,4 +210,4 @@ async def test_a_report_costs_what_is_wrong_and_not_what_there_is() -> None:
         await looked(rt, 2)
         report = rt.report()
         assert [each.name for each in report.symbols] == ["n7"]
-        assert (report.active, report.refused) == (300, 1)
+        assert (report.active, report.rejected) == (300, 1)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from heddle.runtime.runtime import Runtime
-from heddle.runtime.status.namespace_status import standing
+from heddle.runtime.status.namespace_status import namespace_status
 from heddle.specs.model.report import Report
 from heddle.specs.model.store import Put
 from tests.runtime.changing import FLOW, do, looked, read, store_of, until
@@ -15,14 +15,14 @@ pytestmark = pytest.mark.anyio
 
 
 async def states(store: object, **options: object) -> dict[str, str]:
-    found = await standing(store, "default", **options)  # type: ignore[arg-type]
+    found = await namespace_status(store, "default", **options)  # type: ignore[arg-type]
     return {each.label: each.state for each in found.symbols}
 
 
 async def test_all_is_well_where_a_runtime_runs_what_the_store_holds() -> None:
     async with store_of(FLOW) as store, Runtime(store=store) as rt:
         await until(store, lambda _: True)
-        found = await standing(store, "default")
+        found = await namespace_status(store, "default")
         assert (found.revision, found.followed, found.well) == (1, True, True)
         assert [each.runtime for each in found.runtimes] == [rt.id]
         assert await states(store) == dict.fromkeys(["start", "pong", "other"], "active")
@@ -30,7 +30,7 @@ async def test_all_is_well_where_a_runtime_runs_what_the_store_holds() -> None:
 
 async def test_no_runtime_follows_is_not_well() -> None:
     async with store_of(FLOW) as store:
-        found = await standing(store, "default")
+        found = await namespace_status(store, "default")
         assert (found.followed, found.well) == (False, False)
         assert set((await states(store)).values()) == {"idle"}
 
@@ -42,19 +42,19 @@ async def test_each_that_is_not_well_says_how_and_why() -> None:
         await do(store, "{kind: pipe, name: early, ports: {out: [{name: nobody, port: in}]}}")
         await until(store, lambda report: report.observed == 3)
         await do(store, "{kind: nop, name: late}")
-        found = await standing(store, "default")
+        found = await namespace_status(store, "default")
         states = {each.label: each.state for each in found.symbols if each.label != "late"}
         assert states == {
             "start": "active",
             "pong": "active",
             "other": "degraded",
-            "new": "refused",
+            "new": "rejected",
             "early": "waiting",
         }
         assert not found.well
         (other,) = (each for each in found.symbols if each.label == "other")
-        assert (other.revision, other.seen[0].observed) == (2, 1)
-        why = other.seen[0].why
+        assert (other.revision, other.runtimes[0].observed) == (2, 1)
+        why = other.runtimes[0].why
         assert why is not None
         assert why.place == "flow.yaml:1:28"
         await looked(rt, 4)
@@ -79,9 +79,9 @@ async def test_a_symbol_whose_deletion_was_refused_is_still_told_of() -> None:
         (pong,) = (each for each in await store.specs() if each.name == "pong")
         await store.apply([Delete(type=type(pong), id=pong.id)])
         await until(store, lambda report: report.observed == 2)
-        found = await standing(store, "default", names=["pong"])
+        found = await namespace_status(store, "default", names=["pong"])
         (one,) = found.symbols
-        assert (one.state, one.revision, one.seen[0].observed) == ("degraded", 0, 1)
+        assert (one.state, one.revision, one.runtimes[0].observed) == ("degraded", 0, 1)
 
 
 async def test_what_is_well_again_is_told_no_more() -> None:
@@ -91,4 +91,4 @@ async def test_what_is_well_again_is_told_no_more() -> None:
         await do(store, "{kind: nop, name: other}")
         await so(lambda: not rt.report().symbols)
         await until(store, lambda report: not report.symbols and report.observed == 3)
-        assert (await standing(store, "default")).well
+        assert (await namespace_status(store, "default")).well

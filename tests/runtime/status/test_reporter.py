@@ -7,8 +7,9 @@ import pytest
 
 from heddle.runtime.runtime import Runtime
 from heddle.schemas.errors import StoreError
-from heddle.specs.model.report import Condition, Report
+from heddle.specs.model.report import Report
 from heddle.specs.model.store import ChangeSet, Put
+from heddle.specs.model.symbol_status import Condition
 from heddle.specs.stores.folder.store import FolderStore
 from heddle.specs.stores.memory import MemoryStore
 from tests.runtime.changing import FLOW, do, looked, read, store_of, until

@@ -539,7 +539,7 @@ async def test_a_refused_change_leaves_the_pool_to_whom_it_belongs() -> None:
             client(far.url + "/other").replace("}\n", "ports: {active: {name: boom, port: in}}}\n")
             + "- {kind: throw, name: boom}",
         )
-        assert rt.events.recent[-1].event == "change refused"
+        assert rt.events.recent[-1].event == "change rejected"
         assert pool_of(rt) is first
         assert (await rt.send("ask", None))["body"] == "x"
 

@@ -204,7 +204,7 @@ async def test_a_refused_change_leaves_streams_where_they_were() -> None:
         await change(
             rt, flow("queue: 1", "active: {name: boom, port: in}") + "- {kind: throw, name: boom}"
         )
-        assert rt.events.recent[-1].event == "change refused"
+        assert rt.events.recent[-1].event == "change rejected"
         await send(rt, "x")
         assert await one.event() == "data: x"
 

@@ -265,7 +265,7 @@ def _target(link: Path) -> str:
 async def test_a_root_that_is_not_there_is_problem_and_old_goes_on(root: Path) -> None:
     async with running(flow(root)) as rt:
         await change(rt, f"- {{kind: files, name: files, root: '{root}/nowhere'}}")
-        assert rt.events.recent[-1].event == "change refused"
+        assert rt.events.recent[-1].event == "change rejected"
         assert (await fetch(port_of(rt), "/digits")).status == 200
 
 

@@ -613,7 +613,7 @@ async def test_a_refused_change_leaves_connections_where_they_were() -> None:
             flow("limits: {message: 1B}", ports="active: {name: boom, port: in}")
             + "- {kind: throw, name: boom}",
         )
-        assert rt.events.recent[-1].event == "change refused"
+        assert rt.events.recent[-1].event == "change rejected"
         await client.send("longer than one byte")
         assert await hear(client) == "longer than one byte"
         assert seen(rt)["connections"] == 1

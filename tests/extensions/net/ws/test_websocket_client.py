@@ -141,7 +141,7 @@ async def test_a_refused_change_leaves_the_connection_where_it_was() -> None:
             "  ports:", "  ports:\n    active: {name: boom, port: in}"
         )
         await change(rt, broken + "- {kind: throw, name: boom}")
-        assert rt.events.recent[-1].event == "change refused"
+        assert rt.events.recent[-1].event == "change rejected"
         await client.send("x")
         assert await there.hear() == "got x"
 
