@@ -106,7 +106,7 @@ class Target:
             await self.connect()
 
     async def connect(self) -> "Client":
-        """Return one more connection."""
+        """Open one more connection."""
         loop = asyncio.get_running_loop()
         _, client = await loop.create_connection(lambda: Client(self), "127.0.0.1", self.port)
         if self.upgrade:

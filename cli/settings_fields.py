@@ -34,7 +34,7 @@ class SettingType(FieldType):
     __slots__ = ()
 
     def plain(self) -> Any:
-        """Return it as plain data: settings go to other processes."""
+        """Return the settings as plain data: they go to other processes."""
         kinds: tuple[Any, ...] = (str, int, tuple, dict)
         return next(kind(self) for kind in kinds if isinstance(self, kind))
 

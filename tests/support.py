@@ -77,7 +77,7 @@ async def fetch(
     headers: dict[str, str] | None = None,
     body: bytes | str = b"",
 ) -> Reply:
-    """Return one request on a connection of its own; the whole response."""
+    """Send one request on a connection of its own; return the whole response."""
     data = body.encode() if isinstance(body, str) else body
     sent = {"Host": "localhost", "Connection": "close", **(headers or {})}
     if data:

@@ -28,7 +28,7 @@ SETTINGS = '[system]\nlisten = "127.0.0.1:0"\nrate = 1000000000\n'
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """Return both are measured on a folder with the ping flow: the API runs alone, nobody follows it."""
+    """Measure both on a folder with the ping flow: the API runs alone, nobody follows it."""
     with TemporaryDirectory() as folder, TemporaryDirectory() as beside:
         for one in (folder, beside):
             Path(one, "ping.yaml").write_bytes((EXAMPLES / "ping.yaml").read_bytes())

@@ -53,7 +53,7 @@ def _case(language: str) -> Case:
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """Return one language after the other."""
+    """Measure one language after the other."""
     return asyncio.run(_measured(scale, say))
 
 

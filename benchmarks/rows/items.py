@@ -77,7 +77,7 @@ def _cases(count: int) -> list[Case]:
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """Return one list, three times."""
+    """Measure one list, three times."""
     return asyncio.run(_measured(scale, say))
 
 

@@ -25,7 +25,7 @@ LEFT_OUT = {
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """Return one kind after the other."""
+    """Measure one kind after the other."""
     return asyncio.run(_measured(scale, say))
 
 

@@ -93,7 +93,7 @@ def apply(served: Served) -> None:
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """Return both stores, each with a small and a large namespace that take turns."""
+    """Measure both stores, each with a small and a large namespace that take turns."""
     found: list[Measure] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))

@@ -18,7 +18,7 @@ PATIENCE = 120.0
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """Return both in fresh processes, turn by turn."""
+    """Start both in fresh processes, turn by turn."""
     files = scale.symbols // namespace.PER_FILE
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -32,7 +32,7 @@ ANSWER = sum(number * number for number in range(16000))
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """Return one worker and two take turns under the same load; both may use every core."""
+    """Measure one worker and two in turns under the same load; both may use every core."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "flow.yaml")
         path.write_text(FLOW)

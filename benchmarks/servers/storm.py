@@ -24,7 +24,7 @@ Done: TypeAlias = tuple[int, float]
 
 
 async def edit(url: str, who: int, begin: asyncio.Barrier, seconds: float) -> list[Done]:
-    """Return one writer on a connection of its own, who has a leaf of his own."""
+    """Write on a connection of its own, to a leaf of its own."""
     store = await open_store(url)
     done: list[Done] = []
     try:
@@ -41,7 +41,7 @@ async def edit(url: str, who: int, begin: asyncio.Barrier, seconds: float) -> li
 
 
 async def notify(url: str, who: int, begin: asyncio.Barrier, seconds: float) -> list[Done]:
-    """Return one bare writer: a row and a notification in one transaction."""
+    """Write without Heddle: a row and a notification in one transaction."""
     done: list[Done] = []
     conninfo = read_address(url).conninfo
     async with await psycopg.AsyncConnection.connect(conninfo) as connection:

@@ -99,7 +99,7 @@ class BreakerNode(Node):
         return {"state": state, "failures": circuit.failed, "refused": circuit.refused}
 
     def degraded(self) -> str:
-        """Return that it is open, as long as it is."""
+        """Return a text that says that the breaker is open; "" if it is not."""
         circuit = self._circuit
         if circuit.opened is None:
             return ""

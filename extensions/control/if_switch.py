@@ -68,7 +68,7 @@ class ChoiceNode(Node):
 
 
 def compile_if(fields: If, build: Build) -> Node:
-    """Return one condition, two ways; a link of a third is a Problem."""
+    """Choose one of two ways by a condition; a link of a third is a Problem."""
     only_outs(build, "it is true", "it is not")
     when = build.condition(fields.when, "when")
 

@@ -337,7 +337,7 @@ class WatchNode(Node, Actor):
         return shown
 
     def degraded(self) -> str:
-        """Return that the folder cannot be watched, as long as it cannot, and why."""
+        """Return why the folder cannot be watched; "" if it can."""
         watching = self._watching
         if self._duty is not None and self._duty.trouble:
             return self._duty.trouble

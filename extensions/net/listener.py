@@ -204,7 +204,7 @@ class ListenerNode(Node):
         return msgspec.to_builtins(server.snapshot()) if server is not None else {}
 
     def degraded(self) -> str:
-        """Return that it offers an older certificate than its files hold, and why."""
+        """Return why the listener offers an older certificate than its files hold; "" if it does not."""
         return (
             f"its certificate is refused, the one before stays: {self._stale}"
             if self._stale

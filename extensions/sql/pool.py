@@ -51,7 +51,7 @@ class SqlPool:
         return shown | ({"down": self.down} if self.down else {})
 
     def degraded(self) -> str:
-        """Return that the database is gone, and why; empty if it is there, as far as is known."""
+        """Return why the database is gone; "" if it is there, as far as is known."""
         return f"{self.database.name} cannot be reached: {self.down}" if self.down else ""
 
     # -- lending -------------------------------------------------------------------------------

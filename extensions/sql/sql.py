@@ -181,7 +181,7 @@ class SqlNode(Node):
         return self._pool.snapshot() if self._pool is not None else {}
 
     def degraded(self) -> str:
-        """Return that the database cannot be reached, as long as it cannot."""
+        """Return why the database cannot be reached; "" if it can."""
         return self._pool.degraded() if self._pool is not None else ""
 
     def handler(self, port: str) -> Handler | None:

@@ -161,7 +161,7 @@ class SignalNode(Node, Actor):
             await self._duty.leave(self)
 
     def degraded(self) -> str:
-        """Return that it cannot listen, though nobody else does, and why."""
+        """Return why it cannot listen, though nobody else does; "" if it can."""
         return self._duty.trouble if self._duty is not None else ""
 
     def snapshot(self) -> Mapping[str, Any]:

@@ -268,7 +268,7 @@ class TimerNode(Node, Actor):
         return shown if duty is None or duty.alone else {**shown, "lease": duty.snapshot()}
 
     def degraded(self) -> str:
-        """Return that it cannot tick, though nobody else does, and why."""
+        """Return why it cannot tick, though nobody else does; "" if it can."""
         return self._duty.trouble if self._duty is not None else ""
 
     # -- ticks ---------------------------------------------------------------------------------

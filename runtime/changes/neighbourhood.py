@@ -75,7 +75,7 @@ class _Reader:
         self._mentioned: set[str] = set()
 
     async def read(self) -> Mapping[Key, Resource]:
-        """Return it by the keys of what is stored."""
+        """Return the resources by the keys of what is stored."""
         sides = [side for step in self._steps for side in step]
         mine = [side for side in sides if side is not None and side.namespace == self._namespace]
         await self._ask({str(side.id) for side in mine})

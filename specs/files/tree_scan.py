@@ -56,7 +56,7 @@ class TreeNotifier:
         self._task = asyncio.create_task(self._work())
 
     def poll(self) -> bool:
-        """Return nothing is known before the next look."""
+        """Return False: nothing is known before the next look."""
         return False
 
     def close(self) -> None:

@@ -447,7 +447,7 @@ class _Check:
         return result
 
     def link(self, path: Path, entry: Any) -> Link:
-        """Return one link; where something is wrong with it, a Problem is noted and it leads nowhere."""
+        """Return one link; if something is wrong with it, note a Problem, and let it lead nowhere."""
         if type(entry) is dict:
             name, port = entry.get("name"), entry.get("port", "in")
             plain = type(name) is str and name and type(port) is str and port

@@ -53,7 +53,7 @@ class _Patterns(NamedTuple):
 
 @cache
 def _patterns() -> _Patterns:
-    """Return they are made when the first text is searched: most commands never search one."""
+    """Return the patterns; they are made when the first text is searched, as most commands never search one."""
     sign = r"""[^\s"'=:&?;,{}()\[\]<>\\]"""
     return _Patterns(
         # A key in quotes, which may be escaped, and what separates it from its value.

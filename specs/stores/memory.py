@@ -82,7 +82,7 @@ class MemoryStore:
         return self._newest
 
     async def look(self, namespace: str) -> bool:
-        """Return nothing is to be looked for: all of it is here."""
+        """Return True: nothing is to be looked for, as all of it is here."""
         del namespace
         self._check_open()
         return True

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def uncollected() -> Iterator[None]:
-    """Yield no garbage collection, so that only counts of references free anything."""
+    """Switch garbage collection off, so that only counts of references free anything."""
     gc.collect()
     gc.disable()
     yield

@@ -62,7 +62,7 @@ FLOWS = {
 
 @pytest.fixture
 def uncollected() -> Iterator[None]:
-    """Yield no garbage collection, and a count of what is allocated."""
+    """Switch garbage collection off, and count what is allocated."""
     gc.collect()
     gc.disable()
     tracemalloc.start()

@@ -46,7 +46,7 @@ SEPARATE = FLOW.replace("    out[1]: {name: guard}\n", "").replace(
 
 
 async def command(*args: str, cwd: Path, stdin: str = "", code: int = 0) -> str:
-    """Return one command in a process of its own, which has to end with this code; what it prints."""
+    """Run a command in a process of its own, which has to end with this code; return what it prints."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",

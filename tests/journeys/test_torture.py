@@ -142,7 +142,7 @@ class World:
 
 
 async def hammer(world: World, port: int, stop: asyncio.Event, chance: random.Random) -> int:
-    """Return one client on one connection: every answer is right for the time it was given in."""
+    """Run one client on one connection: every answer is right for the time it was given in."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     asked = 0
     while not stop.is_set():

@@ -270,7 +270,7 @@ async def remove(rt: Runtime, *resources: Resource) -> Loaded:
 
 
 async def change(rt: Runtime, *changes: Put | Delete) -> Loaded:
-    """Return one change set; only for runtimes that do not watch their store."""
+    """Apply one change set; only for runtimes that do not watch their store."""
     await rt.store.apply(changes)
     keys = [
         (type(one.resource), one.resource.id) if isinstance(one, Put) else (one.type, one.id)

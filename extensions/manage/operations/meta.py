@@ -33,7 +33,7 @@ async def ready(asked: Asked) -> Reply:
 
 
 def _unready(asked: Asked) -> Reply | None:
-    """Return that a source waits; why is said only to those who may read the namespace."""
+    """Return a text that says that a source waits; only those who may read the namespace see why."""
     waiting = {one.namespace: why for one in asked.managed.runtimes if (why := one.unready)}
     if not waiting:
         return None

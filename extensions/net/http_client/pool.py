@@ -127,7 +127,7 @@ class ClientPool:
         return response
 
     def enter(self) -> "ClientPool":
-        """Return one more uses it."""
+        """Count one more user."""
         self.users += 1
         return self
 

@@ -39,7 +39,7 @@ class Backend:
         self.aside = 0.0
 
     def failed(self, most: int, seconds: float) -> bool:
-        """Return it could not be reached; True if it is set aside for that now."""
+        """Count a failure to reach it; return True if it is set aside for that now."""
         self.failures += 1
         if not most or self.failures < most:
             return False

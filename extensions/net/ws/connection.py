@@ -278,7 +278,7 @@ class Talk(Guest):
         return self._kept.hold(size if size > FREE else 0)
 
     def eof_received(self) -> bool:
-        """Return nothing more will come."""
+        """End the connection: nothing more will come."""
         if self._inbox:
             self._ending = True
             return True

@@ -186,7 +186,7 @@ class WebSocketClientNode(Node, Actor):
         return {**shown, **lease}
 
     def degraded(self) -> str:
-        """Return that it is not connected, once that has failed, and why."""
+        """Return why it is not connected, once that has failed; "" if it is."""
         link = self._link
         if self._duty is not None and self._duty.trouble:
             return self._duty.trouble
@@ -220,7 +220,7 @@ class WebSocketClientNode(Node, Actor):
             self._host.tell(event, url=shown, **data)
 
     def opened(self, talk: Talk) -> bool:
-        """Return it is connected: the flow may say the first word."""
+        """Begin once it is connected: the flow may send the first message."""
         if self._speaker is None:
             raise RuntimeError("the node is not open")
         payload = {"connection": talk.id, "protocol": talk.protocol.subprotocol}

@@ -241,7 +241,7 @@ class InternalConnection:
     def _allows(
         self, action: int, first: str | None, second: str | None, _db: str | None, _by: str | None
     ) -> int:
-        """Return nothing but reading; and changing Specs and Values, if that is allowed."""
+        """Allow nothing but reading, and changing Specs and Values if that is allowed."""
         if action == apsw.SQLITE_FUNCTION and second in _FORBIDDEN:
             return int(apsw.SQLITE_DENY)
         if action in _READING:

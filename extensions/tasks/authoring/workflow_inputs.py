@@ -34,7 +34,7 @@ class WorkflowInput(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return dict(self.written) if isinstance(self.written, Mapping) else self.written
 
     def definition(self) -> TaskInputDefinition:
-        """Return it as an input of a task that does the workflow."""
+        """Return the input as that of a task that runs the workflow."""
         given = self.written.get("default", NO_DEFAULT)
         required = self.written.get("required", given is NO_DEFAULT)
         return TaskInputDefinition(

@@ -16,7 +16,7 @@ from tests.cli.support import PATIENCE, PING, Started, heddle, ran, ran_json, st
 
 
 def ask(port: int, path: str, method: str = "GET", body: Any = None, token: str = "") -> Any:
-    """Return one request to the API; the data of its answer."""
+    """Send one request to the API; return the data of its answer."""
     headers = {"Content-Type": "application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"

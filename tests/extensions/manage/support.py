@@ -53,7 +53,7 @@ class Client:
         media: str = "application/json",
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """Return one request; a body that is not text is sent as JSON."""
+        """Send one request; a body that is not text is sent as JSON."""
         sent = dict(headers or {})
         data = b""
         if body is not None:

@@ -470,7 +470,7 @@ async def test_certificate_files_that_change_are_read_again(tmp_path: Path) -> N
 
 
 async def secure(port: int, ca: trustme.CA) -> bytes:
-    """Return one HTTPS request that trusts this authority alone."""
+    """Send one HTTPS request that trusts this authority alone."""
     context = ssl.create_default_context()
     ca.configure_trust(context)
     reader, writer = await asyncio.open_connection("localhost", port, ssl=context)

@@ -135,7 +135,7 @@ class House:
         return wire
 
     async def ask(self, data: bytes, *, head_only: bool = False) -> Reply:
-        """Return one request on a connection of its own."""
+        """Send one request on a connection of its own."""
         return await (await self.wire()).ask(data, head_only=head_only)
 
 

@@ -226,7 +226,7 @@ async def test_bodies_stream_both_ways() -> None:
 
 
 async def sent_in(process: Process, rt: Runtime, payload: Any = None) -> Any:
-    """Return one packet in a process that is ended by whoever began it."""
+    """Send one packet in a process that is ended by whoever began it."""
     symbol = rt.table.get("ask")
     assert symbol is not None
     return await settle(process.run(process.wiring.entry(symbol.id, "in"), payload))
