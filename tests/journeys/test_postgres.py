@@ -275,7 +275,7 @@ async def test_a_server_that_crashes_in_the_storm_costs_nothing() -> None:
     await restarts(1, 8, "immediate")
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize("mode", ["immediate", "fast"])
 async def test_a_server_that_falls_again_and_again_costs_nothing(mode: str) -> None:
     await restarts(4, 10, mode)

@@ -164,7 +164,7 @@ async def hammer(world: World, port: int, stop: asyncio.Event, chance: random.Ra
 
 @pytest.mark.parametrize(
     ("seed", "edits"),
-    [(1, 40), (2, 40), pytest.param(3, 1000, marks=pytest.mark.slow)],
+    [(1, 40), (2, 40), pytest.param(3, 1000, marks=pytest.mark.campaign)],
 )
 async def test_random_edits_under_load_lose_no_request_and_serve_what_is_valid(
     tmp_path: Path, seed: int, edits: int

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from heddle.extensions.languages.cel.charset import WORD, Charset, holds
+from heddle.extensions.languages.cel.charset import Charset
 from heddle.extensions.languages.cel.errors import CelError
 
 
@@ -52,35 +52,94 @@ Matcher: TypeAlias = Callable[[str], bool]
 MAX_STEPS: Final = 5_000
 """How large a pattern may become once its repetitions are written out."""
 
-MAX_STATES: Final = 2_000
-"""How many states the automaton remembers before it starts over."""
+MAX_REPEATS: Final = 1_000
+"""How often a part may be repeated in all, by repetitions of repetitions: the limit of RE2."""
 
-MAX_ALPHABET: Final = 256
-"""How many different characters a state remembers."""
+_TOO_LARGE: Final = "the pattern is too large once its repetitions are written out"
 
 _TRIES: Final = 200_000
-"""How many steps backtracking may need at worst before the automaton takes over."""
+"""How many steps backtracking may need at worst before RE2 takes over."""
 
 
 def matcher(tree: Tree) -> Matcher:
-    """Tells of a text whether the pattern occurs in it; Fault if the pattern is too large.
+    """Return a function that tells whether a pattern occurs in a text; CelError if it is too large.
 
     Python's own engine is quick but may backtrack without end, so it gets only the texts that are
-    short enough for the worst case of the pattern; the automaton takes the others.
+    short enough for the worst case of the pattern. RE2 takes the others: a call costs it 12 µs, and
+    then its time grows with the text and never faster. Both get the same tree, written out in code
+    points, so that a class of Unicode means the same for a short text and for a long one.
     """
-    automaton = _Automaton(tree)
+    if _size(tree) > MAX_STEPS or _repeats(tree) > MAX_REPEATS:
+        raise CelError(_TOO_LARGE)
     degree, factor = _effort(tree)
     if degree < 0:
-        return automaton.search
-    find = re.compile(_python(tree)).search
+        return _linear(tree)
+    find = re.compile(_written(tree, _PYTHON)).search
     limit = int((_TRIES / factor) ** (1 / (degree + 1)))
+    # What RE2 may find too large has to be known now, and not when a long text comes.
+    linear = _linear(tree) if _weight(tree) > MAX_STEPS else None
 
     def search(text: str) -> bool:
+        nonlocal linear
         if len(text) <= limit:
             return find(text) is not None
-        return automaton.search(text)
+        if linear is None:
+            linear = _linear(tree)
+        return linear(text)
 
     return search
+
+
+def _linear(tree: Tree) -> Matcher:
+    """Return the matcher of RE2."""
+    # Imported late: most patterns never need it.
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        find = re2.compile(_written(tree, _RE2), options=options).search
+    except re2.error as error:
+        raise CelError(_TOO_LARGE) from error
+
+    def search(text: str) -> bool:
+        try:
+            return find(text) is not None
+        except UnicodeEncodeError:
+            # Half of a surrogate pair is a character to Python, and none to RE2.
+            whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            return find(whole) is not None
+
+    return search
+
+
+def _size(tree: Tree, weigh: Callable[[Chars | Anchor], int] = lambda _: 1) -> int:
+    """Return how many steps a pattern has once its repetitions are written out."""
+    if isinstance(tree, Sequence):
+        return sum(_size(part, weigh) for part in tree.parts)
+    if isinstance(tree, Alternation):
+        return sum(_size(option, weigh) for option in tree.options) + len(tree.options) - 1
+    if isinstance(tree, Repeat):
+        size = _size(tree.part, weigh)
+        more = 1 if tree.high is None else tree.high - tree.low
+        return tree.low * size + more * (size + 1)
+    return weigh(tree)
+
+
+def _weight(tree: Tree) -> int:
+    """Return how large a pattern is with all ranges of its classes."""
+    return _size(tree, lambda part: len(part.charset) if isinstance(part, Chars) else 1)
+
+
+def _repeats(tree: Tree) -> int:
+    """Return how often a part is repeated at most."""
+    if isinstance(tree, Sequence):
+        return max(map(_repeats, tree.parts), default=1)
+    if isinstance(tree, Alternation):
+        return max(map(_repeats, tree.options))
+    if isinstance(tree, Repeat):
+        return max(tree.high or tree.low, 1) * _repeats(tree.part)
+    return 1
 
 
 def _effort(tree: Tree) -> tuple[int, int]:
@@ -115,164 +174,36 @@ def _repeated_effort(tree: Repeat) -> tuple[int, int]:
 
 
 _EDGES: Final = {
-    "start": r"\A",
-    "end": r"\Z",
-    "line start": "(?m:^)",
-    "line end": "(?m:$)",
-    "word edge": r"(?a:\b)",
-    "no word edge": r"(?:(?a:\B)|\A\Z)",
+    "start": (r"\A", r"\A"),
+    "end": (r"\Z", r"\z"),
+    "line start": ("(?m:^)", "(?m:^)"),
+    "line end": ("(?m:$)", "(?m:$)"),
+    "word edge": (r"(?a:\b)", r"\b"),
+    "no word edge": (r"(?:(?a:\B)|\A\Z)", r"\B"),
 }
+"""Each anchor as Python writes it, and as RE2 does."""
+
+_PYTHON: Final = 0
+_RE2: Final = 1
+_CODE: Final = ("\\U{:08x}", "\\x{{{:x}}}")
+_NEVER: Final = ("(?!)", r"[^\x{0}-\x{10ffff}]")
 
 
-def _python(tree: Tree) -> str:
-    """Return the same pattern in Python's notation."""
+def _written(tree: Tree, engine: int) -> str:
+    """Return the pattern in the notation of an engine."""
     if isinstance(tree, Chars):
-        if len(tree.charset) == 1 and tree.charset[0][0] == tree.charset[0][1]:
+        if engine == _PYTHON and len(tree.charset) == 1 and len(set(tree.charset[0])) == 1:
+            # A text of its own is found by its first characters.
             return re.escape(chr(tree.charset[0][0]))
-        ranges = "".join(f"\\U{low:08x}-\\U{high:08x}" for low, high in tree.charset)
-        return f"[{ranges}]" if ranges else "(?!)"
+        code = _CODE[engine]
+        ranges = [f"{code.format(low)}-{code.format(high)}" for low, high in tree.charset]
+        return f"[{''.join(ranges)}]" if ranges else _NEVER[engine]
     if isinstance(tree, Anchor):
-        return _EDGES[tree.name]
+        return _EDGES[tree.name][engine]
     if isinstance(tree, Sequence):
-        return "".join(map(_python, tree.parts)) if tree.parts else "(?:)"
+        return "".join(_written(part, engine) for part in tree.parts) if tree.parts else "(?:)"
     if isinstance(tree, Alternation):
-        return f"(?:{'|'.join(map(_python, tree.options))})"
+        return f"(?:{'|'.join(_written(option, engine) for option in tree.options)})"
+    part = _written(tree.part, engine)
     high = "" if tree.high is None else tree.high
-    return f"(?:{_python(tree.part)}){{{tree.low},{high}}}"
-
-
-_ACCEPT: Final = -1
-_Step: TypeAlias = tuple[str, object, int, int]
-
-
-class _State(dict[str, "_State"]):
-    """Where the automaton stands: for each next character, where it stands then."""
-
-    __slots__ = ("automaton", "before", "steps")
-
-    def __init__(self, automaton: "_Automaton", steps: frozenset[int], before: str) -> None:
-        self.automaton = automaton
-        self.steps = steps
-        self.before = before
-
-    def __missing__(self, char: str) -> "_State":
-        next_state = self.automaton.after(self, char)
-        if len(self) < MAX_ALPHABET:
-            self[char] = next_state
-        return next_state
-
-
-class _Automaton:
-    """The steps of a pattern, walked all at once; what was worked out once is remembered."""
-
-    def __init__(self, tree: Tree) -> None:
-        self._steps: list[_Step] = []
-        self._start = self._build(tree, _ACCEPT)
-        self._states: dict[tuple[frozenset[int], str], _State] = {}
-        self._hit = _State(self, frozenset(), "")
-
-    def search(self, text: str) -> bool:
-        """Return whether the pattern occurs in the text."""
-        if len(self._states) > MAX_STATES:
-            self._states.clear()
-        state = self._state(frozenset((self._start,)), "")
-        hit = self._hit
-        for char in text:
-            state = state[char]
-            if state is hit:
-                return True
-        return _ACCEPT in self._reach(state, "")
-
-    def after(self, state: _State, char: str) -> _State:
-        """Return the state once that character is read; `_hit` when a match ends before it."""
-        reached = self._reach(state, char)
-        if _ACCEPT in reached:
-            return self._hit
-        code = ord(char)
-        following = {self._start}
-        for number in reached:
-            kind, value, after, _ = self._steps[number]
-            if kind == "chars" and holds(value, code):  # type: ignore[arg-type]
-                following.add(after)
-        before = "w" if holds(WORD, code) else "n" if char == "\n" else "o"
-        return self._state(frozenset(following), before)
-
-    def _state(self, steps: frozenset[int], before: str) -> _State:
-        key = (steps, before)
-        state = self._states.get(key)
-        if state is None:
-            if len(self._states) > MAX_STATES:
-                # Forget, and let the walk go on: its own state keeps what it needs.
-                self._states.clear()
-            state = self._states[key] = _State(self, steps, before)
-        return state
-
-    def _reach(self, state: _State, char: str) -> set[int]:
-        """Return every step that can be stood on without reading, with `char` next (empty: the end)."""
-        reached: set[int] = set()
-        waiting = list(state.steps)
-        while waiting:
-            number = waiting.pop()
-            if number in reached:
-                continue
-            reached.add(number)
-            if number == _ACCEPT:
-                continue
-            kind, value, first, second = self._steps[number]
-            if kind == "split":
-                waiting += (first, second)
-            elif kind == "edge" and _is_edge(str(value), state.before, char):
-                waiting.append(first)
-        return reached
-
-    def _add(self, step: _Step) -> int:
-        if len(self._steps) >= MAX_STEPS:
-            raise CelError("the pattern is too large once its repetitions are written out")
-        self._steps.append(step)
-        return len(self._steps) - 1
-
-    def _build(self, tree: Tree, after: int) -> int:
-        """Add the steps of a part that leads on to `after`; gives its first step."""
-        if isinstance(tree, Chars):
-            return self._add(("chars", tree.charset, after, 0))
-        if isinstance(tree, Anchor):
-            return self._add(("edge", tree.name, after, 0))
-        if isinstance(tree, Sequence):
-            for part in reversed(tree.parts):
-                after = self._build(part, after)
-            return after
-        if isinstance(tree, Alternation):
-            first = self._build(tree.options[-1], after)
-            for option in reversed(tree.options[:-1]):
-                first = self._add(("split", None, self._build(option, after), first))
-            return first
-        return self._repeat(tree, after)
-
-    def _repeat(self, tree: Repeat, after: int) -> int:
-        if tree.high is None:
-            loop = self._add(("split", None, after, after))
-            body = self._build(tree.part, loop)
-            self._steps[loop] = ("split", None, body, after)
-            first = loop
-        else:
-            first = after
-            for _ in range(tree.high - tree.low):
-                first = self._add(("split", None, self._build(tree.part, first), after))
-        for _ in range(tree.low):
-            first = self._build(tree.part, first)
-        return first
-
-
-def _is_edge(name: str, before: str, char: str) -> bool:
-    """Return whether that edge lies here; `before` is the kind of the character before, empty at the start."""
-    if name == "start":
-        return not before
-    if name == "end":
-        return not char
-    if name == "line start":
-        return before in ("", "n")
-    if name == "line end":
-        return char in ("", "\n")
-    inside = before == "w"
-    ahead = bool(char) and holds(WORD, ord(char))
-    return (inside != ahead) == (name == "word edge")
+    return f"(?:{part}){{{tree.low},{high}}}"

@@ -123,7 +123,7 @@ LEFT_OUT = {
 HELD = [check for check in CHECKS.get_all() if check.__name__ not in LEFT_OUT]
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @API.exclude(path_regex="/events$").parametrize()
 @settings(
     max_examples=6,

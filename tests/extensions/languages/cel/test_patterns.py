@@ -55,7 +55,7 @@ def test_pattern_matches_as_in_re2(pattern: str, match: list[str], fail: list[st
     anchored = any(mark in pattern for mark in ("^", "$", "\\A", "\\z", "\\b", "\\B"))
     for text in match:
         assert find(text), text
-        # A long text is left to the automaton, which must see what Python's engine sees.
+        # A long text is left to RE2, which must see what Python's engine sees.
         if not anchored:
             assert find(padding + text), text
     for text in fail:
@@ -72,6 +72,8 @@ REFUSED = [
     ("a{1001}", "at most 1000"),
     ("a{3,2}", "ascend"),
     ("((a{100}){100}){10}", "too large"),
+    ("(a{40}){40}", "too large"),
+    (r"(\pL{500}){2}", "too large"),
     ("(?=a)", "looking ahead or behind"),
     ("(?<!a)b", "looking ahead or behind"),
     (r"(a)\1", "backreferences"),
@@ -119,7 +121,13 @@ def test_time_grows_no_faster_than_the_text(pattern: str) -> None:
     assert time.process_time() - start < 20
 
 
-def test_automaton_and_python_agree() -> None:
+def test_half_a_surrogate_pair_is_a_character_like_any_other() -> None:
+    for text in ("\ud800", "\ud800" * 400_000):
+        assert search("^.")(text)
+        assert search("b$")(f"{text}b")
+
+
+def test_re2_and_python_agree() -> None:
     pattern = r"(?i)^(?:get|post)\s+/[a-z0-9/_-]*(?:\?\w+=\w*(?:&\w+=\w*)*)?$"
     find: Matcher = search(pattern)
     for path in ("/x", "/a/b?c=d&e=f", "/a?b", "/" + "y" * 500, "/ x"):
