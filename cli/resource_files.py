@@ -12,7 +12,7 @@ from heddle.specs.yaml.document import Only
 
 if TYPE_CHECKING:
     from heddle.runtime.assembly.extension import Registry
-    from heddle.runtime.changes.plan import Applied, Planned
+    from heddle.runtime.changes.plan import ApplyResult, Plan
 
 
 class ResourceFiles:
@@ -88,7 +88,7 @@ class Planner:
         self._merge = merge
         self._read = 0
 
-    async def plan(self, store: Store, registry: "Registry") -> "Planned":
+    async def plan(self, store: Store, registry: "Registry") -> "Plan":
         """Return what the files would change in the store as it is now."""
         from heddle.runtime.changes.apply import plan_apply
 
@@ -103,7 +103,7 @@ class Planner:
             merge=self._merge,
         )
 
-    def again(self, planned: "Planned", applied: "Applied") -> bool:
+    def again(self, planned: "Plan", applied: "ApplyResult") -> bool:
         """Return whether to plan once more: somebody was faster, and both changes may be put together."""
         faster = bool(applied.clashes) and not planned.clashes
         if self._merge and faster and self._base is None:

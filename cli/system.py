@@ -6,7 +6,7 @@ from heddle.cli.exit_codes import CommandError
 from heddle.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from heddle.extensions.manage.system import Serving
+    from heddle.extensions.manage.system import ApiSettings
     from heddle.runtime.assembly.extension import Registry
     from heddle.runtime.runtime import Runtime
     from heddle.specs.model.store import Store
@@ -26,12 +26,12 @@ def address(text: str) -> tuple[str, int]:
     return host or "127.0.0.1", int(port)
 
 
-def serving(settings: Settings) -> "Serving":
+def serving(settings: Settings) -> "ApiSettings":
     """Return how the API is served."""
-    from heddle.extensions.manage.system import Serving
+    from heddle.extensions.manage.system import ApiSettings
 
     host, port = address(settings.system or settings.system_listen)
-    return Serving(
+    return ApiSettings(
         host=host,
         port=port,
         cert=settings.system_cert,

@@ -12,7 +12,7 @@ from heddle.runtime.assembly.kind import node
 from heddle.runtime.assembly.language import (
     CompileError,
     Language,
-    MissingExtra,
+    MissingExtraError,
     OptionError,
     Options,
     Program,
@@ -61,7 +61,7 @@ __all__ = [
     "Kind",
     "Language",
     "LanguageName",
-    "MissingExtra",
+    "MissingExtraError",
     "Node",
     "NodeError",
     "OptionError",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from heddle.specs.model.store import Store
 
 
-class Managed:
+class ManagedStores:
     """A store, the runtimes that run here, and the namespaces that may be managed (None: all).
 
     `audit` is a file to which every change is written, a line each; empty is none. `home` is the runtime
@@ -50,12 +50,12 @@ class Managed:
         return None
 
 
-def managed_by(host: "Host") -> Managed:
+def managed_by(host: "Host") -> ManagedStores:
     """Return what the flows of this host's runtime may manage: its own namespace, if nothing else was given."""
-    managed: Managed | None = host.shared[MANAGED]
+    managed: ManagedStores | None = host.shared[MANAGED]
     if managed is None:
         home = home_of(host)
-        managed = Managed(home.store, home.registry, [home], namespaces=[home.namespace])
+        managed = ManagedStores(home.store, home.registry, [home], namespaces=[home.namespace])
         host.shared[MANAGED] = managed
     return managed
 

@@ -20,7 +20,7 @@ from heddle.runtime.assembly.accepter import Accepter
 from heddle.runtime.assembly.duty import TTL, Duties
 from heddle.runtime.assembly.extension import ExtensionSource, Registry, registry
 from heddle.runtime.assembly.loader import Loader
-from heddle.runtime.assembly.outcome import Loaded
+from heddle.runtime.assembly.outcome import LoadResult
 from heddle.runtime.assembly.rollout import Shift, ShiftError
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import SymbolTable
@@ -35,7 +35,7 @@ from heddle.runtime.flow.source import Source
 from heddle.runtime.flow.tasks import Tasks
 from heddle.runtime.flow.wiring import Wiring
 from heddle.runtime.status.agent import Agent
-from heddle.runtime.status.health import Health
+from heddle.runtime.status.health import RuntimeHealth
 from heddle.runtime.status.reporter import INTERVAL, Reporter
 from heddle.runtime.status.status import Look, Status
 from heddle.schemas.errors import HeddleError
@@ -182,7 +182,7 @@ class Runtime:
         self.table.shared.update({HOME: self, MANAGED: managed})
         if managed is not None:
             managed.home = self
-        self._health = Health(
+        self._health = RuntimeHealth(
             self.table, self._loader, self._shift, self.events, self._trouble, team, self._unkept
         )
         self._look = Look(self.table, self._loader, self._health, self.events)
@@ -266,14 +266,14 @@ class Runtime:
         """Wait until somebody closes it."""
         await self._closed.wait()
 
-    async def load(self, changes: ChangeSet, *, trial: bool = False) -> Loaded:
+    async def load(self, changes: ChangeSet, *, trial: bool = False) -> LoadResult:
         """Look at these keys in the store now; what became of them. Changes take turns.
 
         Once the runtime is closed nothing is looked at, and `reason` says so.
         """
         async with self._loading, self.team.turn():
             if self._closed.is_set():
-                return Loaded(reason="the runtime is closed")
+                return LoadResult(reason="the runtime is closed")
             loaded = await self._loader.load(changes, trial=trial)
             if not (trial and loaded.refused):
                 self._looked(changes.revision)

@@ -147,13 +147,13 @@ async def _apply(
     from heddle.cli.extensions import installed
     from heddle.cli.stores import opened
     from heddle.cli.views.apply_view import ChangeOutcome, confirm, made_before, make_it
-    from heddle.runtime.changes.plan import Applied
+    from heddle.runtime.changes.plan import ApplyResult
 
     settings = planner.given.settings
     registry = installed(settings)
     problems = planner.given.problems(registry)
     if problems:
-        return ChangeOutcome(applied=Applied(problems=tuple(problems)))
+        return ChangeOutcome(applied=ApplyResult(problems=tuple(problems)))
     async with opened(settings, registry) as store:
         made = await made_before(store, change_options)
         if made is not None:

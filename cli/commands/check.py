@@ -64,7 +64,7 @@ def command(
     from heddle.cli.extensions import installed
     from heddle.cli.views.output import print_json, print_problems
     from heddle.cli.views.problem_report import as_data, severity, summary
-    from heddle.runtime.assembly.check import Checked, check_specs
+    from heddle.runtime.assembly.check import CheckResult, check_specs
     from heddle.runtime.assembly.graph_check import check_graph
     from heddle.schemas.check import in_order
     from heddle.specs.binding.bind import ValueSet
@@ -73,7 +73,7 @@ def command(
     registry = installed(settings)
     documents = Documents(paths)
     reading = documents.read(namespace=settings.namespace)
-    checked: Checked = check_specs(
+    checked: CheckResult = check_specs(
         reading.specs,
         ValueSet(reading.values),
         registry,

@@ -12,7 +12,7 @@ from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, setti
 
 if TYPE_CHECKING:
     from heddle.cli.resource_files import Planner
-    from heddle.runtime.changes.plan import Planned
+    from heddle.runtime.changes.plan import Plan
 
 
 @click.command(
@@ -56,12 +56,12 @@ def command(
     from heddle.cli.views.apply_view import ChangeOutcome, outcome_data, tell_outcome
     from heddle.cli.views.diff_view import summary, tell_details
     from heddle.cli.views.output import print_json
-    from heddle.runtime.changes.plan import Applied
+    from heddle.runtime.changes.plan import ApplyResult
 
     given = ResourceFiles(files, sort, settings_of(config, extensions, **flags))
     planned = asyncio.run(_plan(Planner(given, prune=prune, base=base, merge=merge)))
     stopped = bool(planned.problems or planned.clashes)
-    applied = Applied(
+    applied = ApplyResult(
         differences=planned.differences, problems=planned.problems, clashes=planned.clashes
     )
     if as_json:
@@ -78,15 +78,15 @@ def command(
         raise click.exceptions.Exit(DIFFERENT)
 
 
-async def _plan(planner: "Planner") -> "Planned":
+async def _plan(planner: "Planner") -> "Plan":
     from heddle.cli.extensions import installed
     from heddle.cli.stores import opened
-    from heddle.runtime.changes.plan import Planned
+    from heddle.runtime.changes.plan import Plan
 
     settings = planner.given.settings
     registry = installed(settings)
     problems = planner.given.problems(registry)
     if problems:
-        return Planned(problems=tuple(problems))
+        return Plan(problems=tuple(problems))
     async with opened(settings, registry) as store:
         return await planner.plan(store, registry)

@@ -92,7 +92,7 @@ async def _run(
     from heddle.cli.stores import opened
     from heddle.cli.views.apply_view import note_of
     from heddle.runtime.flow.errors import NodeError
-    from heddle.runtime.managed import Managed
+    from heddle.runtime.managed import ManagedStores
     from heddle.specs.stores.remote.store import RemoteStore
 
     try:
@@ -107,7 +107,7 @@ async def _run(
             # Where the API is there are runtimes, too: what lives in them is seen from there.
             return await store.query(text, args)
         only = [namespace] if namespace is not None else None
-        managed = Managed(store, registry, namespaces=only)
+        managed = ManagedStores(store, registry, namespaces=only)
         try:
             return await run_sql(
                 managed, text, args, writes=write, author=note_of(settings, "").author

@@ -12,7 +12,7 @@ from heddle.specs.model.names import NAMESPACE_RULE, legal_namespace
 
 if TYPE_CHECKING:
     from heddle.cli.settings import Settings
-    from heddle.extensions.manage.tokens import Token
+    from heddle.extensions.manage.tokens import ApiToken
 
 ROLES = ("read", "edit", "operate", "admin")
 
@@ -124,7 +124,7 @@ def _print_token(data: dict[str, object], line: str, as_json: bool) -> None:
         click.echo(line)
 
 
-def _shown(token: "Token") -> dict[str, object]:
+def _shown(token: "ApiToken") -> dict[str, object]:
     from heddle.extensions.manage.tokens import moment
 
     return {
@@ -136,7 +136,7 @@ def _shown(token: "Token") -> dict[str, object]:
     }
 
 
-def _may(token: "Token") -> str:
+def _may(token: "ApiToken") -> str:
     from heddle.extensions.manage.tokens import moment
 
     where = "everywhere" if "*" in token.namespaces else f"in {', '.join(token.namespaces)}"
@@ -153,7 +153,7 @@ async def _new(
     roles: tuple[str, ...],
     spaces: tuple[str, ...],
     expires: str | None,
-) -> tuple[str, "Token"]:
+) -> tuple[str, "ApiToken"]:
     import time
 
     from heddle.cli.stores import opened
@@ -161,7 +161,7 @@ async def _new(
     from heddle.extensions.manage.caller import EVERY, known_roles
     from heddle.extensions.manage.system import SYSTEM
     from heddle.extensions.manage.tokens import (
-        Token,
+        ApiToken,
         hash_of,
         legal_token_name,
         new_token,
@@ -174,7 +174,7 @@ async def _new(
         raise CommandError(f'"{name}" cannot be the name of a token')
     now = time.time()
     token = new_token()
-    made = Token(
+    made = ApiToken(
         name=name,
         hash=hash_of(token),
         roles=known_roles(roles),
@@ -274,7 +274,7 @@ def _list(settings: "Settings", as_json: bool) -> None:
     print_table(("name", "roles", "namespaces", "created", "expires"), rows)
 
 
-async def _tokens(settings: "Settings") -> "tuple[list[Token], bool]":
+async def _tokens(settings: "Settings") -> "tuple[list[ApiToken], bool]":
     """Return the tokens, and whether callers need one."""
     from heddle.cli.stores import opened
     from heddle.extensions.manage.system import SYSTEM

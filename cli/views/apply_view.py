@@ -13,8 +13,8 @@ from heddle.cli.group import KEYED
 
 if TYPE_CHECKING:
     from heddle.cli.settings import Settings
-    from heddle.runtime.changes.plan import Applied, Planned
-    from heddle.runtime.changes.wait_live import Arrival, Waited
+    from heddle.runtime.changes.plan import ApplyResult, Plan
+    from heddle.runtime.changes.wait_live import Arrival, WaitResult
     from heddle.specs.model.difference import Diff
     from heddle.specs.model.revision import Note
     from heddle.specs.model.store import Store
@@ -74,9 +74,9 @@ class ChangeOptions(msgspec.Struct, frozen=True, kw_only=True):
 class ChangeOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a change. `waited` has an item for each namespace that was waited for."""
 
-    applied: "Applied"
+    applied: "ApplyResult"
     dry_run: bool = False
-    waited: "tuple[Waited, ...]" = ()
+    waited: "tuple[WaitResult, ...]" = ()
 
     @property
     def ok(self) -> bool:
@@ -119,13 +119,13 @@ def ready_to_wait(store: "Store", options: ChangeOptions) -> None:
 
 
 async def make_it(
-    store: "Store", planned: "Planned", settings: "Settings", options: ChangeOptions
+    store: "Store", planned: "Plan", settings: "Settings", options: ChangeOptions
 ) -> ChangeOutcome:
     """Make what was planned, and wait for it, as asked."""
-    from heddle.runtime.changes.plan import Applied, apply_plan
+    from heddle.runtime.changes.plan import ApplyResult, apply_plan
 
     if options.dry_run:
-        applied = Applied(
+        applied = ApplyResult(
             differences=planned.differences, problems=planned.problems, clashes=planned.clashes
         )
         return ChangeOutcome(applied=applied, dry_run=True)
@@ -137,7 +137,7 @@ async def make_it(
 
 async def made_before(store: "Store", options: ChangeOptions) -> ChangeOutcome | None:
     """Return what an earlier run of this command with the same key has made; None if nothing."""
-    from heddle.runtime.changes.plan import Applied
+    from heddle.runtime.changes.plan import ApplyResult
     from heddle.specs.model.difference import difference
     from heddle.specs.model.keyed import KeyedStore, key_from
 
@@ -147,12 +147,14 @@ async def made_before(store: "Store", options: ChangeOptions) -> ChangeOutcome |
     if made is None:
         return None
     differences = tuple(difference(turn.before, turn.after) for turn in made.turns)
-    applied = Applied(differences=differences, revision=made.number)
+    applied = ApplyResult(differences=differences, revision=made.number)
     waited = await _wait(store, applied, options) if options.wait else []
     return ChangeOutcome(applied=applied, waited=tuple(waited))
 
 
-async def _wait(store: "Store", applied: "Applied", options: ChangeOptions) -> "list[Waited]":
+async def _wait(
+    store: "Store", applied: "ApplyResult", options: ChangeOptions
+) -> "list[WaitResult]":
     from heddle.runtime.changes.wait_live import wait_live
     from heddle.specs.model.report import ReportStore
 
@@ -164,7 +166,7 @@ async def _wait(store: "Store", applied: "Applied", options: ChangeOptions) -> "
     ]
 
 
-def confirm(planned: "Planned") -> None:
+def confirm(planned: "Plan") -> None:
     """On a terminal, show what would be deleted and ask; click.Abort where the answer is no."""
     from heddle.cli.views.diff_view import tell_details
 
@@ -203,7 +205,7 @@ def tell_outcome(outcome: ChangeOutcome, *, source: Any = None, nothing: str = "
         tell_waited(waited)
 
 
-def tell_waited(waited: "Waited") -> None:
+def tell_waited(waited: "WaitResult") -> None:
     """Print how far each runtime has come, a line each, with the reasons."""
     if not waited.arrivals:
         click.echo(
@@ -254,7 +256,7 @@ def outcome_data(outcome: ChangeOutcome) -> dict[str, Any]:
     return data
 
 
-def _arrival_data(waited: "Waited", arrival: "Arrival") -> dict[str, Any]:
+def _arrival_data(waited: "WaitResult", arrival: "Arrival") -> dict[str, Any]:
     report = arrival.report
     return {
         "namespace": waited.namespace,

@@ -30,10 +30,10 @@ from heddle.extensions.extension import (
 )
 from heddle.extensions.manage.audit import note
 from heddle.extensions.manage.caller import Caller, Role, introduce
-from heddle.extensions.manage.doorkeeper import Doorkeeper, Unsure
-from heddle.extensions.manage.problem_response import Refusal
+from heddle.extensions.manage.doorkeeper import Doorkeeper, TokensUnknownError
+from heddle.extensions.manage.problem_response import ApiError
 from heddle.extensions.manage.streams import lasting
-from heddle.extensions.manage.tokens import Token, match
+from heddle.extensions.manage.tokens import ApiToken, match
 from heddle.schemas.ascii import lower, trim
 from heddle.schemas.errors import StoreError
 
@@ -70,7 +70,7 @@ class Access(Fields):
 
 
 @runtime_checkable
-class Fielded(Protocol):
+class FieldRequest(Protocol):
     """A request that can be given fields without being read."""
 
     def with_fields(self, **fields: Any) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class AccessNode(Node):
         """Whether there is a token, or may be one."""
         try:
             return bool(await door.tokens())
-        except Unsure:
+        except TokensUnknownError:
             return True
 
     async def pause(self) -> None:
@@ -162,7 +162,7 @@ class AccessNode(Node):
             raise TypeError("found no request (wanted: a map with header, as a listener sends it)")
         try:
             caller, token = await self._known(payload)
-        except Refusal as refusal:
+        except ApiError as refusal:
             self._turned_away += 1
             brought = bool(_one(payload.get("header") or {}, "Authorization"))
             if refusal.status in (403, 421) or (refusal.status == 401 and brought):
@@ -173,7 +173,7 @@ class AccessNode(Node):
         auth = {"scheme": "bearer", "user": caller.name, "roles": list(caller.roles)}
         asked = (
             payload.with_fields(auth=auth)
-            if isinstance(payload, Fielded)
+            if isinstance(payload, FieldRequest)
             else {**payload, "auth": auth}
         )
         answer = await flow.send("out", asked)
@@ -182,10 +182,10 @@ class AccessNode(Node):
             self._door.streams.add(stream, token)
         return answer
 
-    async def _known(self, payload: dict[str, Any]) -> tuple[Caller, Token | None]:
+    async def _known(self, payload: dict[str, Any]) -> tuple[Caller, ApiToken | None]:
         """Return who sent it, and with which token; Refusal if nobody knows."""
         if self._door is None:
-            raise Refusal(503, "store", "it does not know its tokens yet", header=_LATER)
+            raise ApiError(503, "store", "it does not know its tokens yet", header=_LATER)
         remote = str(payload.get("remote") or "")
         header = payload.get("header") or {}
         host = _one(header, "Host") or str(payload.get("host") or "")
@@ -194,7 +194,7 @@ class AccessNode(Node):
         try:
             tokens = await self._door.tokens()
         except StoreError as error:
-            raise Refusal(503, "store", str(error), header=_LATER) from None
+            raise ApiError(503, "store", str(error), header=_LATER) from None
         scheme, _, given = trim(_one(header, "Authorization")).partition(" ")
         if not self._door.guarded and not _brings(header):
             return self._local(remote, host, header), None
@@ -225,14 +225,14 @@ class AccessNode(Node):
         site = _one(header, "Sec-Fetch-Site")
         foreign = bool(origin) and _netloc(origin) != lower(host)
         if foreign or site not in ("", "same-origin", "none"):
-            raise Refusal(
+            raise ApiError(
                 403,
                 "cross-site",
                 f"a page of {origin or 'another site'} sent this, and those need a token",
             )
         return Caller("local", (self._fields.local,), remote=remote, known=False)
 
-    def _tell(self, payload: dict[str, Any], refusal: Refusal) -> None:
+    def _tell(self, payload: dict[str, Any], refusal: ApiError) -> None:
         """Write down who came in vain, and why. Who merely brought no token is not worth a line."""
         if self._host is None:
             raise RuntimeError("the node is not open")
@@ -271,13 +271,13 @@ def _brings(header: Mapping[str, Any]) -> bool:
 _LATER = {"Retry-After": "1"}
 
 
-def _unauthorized(detail: str, error: str) -> Refusal:
+def _unauthorized(detail: str, error: str) -> ApiError:
     asks = 'Bearer realm="heddle"' + (f', error="{error}"' if error else "")
-    return Refusal(401, "unauthorized", detail, header={"WWW-Authenticate": asks})
+    return ApiError(401, "unauthorized", detail, header={"WWW-Authenticate": asks})
 
 
-def _misdirected(host: str) -> Refusal:
-    return Refusal(
+def _misdirected(host: str) -> ApiError:
+    return ApiError(
         421,
         "host",
         f'nothing is served under the name "{name_of(host)}" (wanted: a name of this machine, or one '

@@ -13,7 +13,7 @@ from heddle.runtime.managed import managed_by
 _MODE = 0o600
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One line of it. `time` is in seconds since 1970, `remote` the address of the client."""
 
     time: float
@@ -39,7 +39,7 @@ def note(
     reason: str = "",
 ) -> None:
     """Tell it as an event, and write it to the audit file where there is one."""
-    record = Record(
+    record = AuditRecord(
         time=time.time(),
         user=caller.name,
         remote=caller.remote,

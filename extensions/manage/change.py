@@ -6,9 +6,9 @@ from typing import Any
 
 from heddle.extensions.manage import models as shapes
 from heddle.extensions.manage import serializers as forms
-from heddle.extensions.manage.problem_response import Refusal
-from heddle.extensions.manage.request import Asked
-from heddle.runtime.changes.plan import Applied, Clash, Planned, Step, apply_plan, plan_steps
+from heddle.extensions.manage.problem_response import ApiError
+from heddle.extensions.manage.request import ApiRequest
+from heddle.runtime.changes.plan import ApplyResult, Clash, Plan, Step, apply_plan, plan_steps
 from heddle.runtime.changes.wait_live import wait_live
 from heddle.schemas.ascii import elements, is_number
 from heddle.schemas.errors import NotFoundError, StoreError
@@ -23,21 +23,23 @@ from heddle.specs.model.store import Resource
 from heddle.specs.model.value import Value
 
 
-def note_of(asked: Asked, message: str = "") -> Note:
+def note_of(asked: ApiRequest, message: str = "") -> Note:
     """Who asks, and why."""
     message = message or getattr(asked.query, "message", "")
     return Note(asked.caller.name, message, asked.key_of(asked.once))
 
 
 async def carry_out(
-    asked: Asked, steps: Sequence[Step], *, dry_run: bool, note: Note
-) -> shapes.Applied:
+    asked: ApiRequest, steps: Sequence[Step], *, dry_run: bool, note: Note
+) -> shapes.ApplyResultModel:
     """Make these steps, all or none; with `dry_run` only tell."""
     planned = await plan_steps(asked.managed.store, steps, asked.managed.registry)
     return await finish(asked, planned, dry_run=dry_run, note=note)
 
 
-async def finish(asked: Asked, planned: Planned, *, dry_run: bool, note: Note) -> shapes.Applied:
+async def finish(
+    asked: ApiRequest, planned: Plan, *, dry_run: bool, note: Note
+) -> shapes.ApplyResultModel:
     """Make what was planned; Refusal where something is wrong with it."""
     spaces = {
         side.namespace
@@ -63,7 +65,7 @@ async def finish(asked: Asked, planned: Planned, *, dry_run: bool, note: Note) -
     return await by_turns(forms.applied(done.differences, done.revision, waited=waited))
 
 
-async def _waited(asked: Asked, done: Applied) -> list[shapes.Arrival]:
+async def _waited(asked: ApiRequest, done: ApplyResult) -> list[shapes.ArrivalModel]:
     """What became of it in the runtimes that follow, where the caller wants to wait for that."""
     seconds = getattr(asked.query, "wait", 0.0)
     store = asked.managed.store
@@ -82,9 +84,9 @@ async def _waited(asked: Asked, done: Applied) -> list[shapes.Arrival]:
     return [forms.arrival(one.namespace, each) for one in waited for each in one.arrivals]
 
 
-def refused(asked: Asked, problems: Sequence[Problem]) -> Refusal:
+def refused(asked: ApiRequest, problems: Sequence[Problem]) -> ApiError:
     """The Refusal of what does not pass its check; no secret stands in it."""
-    return Refusal(
+    return ApiError(
         422,
         "invalid",
         "nothing was changed: put the problems right first",
@@ -92,14 +94,14 @@ def refused(asked: Asked, problems: Sequence[Problem]) -> Refusal:
     )
 
 
-async def clashed(asked: Asked, clashes: Sequence[Clash]) -> Refusal:
+async def clashed(asked: ApiRequest, clashes: Sequence[Clash]) -> ApiError:
     """The Refusal where somebody else was quicker."""
     first = clashes[0]
     more = merged(first.base, first.mine, first.theirs) if len(clashes) == 1 else {}
     if asked.header("If-Match"):
         # It was as expected when it was looked at, and is not any more: the same, a moment later.
         return _failed(first.theirs, f"{first}. Nothing was changed", more)
-    return Refusal(
+    return ApiError(
         409,
         "conflict",
         "; ".join(str(clash) for clash in clashes) + ". Nothing was changed: look again, and retry",
@@ -112,7 +114,7 @@ async def clashed(asked: Asked, clashes: Sequence[Clash]) -> Refusal:
 
 
 async def expected(
-    asked: Asked, old: Resource | None, new: Resource | None, match: str, none_match: str
+    asked: ApiRequest, old: Resource | None, new: Resource | None, match: str, none_match: str
 ) -> None:
     """Refusal 412, with what there is and both changes merged, where it is not as expected."""
     if none_match:
@@ -143,9 +145,9 @@ def _tags(header: str) -> list[str]:
     return elements(header)
 
 
-def _failed(old: Resource | None, detail: str, more: dict[str, Any]) -> Refusal:
+def _failed(old: Resource | None, detail: str, more: dict[str, Any]) -> ApiError:
     header = {"ETag": f'"{old.revision}"'} if old is not None else {}
-    return Refusal(
+    return ApiError(
         412,
         "revision",
         detail,
@@ -156,7 +158,7 @@ def _failed(old: Resource | None, detail: str, more: dict[str, Any]) -> Refusal:
     )
 
 
-async def _before(asked: Asked, old: Resource, tags: Sequence[str]) -> Resource | None:
+async def _before(asked: ApiRequest, old: Resource, tags: Sequence[str]) -> Resource | None:
     """What the caller began with; None where the store does not know that any more."""
     store = asked.managed.store
     if not isinstance(store, RevisionStore):

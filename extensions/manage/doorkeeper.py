@@ -10,7 +10,7 @@ from time import monotonic
 from heddle.extensions.extension import Host
 from heddle.extensions.manage.streams import Streams
 from heddle.extensions.manage.tokens import (
-    Token,
+    ApiToken,
     closing_mark,
     guarded,
     is_token,
@@ -34,7 +34,7 @@ AGAIN = 1.0
 _PAGE = 100
 
 
-class Unsure(StoreError):  # noqa: N818 - reads as what it means: raise Unsure
+class TokensUnknownError(StoreError):
     """Raised if nobody can say which tokens there are: until it is known, nobody is let in."""
 
 
@@ -49,7 +49,7 @@ class Doorkeeper:
     def __init__(self, host: Host, predecessor: "Doorkeeper | None" = None) -> None:
         self._store = managed_by(host).store
         self._namespace = host.namespace
-        self._tokens: list[Token] = []
+        self._tokens: list[ApiToken] = []
         self.guarded: bool = predecessor.guarded if predecessor is not None else False
         self.streams: Streams = predecessor.streams if predecessor is not None else Streams()
         self._read = -GRACE
@@ -66,7 +66,7 @@ class Doorkeeper:
         self._tasks = [self._owner.start(self._watch()), self._owner.start(self._end_streams())]
         # The watch begins first: a change between the two would be seen late otherwise.
         await asyncio.sleep(0)
-        with suppress(Unsure):
+        with suppress(TokensUnknownError):
             # Whoever asks is answered 503; a file with a mistake does not keep flows from starting.
             await self.tokens()
 
@@ -77,7 +77,7 @@ class Doorkeeper:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def tokens(self) -> list[Token]:
+    async def tokens(self) -> list[ApiToken]:
         """Return all tokens, as they are now.
 
         While the store cannot be read, those that were read last count for GRACE seconds; StoreError
@@ -90,7 +90,7 @@ class Doorkeeper:
             async with self._reading:
                 if not self._fresh():
                     await self._load()
-        except Unsure:
+        except TokensUnknownError:
             self._stale = True
             raise
         except StoreError:
@@ -109,7 +109,7 @@ class Doorkeeper:
         """Note a change that the store can see by itself, without waiting to be told of it."""
         if isinstance(self._store, PollingStore):
             if not await self._store.look(self._namespace):
-                raise Unsure("the tokens are being changed at this moment. Ask again")
+                raise TokensUnknownError("the tokens are being changed at this moment. Ask again")
             if await self._store.newest() != self._revision:
                 self._stale = True
 
@@ -141,7 +141,9 @@ class Doorkeeper:
             try:
                 page = await store.history(self._namespace, before=before, limit=_PAGE)
             except StoreError as error:
-                raise Unsure(f"nobody can say whether there were tokens: {error}") from error
+                raise TokensUnknownError(
+                    f"nobody can say whether there were tokens: {error}"
+                ) from error
             for each in page:
                 if each.number <= self._searched:
                     break
@@ -158,7 +160,9 @@ class Doorkeeper:
             return
         hidden = await asyncio.to_thread(_hiding, await self._store.problems())
         if hidden is not None:
-            raise Unsure(f"the tokens cannot be read: {hidden.found}. Correct that, then ask again")
+            raise TokensUnknownError(
+                f"the tokens cannot be read: {hidden.found}. Correct that, then ask again"
+            )
         # From here on the store keeps what it held: a file that breaks later hides no token.
         self._sound = True
 
@@ -186,7 +190,7 @@ class Doorkeeper:
             await self.streams.wait(FRESH)
             try:
                 tokens = await self.tokens()
-            except Unsure:
+            except TokensUnknownError:
                 continue
             except StoreError:
                 tokens = []

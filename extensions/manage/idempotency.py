@@ -3,9 +3,9 @@
 from typing import Any
 
 from heddle.extensions.manage import serializers as forms
-from heddle.extensions.manage.operation import Operation, Reply
-from heddle.extensions.manage.problem_response import Refusal
-from heddle.extensions.manage.request import KEY, Asked
+from heddle.extensions.manage.operation import ApiReply, Operation
+from heddle.extensions.manage.problem_response import ApiError
+from heddle.extensions.manage.request import KEY, ApiRequest
 from heddle.schemas.pieces import by_turns
 from heddle.specs.model.difference import difference
 from heddle.specs.model.keyed import KeyedStore
@@ -17,7 +17,7 @@ REPLAYED = {"Idempotency-Replayed": "true"}
 """The header of an answer that repeats an earlier one."""
 
 
-async def repeated(asked: Asked, operation: Operation) -> Reply | None:
+async def repeated(asked: ApiRequest, operation: Operation) -> ApiReply | None:
     """Return the answer to a change set that this caller has made before under the same key.
 
     None if the request brings no key, or nothing was made under it: then it is to be made.
@@ -28,7 +28,7 @@ async def repeated(asked: Asked, operation: Operation) -> Reply | None:
     if made is None:
         return None
     if not _same(asked, operation, made):
-        raise Refusal(
+        raise ApiError(
             409,
             "key",
             f"{KEY}: revision {made.number} was made of another request under this key "
@@ -37,7 +37,7 @@ async def repeated(asked: Asked, operation: Operation) -> Reply | None:
     return await _reply(operation.name, made)
 
 
-def _same(asked: Asked, operation: Operation, made: Revision) -> bool:
+def _same(asked: ApiRequest, operation: Operation, made: Revision) -> bool:
     """Whether a revision can be what this request has become."""
     sides = [side for turn in made.turns for side in (turn.before, turn.after) if side is not None]
     if any(side.namespace != asked.namespace for side in sides):
@@ -54,7 +54,7 @@ def _same(asked: Asked, operation: Operation, made: Revision) -> bool:
     return operation.name.endswith(".create") or asked.key in names
 
 
-async def made_before(asked: Asked) -> Revision | None:
+async def made_before(asked: ApiRequest) -> Revision | None:
     """Return what this caller has made under the key of the request; None if nothing."""
     store = asked.managed.store
     if not asked.header(KEY) or not isinstance(store, KeyedStore):
@@ -69,7 +69,7 @@ async def made_before(asked: Asked) -> Revision | None:
     return made
 
 
-async def _reply(operation: str, made: Revision) -> Reply:
+async def _reply(operation: str, made: Revision) -> ApiReply:
     names = tuple(turn.resource.label for turn in made.turns)
     header = dict(REPLAYED)
     body: Any
@@ -84,4 +84,4 @@ async def _reply(operation: str, made: Revision) -> Reply:
         body = forms.sent(put[0])
         status = 201 if operation.endswith(".create") else 200
         header["ETag"] = f'"{put[0].revision}"'
-    return Reply(body, status, header=header, names=names, revision=made.number)
+    return ApiReply(body, status, header=header, names=names, revision=made.number)

@@ -28,11 +28,11 @@ from heddle.extensions.extension import (
 from heddle.extensions.manage.audit import note
 from heddle.extensions.manage.caller import Caller, Role, caller_of
 from heddle.extensions.manage.idempotency import repeated
-from heddle.extensions.manage.operation import JSON, YAML, Operation, Reply
+from heddle.extensions.manage.operation import JSON, YAML, ApiReply, Operation
 from heddle.extensions.manage.operations import OPERATIONS
 from heddle.extensions.manage.paths import relative
-from heddle.extensions.manage.problem_response import Refusal
-from heddle.extensions.manage.request import KEY, Asked
+from heddle.extensions.manage.problem_response import ApiError
+from heddle.extensions.manage.request import KEY, ApiRequest
 from heddle.runtime.managed import home_of, managed_by
 from heddle.schemas.ascii import lower, trim
 from heddle.schemas.errors import (
@@ -91,13 +91,13 @@ class ManageNode(Node):
             raise RuntimeError("the node is not open")
         caller = self._caller(flow, payload)
         namespace = ""
-        asked: Asked | None = None
+        asked: ApiRequest | None = None
         try:
             request = _request(payload)
             namespace = str((request.get("params") or {}).get("namespace", ""))
             if caller is None:
-                raise Refusal(401, "unauthorized", "nobody knows who asks", header=_CHALLENGE)
-            asked = Asked(
+                raise ApiError(401, "unauthorized", "nobody knows who asks", header=_CHALLENGE)
+            asked = ApiRequest(
                 request,
                 operation.query,
                 caller=caller,
@@ -107,7 +107,7 @@ class ManageNode(Node):
             )
             asked.admit()
             reply = await _refusing(asked, operation)
-        except Refusal as refusal:
+        except ApiError as refusal:
             self._refused += 1
             told = refusal.status in (401, 403) or (operation.audit and refusal.status != 404)
             if told and operation.name != "refuse":
@@ -152,7 +152,7 @@ class ManageNode(Node):
         return Caller(self._host.label, (self._role,), remote=_remote(payload))
 
 
-def _shown(refusal: Refusal, host: Host) -> Refusal:
+def _shown(refusal: ApiError, host: Host) -> ApiError:
     """The same, with no secret and no path of the server in what it says."""
     url = managed_by(host).store.url
     runtimes = dict.fromkeys((*managed_by(host).runtimes, home_of(host)))
@@ -179,7 +179,7 @@ def _shown(refusal: Refusal, host: Host) -> Refusal:
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="heddle"'}
 
 
-def _left(asked: Asked) -> None:
+def _left(asked: ApiRequest) -> None:
     """Write down what nobody waited for: that it was made, or that it may have been."""
     revision, names = asked.made
     note(
@@ -195,7 +195,7 @@ def _left(asked: Asked) -> None:
     )
 
 
-def _reveals(asked: Asked) -> bool:
+def _reveals(asked: ApiRequest) -> bool:
     return bool(getattr(asked.query, "reveal", False))
 
 
@@ -239,47 +239,47 @@ def _failed(error: Error) -> dict[str, Any]:
     return {"status": status, "header": header}
 
 
-async def _refusing(asked: Asked, operation: Operation) -> Reply:
+async def _refusing(asked: ApiRequest, operation: Operation) -> ApiReply:
     """What the operation answers; what the store and the specs say against it is a Refusal."""
     try:
         return await repeated(asked, operation) or await operation.run(asked)
     except SpecError as error:
-        raise Refusal(
+        raise ApiError(
             422,
             "invalid",
             "something is wrong with what was sent",
             problems=asked.hidden(error.problems),
         ) from None
     except ConflictError as error:
-        raise Refusal(409, "conflict", str(error)) from None
+        raise ApiError(409, "conflict", str(error)) from None
     except NotFoundError as error:
-        raise Refusal(404, "not-found", str(error)) from None
+        raise ApiError(404, "not-found", str(error)) from None
     except RejectedError as error:
-        raise Refusal(409, "unwritable", str(error)) from None
+        raise ApiError(409, "unwritable", str(error)) from None
     except UnconfirmedError as error:
         detail = (
             f"{error.reason}. The change set may have been made. Send it again with "
             f"{KEY}: {asked.once}"
         )
-        raise Refusal(
+        raise ApiError(
             503, "unconfirmed", detail, header={"Retry-After": "1"}, key=asked.once
         ) from None
     except StoreError as error:
-        raise Refusal(503, "store", str(error), header={"Retry-After": "1"}) from None
-    except Refusal:
+        raise ApiError(503, "store", str(error), header={"Retry-After": "1"}) from None
+    except ApiError:
         raise
     except Exception as error:
         # Whoever operates it is told everything, whoever asks nothing.
         asked.host.tell(
             "managing failed", level="error", error=Error.of(error), operation=operation.name
         )
-        raise Refusal(500, "failed", "it failed: the log of the runtime says why") from None
+        raise ApiError(500, "failed", "it failed: the log of the runtime says why") from None
 
 
 # --- answers --------------------------------------------------------------------------------------
 
 
-def rendered(reply: Reply, accept: str) -> Answer:
+def rendered(reply: ApiReply, accept: str) -> Answer:
     """A Reply as a response: JSON, or YAML where the client would rather have that."""
     header: dict[str, Any] = dict(reply.header)
     if reply.plain:

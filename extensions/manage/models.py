@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from heddle.extensions.extension import about
-from heddle.extensions.manage.problem_response import Wrong
+from heddle.extensions.manage.problem_response import ProblemModel
 from heddle.specs.model.symbol_status import SymbolStatus
 
 SPEC, VALUE = "Spec", "Value"
@@ -31,25 +31,25 @@ Sort: TypeAlias = Literal["spec", "value"]
 Action: TypeAlias = Literal["created", "updated", "unchanged", "deleted"]
 
 
-class Shape(msgspec.Struct, frozen=True, kw_only=True):
+class ApiModel(msgspec.Struct, frozen=True, kw_only=True):
     """The base of all of them."""
 
 
-class HeldSpec(Shape, frozen=True, kw_only=True):
+class SpecModel(ApiModel, frozen=True, kw_only=True):
     """A Spec as the store holds it."""
 
     revision: Annotated[int, about("The revision that changed it last.")]
     spec: SpecEntry
 
 
-class HeldValue(Shape, frozen=True, kw_only=True):
+class ValueModel(ApiModel, frozen=True, kw_only=True):
     """A Value as the store holds it."""
 
     revision: Annotated[int, about("The revision that changed it last.")]
     value: ValueEntry
 
 
-class Held(Shape, frozen=True, kw_only=True):
+class ResourceModel(ApiModel, frozen=True, kw_only=True):
     """A Spec or a Value as the store holds it."""
 
     revision: Annotated[int, about("The revision that changed it last.")]
@@ -57,27 +57,27 @@ class Held(Shape, frozen=True, kw_only=True):
     value: ValueEntry | UnsetType = UNSET
 
 
-class Specs(Shape, frozen=True, kw_only=True):
+class SpecList(ApiModel, frozen=True, kw_only=True):
     """Some of the Specs, by name."""
 
-    items: list[HeldSpec]
+    items: list[SpecModel]
     revision: Annotated[int, about("What the store had come to before it was read.")]
     cursor: Annotated[
         str | None, about("Give it as `cursor` for what comes next; null: this is all.")
     ] = None
 
 
-class Values(Shape, frozen=True, kw_only=True):
+class ValueList(ApiModel, frozen=True, kw_only=True):
     """Some of the Values, by name; secrets are masked."""
 
-    items: list[HeldValue]
+    items: list[ValueModel]
     revision: Annotated[int, about("What the store had come to before it was read.")]
     cursor: Annotated[
         str | None, about("Give it as `cursor` for what comes next; null: this is all.")
     ] = None
 
 
-class Detail(Shape, frozen=True, kw_only=True):
+class FieldChangeModel(ApiModel, frozen=True, kw_only=True):
     """One field that differs; a side that has no such field is left out."""
 
     at: Annotated[str, about("The field.", examples=["ports.out", "routes[0].path"])]
@@ -85,7 +85,7 @@ class Detail(Shape, frozen=True, kw_only=True):
     after: Any = UNSET
 
 
-class Change(Shape, frozen=True, kw_only=True):
+class Change(ApiModel, frozen=True, kw_only=True):
     """What became of one resource."""
 
     action: Action
@@ -94,10 +94,10 @@ class Change(Shape, frozen=True, kw_only=True):
     namespace: str
     name: str | None = None
     kind: str | UnsetType = UNSET
-    details: Annotated[list[Detail], about("Which fields differ.")] = []
+    details: Annotated[list[FieldChangeModel], about("Which fields differ.")] = []
 
 
-class Arrival(Shape, frozen=True, kw_only=True):
+class ArrivalModel(ApiModel, frozen=True, kw_only=True):
     """How far one runtime has come with a change set."""
 
     namespace: str
@@ -111,7 +111,7 @@ class Arrival(Shape, frozen=True, kw_only=True):
     ] = []
 
 
-class Applied(Shape, frozen=True, kw_only=True):
+class ApplyResultModel(ApiModel, frozen=True, kw_only=True):
     """What a change set did, or would do."""
 
     revision: Annotated[
@@ -122,38 +122,38 @@ class Applied(Shape, frozen=True, kw_only=True):
     )
     changes: Annotated[list[Change], about("In the order in which they were sent.")] = []
     waited: Annotated[
-        list[Arrival], about("What became of it in each runtime that follows, with `wait`.")
+        list[ArrivalModel], about("What became of it in each runtime that follows, with `wait`.")
     ] = []
 
 
-class Turn(Shape, frozen=True, kw_only=True):
+class RevisionChangeModel(ApiModel, frozen=True, kw_only=True):
     """What a revision made of one resource: no `before` where it is new, no `after` where it is gone."""
 
     type: Sort
-    before: Held | None = None
-    after: Held | None = None
+    before: ResourceModel | None = None
+    after: ResourceModel | None = None
 
 
-class Revision(Shape, frozen=True, kw_only=True):
+class RevisionModel(ApiModel, frozen=True, kw_only=True):
     """One change set that the store has kept."""
 
     number: int
     time: Annotated[float, about("When, in seconds since 1970.")]
     author: str = ""
     message: str = ""
-    turns: list[Turn] = []
+    turns: list[RevisionChangeModel] = []
 
 
-class Revisions(Shape, frozen=True, kw_only=True):
+class Revisions(ApiModel, frozen=True, kw_only=True):
     """Some revisions, the newest first."""
 
-    items: list[Revision]
+    items: list[RevisionModel]
     before: Annotated[
         int | None, about("Give it as `before` for older ones; null: these are all.")
     ] = None
 
 
-class Newest(Shape, frozen=True, kw_only=True):
+class NewestModel(ApiModel, frozen=True, kw_only=True):
     """How far the store has come."""
 
     revision: int
@@ -162,13 +162,13 @@ class Newest(Shape, frozen=True, kw_only=True):
     reports: Annotated[bool, about("Whether runtimes say in it how they are.")]
 
 
-class Problems(Shape, frozen=True, kw_only=True):
+class Problems(ApiModel, frozen=True, kw_only=True):
     """What is wrong."""
 
-    items: list[Wrong]
+    items: list[ProblemModel]
 
 
-class Namespace(Shape, frozen=True, kw_only=True):
+class Namespace(ApiModel, frozen=True, kw_only=True):
     """A namespace, and what it holds."""
 
     name: str
@@ -177,13 +177,13 @@ class Namespace(Shape, frozen=True, kw_only=True):
     here: Annotated[bool, about("Whether a runtime of it runs in this process.")]
 
 
-class Namespaces(Shape, frozen=True, kw_only=True):
+class Namespaces(ApiModel, frozen=True, kw_only=True):
     """The namespaces that the caller may look into."""
 
     items: list[Namespace]
 
 
-class Process(Shape, frozen=True, kw_only=True):
+class ProcessModel(ApiModel, frozen=True, kw_only=True):
     """One run that has not ended."""
 
     id: UUID
@@ -196,14 +196,14 @@ class Process(Shape, frozen=True, kw_only=True):
     reason: Annotated[str, about("Why nothing more is done for it.")] = ""
 
 
-class Processes(Shape, frozen=True, kw_only=True):
+class Processes(ApiModel, frozen=True, kw_only=True):
     """The processes of a namespace that run in this process of the machine, the oldest first."""
 
-    items: list[Process]
+    items: list[ProcessModel]
     total: int
 
 
-class KindLine(Shape, frozen=True, kw_only=True):
+class KindLine(ApiModel, frozen=True, kw_only=True):
     """A kind, in one line."""
 
     kind: str
@@ -211,13 +211,13 @@ class KindLine(Shape, frozen=True, kw_only=True):
     summary: str
 
 
-class Kinds(Shape, frozen=True, kw_only=True):
+class Kinds(ApiModel, frozen=True, kw_only=True):
     """Every kind that Specs may have here."""
 
     items: list[KindLine]
 
 
-class PortForm(Shape, frozen=True, kw_only=True):
+class PortForm(ApiModel, frozen=True, kw_only=True):
     """A port of a kind."""
 
     name: str
@@ -225,7 +225,7 @@ class PortForm(Shape, frozen=True, kw_only=True):
     indexed: Annotated[bool, about("Whether there are several: `out[0]`, `out[1]`, …")] = False
 
 
-class KindForm(Shape, frozen=True, kw_only=True):
+class KindForm(ApiModel, frozen=True, kw_only=True):
     """What a kind accepts."""
 
     kind: str
@@ -238,14 +238,14 @@ class KindForm(Shape, frozen=True, kw_only=True):
     schema: Annotated[dict[str, Any], about("The JSON Schema (draft-07) of a Spec of this kind.")]
 
 
-class Health(Shape, frozen=True, kw_only=True, omit_defaults=True):
+class HealthModel(ApiModel, frozen=True, kw_only=True, omit_defaults=True):
     """Whether it is well; without a token, at most the names of the sources that wait."""
 
     status: Literal["ok", "unready"]
     reason: Annotated[str, about("Why it is not; details only for those who may read.")] = ""
 
 
-class Api(Shape, frozen=True, kw_only=True):
+class Api(ApiModel, frozen=True, kw_only=True):
     """What answers here."""
 
     product: str
@@ -257,25 +257,25 @@ class Api(Shape, frozen=True, kw_only=True):
     openapi: Annotated[str, about("Where the description of this API is.")]
 
 
-class Gone(Shape, frozen=True, kw_only=True):
+class DeleteModel(ApiModel, frozen=True, kw_only=True):
     """What to drop."""
 
     type: Sort
     id: UUID
 
 
-class StoreChange(Shape, frozen=True, kw_only=True):
+class StoreChange(ApiModel, frozen=True, kw_only=True):
     """Either keep this or drop it; with `revision`, only if what is stored still has that revision.
 
     A revision of 0 is: only where it is new.
     """
 
     put: Entry | UnsetType = UNSET
-    delete: Gone | UnsetType = UNSET
+    delete: DeleteModel | UnsetType = UNSET
     revision: int | None = None
 
 
-class ChangeSet(Shape, frozen=True, kw_only=True):
+class ChangeSetModel(ApiModel, frozen=True, kw_only=True):
     """Changes that are all made, or none: as the contract of a store has them."""
 
     changes: list[StoreChange]
@@ -288,14 +288,14 @@ class ChangeSet(Shape, frozen=True, kw_only=True):
     message: Annotated[str, about("Why.")] = ""
 
 
-class Done(Shape, frozen=True, kw_only=True):
+class StoreResultModel(ApiModel, frozen=True, kw_only=True):
     """What was put, in order, with new revisions."""
 
     revision: Annotated[int, about("What the store has come to.")]
-    items: list[Held]
+    items: list[ResourceModel]
 
 
-class Back(Shape, frozen=True, kw_only=True):
+class RollbackModel(ApiModel, frozen=True, kw_only=True):
     """Where to roll back to."""
 
     revision: Annotated[int, about("The revision whose state shall be that of now.", ge=0)]

@@ -9,8 +9,8 @@ import msgspec
 
 from heddle.extensions.manage import problem_response as refusal
 from heddle.extensions.manage.models import SPEC, VALUE
-from heddle.extensions.manage.operation import STREAM, YAML, Operation, Outcome
-from heddle.extensions.manage.problem_response import Document
+from heddle.extensions.manage.operation import STREAM, YAML, Operation, ResponseForm
+from heddle.extensions.manage.problem_response import ProblemDocument
 from heddle.extensions.manage.request import bare
 from heddle.schemas.ascii import lower, upper
 from heddle.schemas.port import canonical
@@ -85,7 +85,7 @@ _ENTRIES: dict[str, dict[str, Any]] = {
 }
 
 
-class Route(msgspec.Struct, frozen=True):
+class OpenApiRoute(msgspec.Struct, frozen=True):
     """A method and a path that lead to an operation."""
 
     method: str
@@ -112,12 +112,12 @@ class Route(msgspec.Struct, frozen=True):
         )
 
 
-def routes_of(specs: Iterable[Spec], operations: Mapping[str, Operation]) -> list[Route]:
+def routes_of(specs: Iterable[Spec], operations: Mapping[str, Operation]) -> list[OpenApiRoute]:
     """The routes of all routers that lead straight to a `manage`, in the order of the specs."""
     known = list(specs)
     named = {spec.name: spec for spec in known if spec.name is not None}
     ids = {spec.id: spec for spec in known}
-    found: list[Route] = []
+    found: list[OpenApiRoute] = []
     for spec in known:
         if spec.kind != "router":
             continue
@@ -129,7 +129,9 @@ def routes_of(specs: Iterable[Spec], operations: Mapping[str, Operation]) -> lis
                     continue
                 operation = operations.get(str(target.fields.get("operation")))
                 if operation is not None:
-                    found.append(Route(upper(str(route["method"])), str(route["path"]), operation))
+                    found.append(
+                        OpenApiRoute(upper(str(route["method"])), str(route["path"]), operation)
+                    )
     return found
 
 
@@ -178,8 +180,8 @@ def describe(specs: Iterable[Spec], operations: Mapping[str, Operation]) -> dict
 class _Shapes:
     """The schemas that the routes need."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
-        types: list[Any] = [Document]
+    def __init__(self, routes: Iterable[OpenApiRoute]) -> None:
+        types: list[Any] = [ProblemDocument]
         for route in routes:
             operation = route.operation
             types.append(operation.query)
@@ -202,7 +204,7 @@ class _Shapes:
         return self._made[id(kind)]
 
 
-def _operation(route: Route, shapes: _Shapes, *, alone: bool) -> dict[str, Any]:
+def _operation(route: OpenApiRoute, shapes: _Shapes, *, alone: bool) -> dict[str, Any]:
     operation = route.operation
     name = operation.name if alone else f"{operation.name}.{route.scope}"
     said: dict[str, Any] = {
@@ -234,7 +236,7 @@ def _operation(route: Route, shapes: _Shapes, *, alone: bool) -> dict[str, Any]:
     return said
 
 
-def _path(route: Route) -> list[dict[str, Any]]:
+def _path(route: OpenApiRoute) -> list[dict[str, Any]]:
     found = []
     for name in route.params:
         text, schema = _NAMES.get(name, ("", {"type": "string"}))
@@ -283,7 +285,7 @@ def _request_headers(operation: Operation) -> list[dict[str, Any]]:
     return found
 
 
-def _outcome(one: Outcome, shapes: _Shapes) -> dict[str, Any]:
+def _outcome(one: ResponseForm, shapes: _Shapes) -> dict[str, Any]:
     said: dict[str, Any] = {"description": one.about}
     if one.type is not None:
         schema = shapes.of(one.type)
@@ -301,14 +303,14 @@ def _outcome(one: Outcome, shapes: _Shapes) -> dict[str, Any]:
     return said
 
 
-def _refusals(route: Route) -> dict[str, Any]:
+def _refusals(route: OpenApiRoute) -> dict[str, Any]:
     operation = route.operation
     statuses = set(operation.refusals)
     if operation.right is not None:
         statuses |= {400, 401, 403, 421, 429, 503}
     if operation.body is not None:
         statuses |= {413, 415}
-    ref = {"$ref": _REF.format(name=Document.__name__)}
+    ref = {"$ref": _REF.format(name=ProblemDocument.__name__)}
     return {
         str(status): {
             "description": refusal.TITLES[status],

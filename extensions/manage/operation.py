@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from heddle.extensions.manage.caller import Role
-from heddle.extensions.manage.request import Asked, NoQuery
+from heddle.extensions.manage.request import ApiRequest, NoQuery
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -18,7 +18,7 @@ PATCH = "application/merge-patch+json"
 STREAM = "text/event-stream"
 
 
-class Reply:
+class ApiReply:
     """What an operation answers. `resources` gives what a client that asks for YAML is sent instead.
 
     `names` and `revision` go into the audit log. `onward` sends the request further instead of
@@ -62,10 +62,10 @@ class Reply:
         self.told = told
 
 
-Run: TypeAlias = Callable[[Asked], Awaitable[Reply]]
+Run: TypeAlias = Callable[[ApiRequest], Awaitable[ApiReply]]
 
 
-class Body(msgspec.Struct, frozen=True, kw_only=True):
+class BodyForm(msgspec.Struct, frozen=True, kw_only=True):
     """What an operation is sent."""
 
     about: str
@@ -73,7 +73,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
     media: tuple[str, ...] = (JSON, YAML)
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class ResponseForm(msgspec.Struct, frozen=True, kw_only=True):
     """One way in which it may answer; without a `type` it has no body, `planned` is that of a dry run."""
 
     about: str
@@ -97,8 +97,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     details: str = ""
     query: type[msgspec.Struct] = NoQuery
     headers: tuple[str, ...] = ()
-    body: Body | None = None
-    replies: Mapping[int, Outcome] = {}
+    body: BodyForm | None = None
+    replies: Mapping[int, ResponseForm] = {}
     refusals: tuple[int, ...] = ()
     audit: bool = False
 

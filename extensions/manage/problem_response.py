@@ -29,7 +29,7 @@ TITLES = {
 }
 
 
-class Wrong(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ProblemModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing wrong: where, what was found, what was wanted, and what to try."""
 
     code: Annotated[str, about("A stable word for programs.", examples=["unknown-field"])]
@@ -42,14 +42,16 @@ class Wrong(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     column: Annotated[int, about("The column, from 1; 0 is unknown.")] = 0
 
 
-class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why a request was refused (RFC 9457)."""
 
     type: Annotated[str, about("A stable name of the sort of refusal.")]
     title: Annotated[str, about("The phrase of the status.")]
     status: Annotated[int, about("The status of the response.")]
     detail: Annotated[str, about("What is wrong, and what to do.")] = ""
-    problems: Annotated[tuple[Wrong, ...], about("Everything that is wrong, with places.")] = ()
+    problems: Annotated[
+        tuple[ProblemModel, ...], about("Everything that is wrong, with places.")
+    ] = ()
     key: Annotated[
         str | None,
         about(
@@ -72,7 +74,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ] = ()
 
 
-class Refusal(Exception):  # noqa: N818 - reads as what it tells: raise Refusal
+class ApiError(Exception):
     """Raised where a request is refused; `code` is the end of the document's `type`."""
 
     def __init__(
@@ -94,9 +96,9 @@ class Refusal(Exception):  # noqa: N818 - reads as what it tells: raise Refusal
         self.more = more
 
     @property
-    def document(self) -> Document:
+    def document(self) -> ProblemDocument:
         """What is sent."""
-        return Document(
+        return ProblemDocument(
             type=f"urn:heddle:problem:{self.code}",
             title=TITLES.get(self.status, ""),
             status=self.status,
@@ -113,9 +115,9 @@ class Refusal(Exception):  # noqa: N818 - reads as what it tells: raise Refusal
         return {"status": self.status, "header": header, "body": body}
 
 
-def wrong(problem: Problem) -> Wrong:
+def wrong(problem: Problem) -> ProblemModel:
     """A Problem as it is told over HTTP."""
-    return Wrong(
+    return ProblemModel(
         code=problem.code,
         found=problem.found,
         wanted=problem.wanted,

@@ -11,8 +11,8 @@ import msgspec
 from heddle.extensions.extension import ByteStream, Host
 from heddle.extensions.manage.caller import EVERY, RIGHTS, Caller, Role
 from heddle.extensions.manage.paths import relative
-from heddle.extensions.manage.problem_response import Refusal
-from heddle.runtime.managed import Managed, home_of, managed_by
+from heddle.extensions.manage.problem_response import ApiError
+from heddle.runtime.managed import ManagedStores, home_of, managed_by
 from heddle.runtime.runtime import Runtime
 from heddle.schemas.ascii import lower, trim
 from heddle.schemas.problem import Problem
@@ -35,7 +35,7 @@ class NoQuery(msgspec.Struct, frozen=True):
     """Nothing may be asked behind the question mark."""
 
 
-class Asked:
+class ApiRequest:
     """A request as an operation sees it.
 
     `params` are the names in its path, `query` what stands behind the question mark, read as the
@@ -58,7 +58,7 @@ class Asked:
         self.host = host
         self.operation = operation
         self.right = right
-        self.managed: Managed = managed_by(host)
+        self.managed: ManagedStores = managed_by(host)
         self.params: Mapping[str, str] = payload.get("params") or {}
         self.query: Any = read_query(payload.get("query") or {}, query)
         self.made: tuple[int, tuple[str, ...]] = 0, ()
@@ -92,7 +92,7 @@ class Asked:
         """Refusal where the caller has no right to what is asked for."""
         if self.namespace is not None:
             if not legal_namespace(self.namespace):
-                raise Refusal(
+                raise ApiError(
                     400,
                     "namespace",
                     f'"{self.namespace}" is not a namespace (wanted: {NAMESPACE_RULE})',
@@ -108,7 +108,7 @@ class Asked:
         if right is None:
             return
         if not self.managed.covers(namespace):
-            raise Refusal(
+            raise ApiError(
                 403,
                 "not-managed",
                 f"the namespace {namespace} is not managed from here (managed: "
@@ -128,9 +128,9 @@ class Asked:
         """Whether the caller may look into every namespace."""
         return self.managed.namespaces is None and self.caller.may("read", EVERY)
 
-    def _forbidden(self, right: Role, namespace: str) -> Refusal:
+    def _forbidden(self, right: Role, namespace: str) -> ApiError:
         where = f" in the namespace {namespace}" if namespace else ""
-        return Refusal(
+        return ApiError(
             403,
             "forbidden",
             f"{self.caller.name} may not do this{where} (wanted: a token with the role {right})",
@@ -163,7 +163,7 @@ class Asked:
         """
         text = self.header(KEY)
         if text and (len(text) > 255 or not text.isascii() or not text.isprintable()):
-            raise Refusal(
+            raise ApiError(
                 400,
                 "key",
                 f"{KEY}: found {len(text)} characters (expected: 1 to 255, printable ASCII)",
@@ -209,7 +209,7 @@ class Asked:
         try:
             return await body.read(BODY) or None
         except ValueError:
-            raise Refusal(413, "too-large", f"the body is longer than {BODY} bytes") from None
+            raise ApiError(413, "too-large", f"the body is longer than {BODY} bytes") from None
 
 
 # -- what stands behind the question mark ----------------------------------------------------------
@@ -272,5 +272,5 @@ def _meant(name: str, texts: Sequence[str], kind: Any) -> Any:
     return text
 
 
-def _bad(name: str, detail: str) -> Refusal:
-    return Refusal(400, "query", f"{name}: {detail}")
+def _bad(name: str, detail: str) -> ApiError:
+    return ApiError(400, "query", f"{name}: {detail}")

@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 
 from heddle.extensions.manage.operation import JSON, PATCH, YAML
-from heddle.extensions.manage.problem_response import Refusal
-from heddle.extensions.manage.request import Asked
+from heddle.extensions.manage.problem_response import ApiError
+from heddle.extensions.manage.request import ApiRequest
 from heddle.schemas.pieces import Pieces, by_turns
 from heddle.specs.model.json_text import decode as decode_json
 from heddle.specs.model.limits import ASIDE, limits
@@ -28,7 +28,7 @@ def is_json(media: str) -> bool:
 
 
 async def sent_entries(
-    asked: Asked, namespace: str, only: Only
+    asked: ApiRequest, namespace: str, only: Only
 ) -> tuple[list[Resource], frozenset[UUID]]:
     """The entries of the body, and those ids among them that nobody wrote.
 
@@ -43,21 +43,21 @@ async def sent_entries(
 
 
 async def sent_entry(
-    asked: Asked, namespace: str, only: Only, *, named: str | None = None
+    asked: ApiRequest, namespace: str, only: Only, *, named: str | None = None
 ) -> tuple[Resource, bool]:
     """The one entry of the body, and whether it says its own id; `named` is its name where it says none."""
     found, unwritten = await sent_entries(asked, namespace, only)
     if len(found) != 1:
         count = len(found) or "no"
         word = "entry" if only is None else only.removesuffix("s")
-        raise Refusal(422, "invalid", f"{count} of them were sent (wanted: one {word})")
+        raise ApiError(422, "invalid", f"{count} of them were sent (wanted: one {word})")
     [one] = found
     if one.name is None and named is not None:
         one = msgspec.structs.replace(one, name=named)
     return one, one.id not in unwritten
 
 
-async def sent_json(asked: Asked, kind: type[msgspec.Struct]) -> Any:
+async def sent_json(asked: ApiRequest, kind: type[msgspec.Struct]) -> Any:
     """The body as this struct; Refusal says what does not fit."""
     accept(asked, is_json, (JSON,))
     body = await asked.body()
@@ -66,12 +66,12 @@ async def sent_json(asked: Asked, kind: type[msgspec.Struct]) -> Any:
             return decode_json(body, kind)
         return msgspec.convert(body, kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(
+        raise ApiError(
             422 if isinstance(error, msgspec.ValidationError) else 400, "body", f"the body: {error}"
         ) from None
 
 
-async def sent_patch(asked: Asked) -> Any:
+async def sent_patch(asked: ApiRequest) -> Any:
     """A merge patch: a map."""
     accept(asked, is_json, (PATCH, JSON))
     body = await asked.body()
@@ -79,9 +79,9 @@ async def sent_patch(asked: Asked) -> Any:
         patch = decode_json(body) if isinstance(body, str | bytes) else body
         patch = unmarked(patch)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MarkError) as error:
-        raise Refusal(400, "body", f"the body is not JSON: {error}") from None
+        raise ApiError(400, "body", f"the body is not JSON: {error}") from None
     if not isinstance(patch, dict):
-        raise Refusal(422, "body", "the body is not a map (wanted: the fields that change)")
+        raise ApiError(422, "body", "the body is not a map (wanted: the fields that change)")
     return patch
 
 
@@ -103,16 +103,16 @@ def read_entries(entries: Any, namespace: str, only: Only) -> list[Resource]:
     try:
         reading = read_data(unmarked(entries), namespace=namespace, only=only)
     except MarkError as error:
-        raise Refusal(422, "invalid", str(error)) from None
+        raise ApiError(422, "invalid", str(error)) from None
     if reading.problems:
         raise invalid(reading)
     return [*reading.specs, *reading.values]
 
 
-def invalid(reading: ReadText, status: int = 400) -> Refusal:
+def invalid(reading: ReadText, status: int = 400) -> ApiError:
     """The Refusal of what cannot be read; with this status if it cannot be read at all."""
     broken = not reading.whole
-    return Refusal(
+    return ApiError(
         status if broken else 422,
         "syntax" if broken else "invalid",
         "what was sent cannot be read" if broken else "something is wrong with what was sent",
@@ -120,7 +120,7 @@ def invalid(reading: ReadText, status: int = 400) -> Refusal:
     )
 
 
-def accept(asked: Asked, fits: Callable[[str], bool], wanted: Sequence[str]) -> None:
+def accept(asked: ApiRequest, fits: Callable[[str], bool], wanted: Sequence[str]) -> None:
     """Raise a Refusal 415 unless the body has a type that is read here.
 
     A page of another site can send a body without a type, or as plain text or a form, and is not asked
@@ -131,7 +131,7 @@ def accept(asked: Asked, fits: Callable[[str], bool], wanted: Sequence[str]) -> 
         raise unsupported(media, wanted)
 
 
-def unsupported(media: str, wanted: Sequence[str]) -> Refusal:
+def unsupported(media: str, wanted: Sequence[str]) -> ApiError:
     """The Refusal of a body in a type that is not read here."""
     hint = f". Try: -H 'Content-Type: {wanted[-1]}'"
     header = (
@@ -139,15 +139,15 @@ def unsupported(media: str, wanted: Sequence[str]) -> Refusal:
     )
     sort = f'of type "{media}"' if media else "without Content-Type"
     detail = f"a body {sort} is not read here (wanted: {' or '.join(wanted)}){hint}"
-    return Refusal(415, "media-type", detail, header=header)
+    return ApiError(415, "media-type", detail, header=header)
 
 
-async def _read(asked: Asked, namespace: str, only: Only) -> tuple[ReadText, frozenset[UUID]]:
+async def _read(asked: ApiRequest, namespace: str, only: Only) -> tuple[ReadText, frozenset[UUID]]:
     """The body read twice, with other ids for what has none: those that stay the same are written."""
     accept(asked, lambda media: is_json(media) or media in _YAML, (JSON, YAML))
     marks, body = is_json(asked.media), await asked.body()
     if body is None or body in (b"", ""):
-        raise Refusal(400, "body", "there is no body (wanted: entries in JSON or YAML)")
+        raise ApiError(400, "body", "there is no body (wanted: entries in JSON or YAML)")
     most = limits().change_set
     if isinstance(body, str | bytes) and len(body) > ASIDE:
         from heddle.specs.yaml.parsing.parser import read_twice_aside
@@ -177,7 +177,7 @@ async def _without_marks(reading: ReadText) -> ReadText:
     try:
         return await by_turns(_unmarked(reading))
     except MarkError as error:
-        raise Refusal(422, "invalid", str(error)) from None
+        raise ApiError(422, "invalid", str(error)) from None
 
 
 def _unmarked(reading: ReadText) -> Pieces[ReadText]:

@@ -51,12 +51,12 @@ def sent(resource: Resource, *, reveal: bool = False) -> dict[str, Any]:
     return found
 
 
-def held(resource: Resource, *, reveal: bool = False) -> shapes.Held:
+def held(resource: Resource, *, reveal: bool = False) -> shapes.ResourceModel:
     """A resource with its revision."""
     entry = sent(resource, reveal=reveal)
     if isinstance(resource, Spec):
-        return shapes.Held(revision=resource.revision, spec=entry)
-    return shapes.Held(revision=resource.revision, value=entry)
+        return shapes.ResourceModel(revision=resource.revision, spec=entry)
+    return shapes.ResourceModel(revision=resource.revision, value=entry)
 
 
 def change(difference: Diff) -> shapes.Change:
@@ -74,7 +74,7 @@ def change(difference: Diff) -> shapes.Change:
         name=one.name,
         kind=one.kind if isinstance(one, Spec) else UNSET,
         details=[
-            shapes.Detail(
+            shapes.FieldChangeModel(
                 at=detail.at,
                 before=_side(detail.before, hide=secret and detail.path[:1] == ("data",)),
                 after=_side(detail.after, hide=secret and detail.path[:1] == ("data",)),
@@ -95,19 +95,21 @@ def applied(
     revision: int,
     *,
     dry_run: bool = False,
-    waited: Sequence[shapes.Arrival] = (),
-) -> Pieces[shapes.Applied]:
+    waited: Sequence[shapes.ArrivalModel] = (),
+) -> Pieces[shapes.ApplyResultModel]:
     """What a change set did."""
     changes: list[shapes.Change] = []
     for each in differences:
         changes.append(change(each))
         yield
-    return shapes.Applied(revision=revision, dry_run=dry_run, changes=changes, waited=list(waited))
+    return shapes.ApplyResultModel(
+        revision=revision, dry_run=dry_run, changes=changes, waited=list(waited)
+    )
 
 
-def arrival(namespace: str, one: Arrival) -> shapes.Arrival:
+def arrival(namespace: str, one: Arrival) -> shapes.ArrivalModel:
     """How far a runtime has come with a change set."""
-    return shapes.Arrival(
+    return shapes.ArrivalModel(
         namespace=namespace,
         runtime=one.report.runtime,
         state=one.state,
@@ -115,22 +117,22 @@ def arrival(namespace: str, one: Arrival) -> shapes.Arrival:
     )
 
 
-def turn(one: RevisionChange) -> shapes.Turn:
+def turn(one: RevisionChange) -> shapes.RevisionChangeModel:
     """What a revision made of one resource."""
-    return shapes.Turn(
+    return shapes.RevisionChangeModel(
         type=sort_of(one.resource),
         before=held(one.before) if one.before is not None else None,
         after=held(one.after) if one.after is not None else None,
     )
 
 
-def revision(one: Revision, turns: Iterable[RevisionChange]) -> Pieces[shapes.Revision]:
+def revision(one: Revision, turns: Iterable[RevisionChange]) -> Pieces[shapes.RevisionModel]:
     """A revision with those of its turns that may be seen."""
-    shown: list[shapes.Turn] = []
+    shown: list[shapes.RevisionChangeModel] = []
     for each in turns:
         shown.append(turn(each))
         yield
-    return shapes.Revision(
+    return shapes.RevisionModel(
         number=one.number,
         time=one.time,
         author=one.author,
@@ -139,9 +141,9 @@ def revision(one: Revision, turns: Iterable[RevisionChange]) -> Pieces[shapes.Re
     )
 
 
-def process(one: Process) -> shapes.Process:
+def process(one: Process) -> shapes.ProcessModel:
     """A process as it is now."""
-    return shapes.Process(
+    return shapes.ProcessModel(
         id=one.id,
         status=one.status.value,
         origin=one.origin,

@@ -8,11 +8,11 @@ from weakref import WeakKeyDictionary
 
 from heddle.extensions.extension import ByteStream
 from heddle.extensions.manage.caller import EVERY, RIGHTS, Role
-from heddle.extensions.manage.tokens import Token
+from heddle.extensions.manage.tokens import ApiToken
 
 
 @runtime_checkable
-class Closing(Protocol):
+class ClosingStream(Protocol):
     """What goes on after its answer: a stream, or whoever speaks on the connection from then on."""
 
     async def aclose(self) -> None:
@@ -20,13 +20,13 @@ class Closing(Protocol):
         ...
 
 
-def lasting(answer: Any) -> Closing | None:
+def lasting(answer: Any) -> ClosingStream | None:
     """Return what of an answer goes on for long; None if nothing does."""
     body = answer.get("body") if isinstance(answer, dict) else answer
     if isinstance(body, ByteStream):
         return body
     guest = getattr(body, "guest", None)
-    return guest if isinstance(guest, Closing) else None
+    return guest if isinstance(guest, ClosingStream) else None
 
 
 class Streams:
@@ -38,14 +38,14 @@ class Streams:
 
     def __init__(self) -> None:
         self.owner: object = None
-        self._open: WeakKeyDictionary[Closing, Token | None] = WeakKeyDictionary()
+        self._open: WeakKeyDictionary[ClosingStream, ApiToken | None] = WeakKeyDictionary()
         self._changed = asyncio.Event()
         self._next = 0.0
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def add(self, stream: Closing, token: Token | None) -> None:
+    def add(self, stream: ClosingStream, token: ApiToken | None) -> None:
         """Keep an eye on this stream."""
         self._open[stream] = token
         # Its token may expire before the next look.
@@ -64,7 +64,7 @@ class Streams:
                 await self._changed.wait()
         self._changed.clear()
 
-    async def check(self, tokens: Sequence[Token], now: float, *, guarded: bool) -> None:
+    async def check(self, tokens: Sequence[ApiToken], now: float, *, guarded: bool) -> None:
         """End those whose token no longer allows what it allowed when they began."""
         known = {token.name: token for token in tokens}
         soonest = 0.0
@@ -85,13 +85,13 @@ class Streams:
         self._open.clear()
 
 
-async def _end(stream: Closing) -> None:
+async def _end(stream: ClosingStream) -> None:
     # Its source may fail while it closes; the others are ended all the same.
     with suppress(Exception):
         await stream.aclose()
 
 
-def _still(before: Token, now: Token | None, moment: float) -> bool:
+def _still(before: ApiToken, now: ApiToken | None, moment: float) -> bool:
     """Whether the token that there is now allows everything that this one did."""
     if now is None or now.hash != before.hash or now.expired(moment):
         return False

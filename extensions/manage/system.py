@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from heddle.runtime.assembly.extension import Registry
-from heddle.runtime.managed import Managed
+from heddle.runtime.managed import ManagedStores
 from heddle.runtime.runtime import Runtime
 from heddle.schemas.errors import SpecError
 from heddle.specs.model.spec import Spec
@@ -25,7 +25,7 @@ FLOWS = Path(__file__).parent / "flows"
 HOST, PORT = "127.0.0.1", 7878
 
 
-class Serving(msgspec.Struct, frozen=True, kw_only=True):
+class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How the API is served. `rate` is requests a second of one address, `body` bytes of one body.
 
     With `cert` it speaks HTTPS. `names` are what it may be called (`Host`), `audit` is the file of
@@ -75,7 +75,7 @@ def system_runtime(
     registry: Registry,
     runtimes: Iterable[Runtime] = (),
     *,
-    serving: Serving | None = None,
+    serving: ApiSettings | None = None,
     owned: bool = False,
     environment: Mapping[str, Any] | None = None,
     drain: float = 30.0,
@@ -86,8 +86,8 @@ def system_runtime(
     What the store says of the namespace `system` stands over what is shipped. With `owned` the
     store opens and closes with it. `options` are those of a Runtime.
     """
-    serving = serving if serving is not None else Serving()
-    managed = Managed(store, registry, runtimes, audit=serving.audit)
+    serving = serving if serving is not None else ApiSettings()
+    managed = ManagedStores(store, registry, runtimes, audit=serving.audit)
     found = Runtime(
         namespace=SYSTEM,
         store=overlay(store, shipped(), owned=owned),

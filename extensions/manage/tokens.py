@@ -29,7 +29,7 @@ BEGINS = "heddle_"
 _BYTES = 32
 
 
-class Token(msgspec.Struct, frozen=True, kw_only=True):
+class ApiToken(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept of one token. Times are in seconds since 1970; `expires` None is never."""
 
     name: str
@@ -58,7 +58,7 @@ def hash_of(token: str) -> str:
     return "sha256:" + sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def value_of(token: Token, namespace: str) -> Value:
+def value_of(token: ApiToken, namespace: str) -> Value:
     """The Value that keeps it."""
     name = PREFIX + token.name
     data: dict[str, Any] = {
@@ -72,7 +72,7 @@ def value_of(token: Token, namespace: str) -> Value:
     return Value(id=named_id("value", namespace, name), namespace=namespace, name=name, data=data)
 
 
-def token_of(value: Value) -> Token | None:
+def token_of(value: Value) -> ApiToken | None:
     """The token that a Value keeps; None where it keeps none, or nothing that can be used.
 
     What cannot be read lets nobody in.
@@ -87,7 +87,7 @@ def token_of(value: Value) -> Token | None:
     until = _read(expires)
     if expires is not None and until is None:
         return None
-    return Token(
+    return ApiToken(
         name=name.removeprefix(PREFIX),
         hash=said,
         roles=roles,
@@ -98,7 +98,7 @@ def token_of(value: Value) -> Token | None:
     )
 
 
-def tokens_of(values: Iterable[Value]) -> list[Token]:
+def tokens_of(values: Iterable[Value]) -> list[ApiToken]:
     """The tokens that these Values keep, by name."""
     found = (token_of(value) for value in values)
     return sorted((one for one in found if one is not None), key=lambda one: one.name)
@@ -122,10 +122,10 @@ def closing_mark(namespace: str) -> Value:
     )
 
 
-def match(tokens: Sequence[Token], given: str) -> Token | None:
+def match(tokens: Sequence[ApiToken], given: str) -> ApiToken | None:
     """The token that this text is. All of them are compared, each in constant time."""
     digest = hash_of(given).encode()
-    found: Token | None = None
+    found: ApiToken | None = None
     for token in tokens:
         if hmac.compare_digest(digest, token.hash.encode("utf-8", "surrogatepass")):
             found = token
@@ -160,7 +160,7 @@ def _read(text: Any) -> float | None:
 __all__ = [
     "CLOSED",
     "PREFIX",
-    "Token",
+    "ApiToken",
     "closing_mark",
     "guarded",
     "hash_of",

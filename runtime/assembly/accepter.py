@@ -28,7 +28,7 @@ LONGEST = 30.0
 """Seconds until a write that failed is tried again: at first, and at most."""
 
 
-class LastAccepted:
+class AcceptedState:
     """What the store says was accepted last: Specs with the Values that they need.
 
     They are read only if a start needs them: most starts do not.
@@ -125,13 +125,13 @@ class Accepter:
         self._tasks = Tasks(self._broke)
         self._failing = False
 
-    async def read(self) -> LastAccepted:
+    async def read(self) -> AcceptedState:
         """Return what was accepted last; a store that cannot say it is told of, and says nothing."""
         try:
             state = await self._store.accepted(self._namespace)
         except FAILURES as error:
             self._events.failed("last accepted not read", Error.of(error), level="warning")
-            return LastAccepted()
+            return AcceptedState()
         if state.problems:
             self._events.tell(
                 "last accepted not read",
@@ -140,7 +140,7 @@ class Accepter:
                 problems=state.problems,
             )
         self._stored = {one.key: (one.revision, one.active, one.file) for one in state.items}
-        return LastAccepted(state.items)
+        return AcceptedState(state.items)
 
     # --- noting ---
 

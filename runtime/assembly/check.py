@@ -9,7 +9,7 @@ import msgspec
 from heddle.runtime.assembly.assembler import AssembledSpec, Assembler, Context, assemble
 from heddle.runtime.assembly.dead_routes import dead_routes
 from heddle.runtime.assembly.extension import Registry
-from heddle.runtime.assembly.flow_graph import Part
+from heddle.runtime.assembly.flow_graph import FlowPart
 from heddle.runtime.assembly.link_check import check_links_in_pieces
 from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.events.events import masked
@@ -31,7 +31,7 @@ CLOSED = frozenset({"missing-key", "missing-source"})
 """What only the place where the Specs run has to have: keys, and what Values come from."""
 
 
-class Checked(msgspec.Struct, frozen=True, kw_only=True):
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     """The Problems by place, and the names that the environment would have to give.
 
     `closed` are the Values whose data cannot be had here. `dead` are fields that lead to a port without
@@ -42,7 +42,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
     dead: tuple[Problem, ...] = ()
     hints: tuple[Problem, ...] = ()
-    parts: tuple[Part, ...] = ()
+    parts: tuple[FlowPart, ...] = ()
     missing: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
 
@@ -99,7 +99,7 @@ def check_specs(
     only: frozenset[UUID] | None = None,
     later: bool = False,
     strict_env: bool = False,
-) -> Checked:
+) -> CheckResult:
     """Check Specs one by one, and the links between them.
 
     A Spec with blanks whose names the environment does not give, or whose Values cannot be opened
@@ -132,7 +132,7 @@ def check_in_pieces(
     only: frozenset[UUID] | None = None,
     later: bool = False,
     strict_env: bool = False,
-) -> Pieces[Checked]:
+) -> Pieces[CheckResult]:
     """Do as `check_specs`, a Spec at a time."""
     scheme = registry.scheme
     values = values.opened_by(Vault(registry.keys))
@@ -162,7 +162,7 @@ def check_in_pieces(
     hints = [hint for each in assembly.specs for hint in each.hints]
     parts = [part for each in assembly.specs for part in _parts(each, scheme)]
     filled = [part.spec for part in parts]
-    return Checked(
+    return CheckResult(
         problems=tuple(in_order([one for one in problems if not (later and one.code in LATER)])),
         dead=tuple(dead_routes(filled, scheme.schema)) if only is None else (),
         hints=(*unfilled_blanks(specs), *dict.fromkeys(hints)) if only is None else (),
@@ -212,15 +212,15 @@ def check_partial_in_pieces(
     return tuple(in_order([*(one for each in assembly.specs for one in each.problems), *ours]))
 
 
-def _parts(assembled: AssembledSpec, scheme: Scheme) -> list[Part]:
+def _parts(assembled: AssembledSpec, scheme: Scheme) -> list[FlowPart]:
     """Return a Spec as it counts in the graph, and those that it holds."""
     if assembled.symbols:
         symbols = assembled.symbols
-        return [Part(symbol.binding.spec, symbol.inlets, symbol.held) for symbol in symbols]
+        return [FlowPart(symbol.binding.spec, symbol.inlets, symbol.held) for symbol in symbols]
     kind = scheme.find(assembled.spec.kind)
     # All of its links stand under `ports`, whatever else may be wrong with it.
     settled = kind is not None and kind.expand is None and kind.links is None
-    return [Part(spec, settled=settled, bound=False) for spec in assembled.parts]
+    return [FlowPart(spec, settled=settled, bound=False) for spec in assembled.parts]
 
 
 def _away(problem: Problem) -> bool:

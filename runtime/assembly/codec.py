@@ -11,7 +11,7 @@ from heddle.runtime.assembly.expansion import Expansion
 from heddle.runtime.assembly.language import (
     CompileError,
     Languages,
-    MissingExtra,
+    MissingExtraError,
     OptionError,
     Options,
     Program,
@@ -121,7 +121,7 @@ class Build:
         except OptionError as error:
             at = (*path[:-1], error.option)
             self.refuse(*at, code="code", found=error.message, hint=error.hint)
-        except MissingExtra as error:
+        except MissingExtraError as error:
             self.refuse(
                 *path,
                 code="missing-extra",

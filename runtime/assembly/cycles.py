@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from uuid import UUID
 
-from heddle.runtime.assembly.flow_graph import Edge, FlowGraph, graph_problem
+from heddle.runtime.assembly.flow_graph import FlowEdge, FlowGraph, graph_problem
 from heddle.runtime.assembly.graph_codes import ENDLESS_CYCLE, ERROR_LOOP
 from heddle.schemas.problem import Problem
 
@@ -59,14 +59,14 @@ def error_loops(graph: FlowGraph) -> Iterator[Problem]:
 # --- edges ------------------------------------------------------------------------------------
 
 
-def _passes_on(graph: FlowGraph, edge: Edge) -> bool:
+def _passes_on(graph: FlowGraph, edge: FlowEdge) -> bool:
     """Return True if every packet that comes to the source leaves by this edge, to where it is passed on."""
     if edge.port != "in":
         return False
     return edge.out == "/in" or (edge.out == "out" and graph.passes_on(edge.source))
 
 
-def _carries_error(graph: FlowGraph, edge: Edge) -> bool:
+def _carries_error(graph: FlowGraph, edge: FlowEdge) -> bool:
     """Return True if an Error that the source has, or is sent, may leave by this edge and go on."""
     source, target = graph.schema(edge.source), graph.schema(edge.target)
     if source is None or target is None or source.detached or target.detached:
@@ -85,7 +85,7 @@ def _carries_error(graph: FlowGraph, edge: Edge) -> bool:
 # --- groups -----------------------------------------------------------------------------------
 
 
-def _groups(graph: FlowGraph, edges: Sequence[Edge]) -> list[set[UUID]]:
+def _groups(graph: FlowGraph, edges: Sequence[FlowEdge]) -> list[set[UUID]]:
     """Return the groups of nodes that these edges lead from each to each."""
     if not _has_cycle(edges):
         return []
@@ -96,7 +96,7 @@ def _groups(graph: FlowGraph, edges: Sequence[Edge]) -> list[set[UUID]]:
     return [group for group in groups if len(group) > 1 or not loops.isdisjoint(group)]
 
 
-def _has_cycle(edges: Iterable[Edge]) -> bool:
+def _has_cycle(edges: Iterable[FlowEdge]) -> bool:
     """Return True if these edges lead from some node back to it."""
     order: TopologicalSorter[UUID] = TopologicalSorter()
     for edge in edges:
@@ -108,7 +108,7 @@ def _has_cycle(edges: Iterable[Edge]) -> bool:
     return False
 
 
-def _way(graph: FlowGraph, edges: Sequence[Edge], source: UUID, target: UUID) -> list[UUID]:
+def _way(graph: FlowGraph, edges: Sequence[FlowEdge], source: UUID, target: UUID) -> list[UUID]:
     """Return the shortest way from one node of a group to another, both included."""
     import networkx
 

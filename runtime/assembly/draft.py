@@ -15,7 +15,7 @@ from heddle.runtime.assembly.expander import moved
 from heddle.runtime.assembly.link_check import LinkProblem, SchemaOf, check_links_in_pieces
 from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.assembly.symbol import Symbol
-from heddle.runtime.assembly.table import Plan, SymbolTable
+from heddle.runtime.assembly.table import SymbolTable, TablePlan
 from heddle.runtime.events.events import masked
 from heddle.runtime.flow.node import dissolve
 from heddle.schemas.pieces import Pieces, by_turns
@@ -261,7 +261,7 @@ def _alike(before: Symbol, after: Symbol) -> bool:
     )
 
 
-def stopping(plan: Plan, scheme: Scheme) -> Pieces[list[Problem]]:
+def stopping(plan: TablePlan, scheme: Scheme) -> Pieces[list[Problem]]:
     """The links by which a plan would stop symbols that are active now, and stay in the store.
 
     That is what a mistyped name or a premature deletion looks like: a Problem, where a link of a
@@ -305,7 +305,7 @@ def stopped(
     return found
 
 
-def _waiting(plan: Plan) -> Iterator[LinkProblem]:
+def _waiting(plan: TablePlan) -> Iterator[LinkProblem]:
     """Links of what stops to what is there, but was not active before and is not now."""
     stops = {symbol.id for symbol in plan.stops}
     for symbol in plan.stops:

@@ -63,7 +63,7 @@ class Inside:
         return self._spec.inside((*self._path, *path), line, column)
 
 
-class Used:
+class UsedSite:
     """Places of a Spec that uses another: what it took from there stands there."""
 
     __slots__ = ("_definition", "_user")
@@ -79,9 +79,9 @@ class Used:
         """Where line and column of the text at this path stand in the file."""
         return self._of(path).inside(path, line, column)
 
-    def moved(self, user: Spec) -> "Used":
+    def moved(self, user: Spec) -> "UsedSite":
         """The same for a user that stands somewhere else."""
-        return Used(user, self._definition)
+        return UsedSite(user, self._definition)
 
     def _of(self, path: Path) -> Spec:
         if not path or path[0] in _NOT_OF_DEFINITION:
@@ -90,7 +90,7 @@ class Used:
         return self._definition if taken else self._user
 
 
-class Root:
+class RootSite:
     """Places of a Spec that holds others: whoever stands inside asks it where that is by now."""
 
     __slots__ = ("_spec",)
@@ -108,7 +108,7 @@ class Root:
     def move(self, spec: Spec) -> None:
         """The same Spec stands somewhere else."""
         places = self._spec.places
-        if isinstance(places, Used):
+        if isinstance(places, UsedSite):
             spec = msgspec.structs.replace(spec, places=places.moved(spec))
         self._spec = spec
 
@@ -117,7 +117,7 @@ def moved(symbol: Symbol, spec: Spec) -> None:
     """The Spec of a symbol says the same as before, and may stand somewhere else."""
     symbol.spec = spec
     root = symbol.binding.spec.places
-    if isinstance(root, Root):
+    if isinstance(root, RootSite):
         root.move(spec)
 
 
@@ -154,7 +154,7 @@ class Expander:
         problems: list[Problem] = []
         if self._expands(effective.spec.kind):
             bound = effective.binding.spec
-            rooted = msgspec.structs.replace(bound, places=Root(bound))
+            rooted = msgspec.structs.replace(bound, places=RootSite(bound))
             binding = msgspec.structs.replace(effective.binding, spec=rooted)
             effective = effective._replace(binding=binding)
         found = self._expand(effective, problems, ())
@@ -230,7 +230,7 @@ class Expander:
             key: value for key, value in bound.fields.items() if key not in ("uses", "with", *taken)
         }
         whole = msgspec.structs.replace(
-            spec, fields={**taken, **own}, env=definition.env, places=Used(spec, definition)
+            spec, fields={**taken, **own}, env=definition.env, places=UsedSite(spec, definition)
         )
         filled = bind(whole, self._values, self._environment, names=names)
         if filled.problems:

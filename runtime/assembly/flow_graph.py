@@ -27,7 +27,7 @@ ENTRY = "heddle/entry"
 _LIFECYCLE = frozenset(port.name for port in LIFECYCLE)
 
 
-class Part(NamedTuple):
+class FlowPart(NamedTuple):
     """A Spec as it counts. `inlets` are the in ports inside that its own stand for.
 
     `held` are the ids of what it holds. `bound` is False if blanks are open or something is wrong with
@@ -41,7 +41,7 @@ class Part(NamedTuple):
     bound: bool = True
 
 
-class Edge(NamedTuple):
+class FlowEdge(NamedTuple):
     """A way from an out port to an in port. An inlet has no out port, and no path."""
 
     source: UUID
@@ -54,9 +54,9 @@ class Edge(NamedTuple):
 class FlowGraph:
     """The nodes and edges of some Specs. `incomplete` names the namespaces with links to nowhere."""
 
-    def __init__(self, parts: Sequence[Part], schema_of: SchemaOf) -> None:
+    def __init__(self, parts: Sequence[FlowPart], schema_of: SchemaOf) -> None:
         self.parts = {part.spec.id: part for part in parts}
-        self.edges: list[Edge] = []
+        self.edges: list[FlowEdge] = []
         self.incomplete: set[str] = set()
         self._schema_of = schema_of
         self._names = {
@@ -66,11 +66,11 @@ class FlowGraph:
         }
         for part in parts:
             self.edges += self._edges(part)
-        self.leaving: dict[UUID, list[Edge]] = {}
+        self.leaving: dict[UUID, list[FlowEdge]] = {}
         for edge in self.edges:
             self.leaving.setdefault(edge.source, []).append(edge)
 
-    def _edges(self, part: Part) -> Iterator[Edge]:
+    def _edges(self, part: FlowPart) -> Iterator[FlowEdge]:
         spec = part.spec
         for port, links in spec.ports.items():
             for index, link in enumerate(links):
@@ -79,11 +79,11 @@ class FlowGraph:
                     self.incomplete.add(spec.namespace)
                     continue
                 path = ("ports", port, index) if len(links) > 1 else ("ports", port)
-                yield Edge(spec.id, canonical(port), target, canonical(link.port), path)
+                yield FlowEdge(spec.id, canonical(port), target, canonical(link.port), path)
         for port, links in part.inlets.items():
             for link in links:
                 if link.id in self.parts:
-                    yield Edge(spec.id, f"/{port}", link.id, canonical(link.port))
+                    yield FlowEdge(spec.id, f"/{port}", link.id, canonical(link.port))
         if not part.settled:
             self.incomplete.add(spec.namespace)
 
@@ -168,7 +168,7 @@ class FlowGraph:
 
     # -- ways ----------------------------------------------------------------------------------
 
-    def written(self, edge: Edge) -> Edge:
+    def written(self, edge: FlowEdge) -> FlowEdge:
         """Return the edge as somebody wrote it: a link of what holds the source, if it comes from there."""
         for part in self.parts.values():
             if edge.source in part.held:
@@ -188,7 +188,7 @@ class FlowGraph:
                     waiting.append(edge.target)
         return reached
 
-    def joined(self, edges: Iterable[Edge] | None = None) -> "DiGraph[UUID]":
+    def joined(self, edges: Iterable[FlowEdge] | None = None) -> "DiGraph[UUID]":
         """Return the graph of these edges (all of them, unless said) for networkx; with every node."""
         from networkx import DiGraph
 

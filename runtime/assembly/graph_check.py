@@ -10,7 +10,14 @@ from typing import TypeAlias
 from uuid import UUID
 
 from heddle.runtime.assembly.cycles import endless_cycles, error_loops
-from heddle.runtime.assembly.flow_graph import ENTRY, Edge, FlowGraph, Part, graph_problem, quoted
+from heddle.runtime.assembly.flow_graph import (
+    ENTRY,
+    FlowEdge,
+    FlowGraph,
+    FlowPart,
+    graph_problem,
+    quoted,
+)
 from heddle.runtime.assembly.graph_codes import (
     DEAD_NODE,
     NEVER_MERGED,
@@ -30,7 +37,7 @@ End: TypeAlias = tuple[UUID, str]
 
 
 def check_graph(
-    parts: Sequence[Part],
+    parts: Sequence[FlowPart],
     schema_of: SchemaOf,
     *,
     whole: bool = True,
@@ -119,7 +126,7 @@ def _no_answers(graph: FlowGraph) -> Iterator[Problem]:
             )
 
 
-def _silent_ends(graph: FlowGraph, starts: Iterable[Edge]) -> set[End]:
+def _silent_ends(graph: FlowGraph, starts: Iterable[FlowEdge]) -> set[End]:
     """Return the in ports behind these edges at which each packet is answered NOTHING."""
     behind: dict[End, list[End]] = {}
     before: dict[End, set[End]] = {}

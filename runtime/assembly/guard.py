@@ -69,7 +69,7 @@ class Gate:
                 turn.set_result(None)
 
 
-class Guard:
+class NodeGuard:
     """Goes round the handlers of one node. `timeout` is in seconds; `limit` counts processes."""
 
     __slots__ = ("_attempts", "_gate", "_limit", "_queue", "_timeout")
@@ -88,7 +88,7 @@ class Guard:
         self._queue = queue
         self._gate = Gate()
 
-    def adopt(self, predecessor: "Guard") -> None:
+    def adopt(self, predecessor: "NodeGuard") -> None:
         """Who is inside the node before counts here too."""
         self._gate = predecessor._gate
 

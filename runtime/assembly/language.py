@@ -18,7 +18,7 @@ that was compiled with `Options.waits` may. One that has a method `close()` hold
 had it compiled calls that, once, when the program is not needed any more.
 """
 
-Say: TypeAlias = Callable[[str, str], None]
+Output: TypeAlias = Callable[[str, str], None]
 """Takes what code prints: a level (`debug`, `info`, `warning`, `error`) and one line of text."""
 
 
@@ -37,7 +37,7 @@ class CompileError(HeddleError):
         self.hint = hint
 
 
-class MissingExtra(CompileError):  # noqa: N818 - reads as what it tells
+class MissingExtraError(CompileError):
     """What the language runs on is not installed; `extra` is what to install."""
 
     def __init__(self, language: str, extra: str) -> None:
@@ -71,7 +71,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     waits: bool = False
     leaves: bool = False
     condition: bool = False
-    say: Say = Voice("code")
+    say: Output = Voice("code")
     where: Where | None = None
 
 

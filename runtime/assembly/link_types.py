@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
-from heddle.runtime.assembly.flow_graph import Edge, FlowGraph, graph_problem, quoted
+from heddle.runtime.assembly.flow_graph import FlowEdge, FlowGraph, graph_problem, quoted
 from heddle.runtime.assembly.graph_codes import LINK_TYPE
 from heddle.schemas.errors import SpecError
 from heddle.schemas.port import find_port
@@ -41,11 +41,11 @@ class _PortTypes:
         self._type_of_code = type_of_code
         self._own: dict[UUID, Mapping[str, Any]] = {}
 
-    def accepted(self, edge: Edge) -> Any:
+    def accepted(self, edge: FlowEdge) -> Any:
         """Return what the target of an edge accepts there; None if that is not known."""
         return self._type(edge.target, edge.port, inward=True)
 
-    def sent(self, edge: Edge) -> Any:
+    def sent(self, edge: FlowEdge) -> Any:
         """Return what leaves by the out port of an edge; None if that is not known."""
         return self._type(edge.source, edge.out, inward=False)
 
@@ -77,7 +77,7 @@ class _PortTypes:
         return self._own[node]
 
 
-def _problem(graph: FlowGraph, edge: Edge, sent: Any, accepted: Any, fit: Fit) -> Problem:
+def _problem(graph: FlowGraph, edge: FlowEdge, sent: Any, accepted: Any, fit: Fit) -> Problem:
     source, target = graph.spec(edge.source), graph.spec(edge.target)
     hint = "Put a node between them that converts it, such as a snippet, or change one of the two."
     if fit is Fit.EMPTY:

@@ -14,14 +14,14 @@ import msgspec
 from heddle.runtime.assembly.accepter import Accepter
 from heddle.runtime.assembly.check import check_partial_in_pieces
 from heddle.runtime.assembly.draft import Draft, Drafter, stopping
-from heddle.runtime.assembly.outcome import Loaded, Tried
+from heddle.runtime.assembly.outcome import LoadResult, TryResult
 from heddle.runtime.assembly.recovery import Recovery
-from heddle.runtime.assembly.rejection import Refusal, of_spoiled
+from heddle.runtime.assembly.rejection import Rejection, of_spoiled
 from heddle.runtime.assembly.rollout import Shift, ShiftError
 from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.assembly.start import Start
 from heddle.runtime.assembly.symbol import Symbol
-from heddle.runtime.assembly.table import Plan, SymbolTable
+from heddle.runtime.assembly.table import SymbolTable, TablePlan
 from heddle.runtime.events.events import Events
 from heddle.runtime.flow.node import dissolve
 from heddle.schemas.check import in_order
@@ -58,9 +58,9 @@ class Loader:
     ) -> None:
         self.namespace = namespace
         self.vault = vault if vault is not None else Vault()
-        self.refused: dict[UUID, Refusal] = {}
+        self.refused: dict[UUID, Rejection] = {}
         """What the store says and the table does not, and why not."""
-        self.spoiled: dict[UUID, Refusal] = {}
+        self.spoiled: dict[UUID, Rejection] = {}
         """What documents say that cannot be read as they are, and the table does not."""
         self.unreadable: tuple[Problem, ...] = ()
         self._store = store
@@ -74,7 +74,7 @@ class Loader:
         self._recovery = Recovery(table, store, namespace, self.vault, accepter)
 
     @property
-    def unfit(self) -> dict[UUID, Refusal]:
+    def unfit(self) -> dict[UUID, Rejection]:
         """Whatever is written and is not live, and why not."""
         blocked = self._recovery.blocked
         return (
@@ -95,7 +95,7 @@ class Loader:
         """A fresh Symbol of the same Spec, for one whose Node was closed meanwhile."""
         return symbol.renewed(self._scheme.compile(symbol.binding.spec))
 
-    async def load_all(self) -> Loaded:
+    async def load_all(self) -> LoadResult:
         """Load everything that is fit; what is not is left out and told."""
         specs = await self._store.specs(self.namespace)
         values = await self._values()
@@ -111,16 +111,16 @@ class Loader:
         self.spoiled = self._of_spoiled(spoiled, unread)
         problems = tuple(dict.fromkeys((*unread, *draft.all_problems())))
         if draft.empty:
-            return self._told_left_out(problems) if problems else Loaded()
+            return self._told_left_out(problems) if problems else LoadResult()
         plan = await self._planned(draft)
         loaded = await self._live(draft, plan, problems)
         await self._recovery.note_start(set(draft.puts), values, self.unfit)
         return loaded
 
-    async def _planned(self, draft: Draft) -> Plan:
+    async def _planned(self, draft: Draft) -> TablePlan:
         return await by_turns(self._table.plan_in_pieces(list(draft.puts.values()), draft.removes))
 
-    async def _load_over(self, specs: Sequence[Spec], values: ValueSet) -> Loaded:
+    async def _load_over(self, specs: Sequence[Spec], values: ValueSet) -> LoadResult:
         """Load the newest; of what is not fit, what was accepted last."""
         if not self.unreadable:
             draft = await self._drafter.draft(specs, values)
@@ -130,7 +130,7 @@ class Loader:
             waiting = any(one in ids and one not in plan.layout.active for one in before)
             if not (draft.problems or waiting):
                 try:
-                    loaded = await self._live(draft, plan, ()) if not draft.empty else Loaded()
+                    loaded = await self._live(draft, plan, ()) if not draft.empty else LoadResult()
                 except ShiftError as error:
                     return await self._fall_back(specs, values, error)
                 await self._recovery.note_start(ids, values, self.unfit)
@@ -139,7 +139,7 @@ class Loader:
 
     async def _fall_back(
         self, specs: Sequence[Spec], values: ValueSet, failed: ShiftError | None
-    ) -> Loaded:
+    ) -> LoadResult:
         """Load as much of the newest as is fit, and of the rest what was accepted last."""
         accepted, changed = await self._recovery.values()
         failures: dict[UUID, tuple[Problem, ...]] = {}
@@ -166,15 +166,15 @@ class Loader:
             draft.puts = {symbol.id: symbol for symbol in start.symbols}
             plan = await self._planned(draft)
             try:
-                loaded = await self._live(draft, plan, ()) if start.symbols else Loaded()
+                loaded = await self._live(draft, plan, ()) if start.symbols else LoadResult()
             except ShiftError as error:
                 failed = error
                 continue
             return await self._tell_fallback(start, loaded, specs, values)
 
     async def _tell_fallback(
-        self, start: Start, loaded: Loaded, specs: Sequence[Spec], values: ValueSet
-    ) -> Loaded:
+        self, start: Start, loaded: LoadResult, specs: Sequence[Spec], values: ValueSet
+    ) -> LoadResult:
         """Remember what serves instead of the newest, and tell of it."""
         self.refused = start.refused
         self._again = set(start.refused)
@@ -208,7 +208,7 @@ class Loader:
             )
         return msgspec.structs.replace(loaded, problems=problems)
 
-    async def load(self, changes: ChangeSet, *, trial: bool = False) -> Loaded:
+    async def load(self, changes: ChangeSet, *, trial: bool = False) -> LoadResult:
         """Look at the keys of a change set; all that follows from it goes live, or nothing.
 
         What was refused before is looked at again: together with it where it is not fit by itself,
@@ -220,7 +220,7 @@ class Loader:
         amiss = bool(self.refused or before)
         self.unreadable = tuple(await self._store.problems())
         if trial and changes.problems:
-            return Loaded(problems=changes.problems)
+            return LoadResult(problems=changes.problems)
         free = await self._recovery.unblock(self.unreadable)
         if free:
             changes = msgspec.structs.replace(changes, specs=changes.specs | free)
@@ -231,7 +231,7 @@ class Loader:
             self._told_well()
         return loaded
 
-    async def _load(self, changes: ChangeSet, *, trial: bool) -> Loaded:
+    async def _load(self, changes: ChangeSet, *, trial: bool) -> LoadResult:
         forced = self._bound_to(changes.values, await self._names_of(changes.values))
         asked = {*changes.specs, *forced}
         unread = await self._with_spoiled(changes.problems, changes.spoiled)
@@ -248,7 +248,7 @@ class Loader:
             return msgspec.structs.replace(tried.loaded, problems=unread)
         problems = tuple(dict.fromkeys((*unread, *tried.problems)))
         if trial:
-            return Loaded(problems=problems)
+            return LoadResult(problems=problems)
         self._refuse(tried.draft, asked, tried.problems)
         return self._told_refusal(problems, changes.origin)
 
@@ -268,7 +268,7 @@ class Loader:
 
     # -- trying --------------------------------------------------------------------------------
 
-    async def _try(self, asked: set[UUID], forced: set[UUID]) -> "Tried":
+    async def _try(self, asked: set[UUID], forced: set[UUID]) -> "TryResult":
         """Make what these keys come to live, as a whole; or say why not."""
         draft = await self._draft(asked, forced)
         tried = await self._try_draft(draft, asked)
@@ -277,26 +277,26 @@ class Loader:
                 dissolve(symbol.node)
         return tried
 
-    async def _try_draft(self, draft: Draft, asked: set[UUID]) -> "Tried":
+    async def _try_draft(self, draft: Draft, asked: set[UUID]) -> "TryResult":
         if draft.problems:
-            return Tried(draft, draft.all_problems(), set(draft.problems))
+            return TryResult(draft, draft.all_problems(), set(draft.problems))
         if draft.empty:
             self._accept(draft, asked)
             await self._recovery.note_change(draft, None)
-            return Tried(draft, loaded=Loaded())
+            return TryResult(draft, loaded=LoadResult())
         plan = await self._planned(draft)
         stopped = await by_turns(stopping(plan, self._scheme))
         if stopped:
             put = {one.source for one in draft.puts.values()}
             culprits = draft.removes | {one.source for one in plan.stops if one.source in put}
-            return Tried(draft, tuple(stopped), culprits)
+            return TryResult(draft, tuple(stopped), culprits)
         try:
             loaded = await self._live(draft, plan, ())
         except ShiftError as error:
-            return Tried(draft, (error.problem,), {error.symbol.source}, undone=True)
+            return TryResult(draft, (error.problem,), {error.symbol.source}, undone=True)
         self._accept(draft, asked)
         await self._recovery.note_change(draft, plan)
-        return Tried(draft, loaded=loaded)
+        return TryResult(draft, loaded=loaded)
 
     async def _try_most(
         self,
@@ -304,7 +304,7 @@ class Loader:
         *,
         required: Set[UUID] = frozenset(),
         forced: Set[UUID] = frozenset(),
-    ) -> "Tried":
+    ) -> "TryResult":
         """Make all of the required live, with as much of the optional as is fit together.
 
         What is optional and is not fit is remembered as refused.
@@ -336,7 +336,9 @@ class Loader:
         values = await self._needed(specs, keys) if identified or nested else ValueSet()
         return await self._drafter.draft(specs, values, asked=keys, forced=frozenset(forced))
 
-    async def _live(self, draft: Draft, plan: Plan, problems: tuple[Problem, ...]) -> Loaded:
+    async def _live(
+        self, draft: Draft, plan: TablePlan, problems: tuple[Problem, ...]
+    ) -> LoadResult:
         """Make the difference live, and tell it; ShiftError where it was undone."""
         turns = LoopYield()
         removed = tuple(
@@ -369,7 +371,7 @@ class Loader:
                 )
         if problems:
             self._told_left_out(problems)
-        return Loaded(generation=number, changed=changed, removed=removed, problems=problems)
+        return LoadResult(generation=number, changed=changed, removed=removed, problems=problems)
 
     # -- remembering ---------------------------------------------------------------------------
 
@@ -397,10 +399,10 @@ class Loader:
                 spec = gone.spec
             if spec is not None:
                 why = tuple(draft.problems.get(one, problems))
-                refusal = Refusal(spec=spec, problems=why, gone=one in draft.removes)
+                refusal = Rejection(spec=spec, problems=why, gone=one in draft.removes)
                 self.refused[one] = refusal.after(before.get(one))
 
-    def _told_refusal(self, problems: tuple[Problem, ...], origin: str) -> Loaded:
+    def _told_refusal(self, problems: tuple[Problem, ...], origin: str) -> LoadResult:
         """Tell that what ran goes on running, and why."""
         running = self._table.wiring.generation.number
         self._events.tell(
@@ -411,7 +413,7 @@ class Loader:
             generation=running,
             **({"origin": origin} if origin else {}),
         )
-        return Loaded(problems=problems)
+        return LoadResult(problems=problems)
 
     def _told_well(self) -> None:
         """Tell that what was refused was taken back, where nothing is amiss any more."""
@@ -423,7 +425,7 @@ class Loader:
                 reason=f"generation {running} runs, and the store says the same",
             )
 
-    def _told_left_out(self, problems: tuple[Problem, ...]) -> Loaded:
+    def _told_left_out(self, problems: tuple[Problem, ...]) -> LoadResult:
         """Tell what a start goes without, and why."""
         running = self._table.wiring.generation.number
         self._events.tell(
@@ -433,7 +435,7 @@ class Loader:
             problems=problems,
             generation=running,
         )
-        return Loaded(problems=problems)
+        return LoadResult(problems=problems)
 
     async def _look_at_spoiled(self) -> None:
         """Note what is wrong now in documents that cannot be read as they are."""
@@ -444,7 +446,7 @@ class Loader:
 
     def _of_spoiled(
         self, spoiled: Sequence[Spec], problems: tuple[Problem, ...]
-    ) -> dict[UUID, Refusal]:
+    ) -> dict[UUID, Rejection]:
         mine = [spec for spec in spoiled if spec.namespace == self.namespace]
         running = {spec.id: runs.spec for spec in mine if (runs := self._table.get(spec.id))}
         return of_spoiled(mine, problems, self.spoiled, running)

@@ -9,7 +9,7 @@ from heddle.runtime.assembly.draft import Draft
 from heddle.schemas.problem import Problem
 
 
-class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a change set. `generation` is the number that it went live as, or None."""
 
     generation: int | None = None
@@ -24,7 +24,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.problems or self.reason)
 
 
-class Tried:
+class TryResult:
     """What became of some keys: they are live, or they are not, for these Problems.
 
     `culprits` are the ids that it failed for, as far as that can be told. What was `undone` had
@@ -40,13 +40,13 @@ class Tried:
         culprits: Set[UUID] = frozenset(),
         *,
         undone: bool = False,
-        loaded: Loaded | None = None,
+        loaded: LoadResult | None = None,
     ) -> None:
         self.draft = draft
         self.problems = problems
         self.culprits = culprits
         self.undone = undone
-        self.loaded = loaded if loaded is not None else Loaded(problems=problems)
+        self.loaded = loaded if loaded is not None else LoadResult(problems=problems)
 
     @property
     def refused(self) -> bool:

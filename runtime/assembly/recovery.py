@@ -5,12 +5,12 @@ import contextlib
 from collections.abc import Mapping, Sequence, Set
 from uuid import UUID
 
-from heddle.runtime.assembly.accepter import Accepter, LastAccepted
+from heddle.runtime.assembly.accepter import AcceptedState, Accepter
 from heddle.runtime.assembly.draft import Draft
-from heddle.runtime.assembly.rejection import Refusal
+from heddle.runtime.assembly.rejection import Rejection
 from heddle.runtime.assembly.start import Start, accepted_values
 from heddle.runtime.assembly.symbol import Symbol
-from heddle.runtime.assembly.table import Plan, SymbolTable
+from heddle.runtime.assembly.table import SymbolTable, TablePlan
 from heddle.schemas.errors import NotFoundError
 from heddle.schemas.pieces import LoopYield
 from heddle.schemas.problem import Problem
@@ -33,8 +33,8 @@ class Recovery:
         vault: Vault,
         accepter: Accepter | None,
     ) -> None:
-        self.last = LastAccepted()
-        self.blocked: dict[UUID, Refusal] = {}
+        self.last = AcceptedState()
+        self.blocked: dict[UUID, Rejection] = {}
         """What serves because its document cannot be read, and why."""
         self._table = table
         self._store = store
@@ -45,7 +45,7 @@ class Recovery:
         self._sources: dict[UUID, str] = {}
         self._waiting: set[UUID] = set()
 
-    async def read(self) -> LastAccepted:
+    async def read(self) -> AcceptedState:
         """Read what was accepted last."""
         if self._accepter is not None:
             self.last = await self._accepter.read()
@@ -79,11 +79,11 @@ class Recovery:
         self._sources = start.waiting_sources()
         return sorted(self.last.specs[one].label for one in self._fallbacks)
 
-    def fallbacks(self, unfit: Mapping[UUID, Refusal]) -> list[UUID]:
+    def fallbacks(self, unfit: Mapping[UUID, Rejection]) -> list[UUID]:
         """Return the Specs of which the last accepted revision serves still, and not the newest."""
         return [one for one in self._fallbacks if one in unfit] if self._fallbacks else []
 
-    def waiting_sources(self, unfit: Mapping[UUID, Refusal]) -> dict[UUID, str]:
+    def waiting_sources(self, unfit: Mapping[UUID, Rejection]) -> dict[UUID, str]:
         """Return the labels of the sources that were active before the start, and wait still."""
         for one in list(self._sources):
             symbol = self._table.get(one)
@@ -115,7 +115,7 @@ class Recovery:
     # --- what is accepted ---
 
     async def note_start(
-        self, newest: Set[UUID], values: ValueSet, unfit: Mapping[UUID, Refusal]
+        self, newest: Set[UUID], values: ValueSet, unfit: Mapping[UUID, Rejection]
     ) -> None:
         """Note what a start has taken up (`newest`), and what is gone since."""
         if self._accepter is None:
@@ -137,9 +137,9 @@ class Recovery:
         if not unfit:
             self._accepter.drop_unused()
         if not self.blocked:
-            self.last = LastAccepted()
+            self.last = AcceptedState()
 
-    async def note_change(self, draft: Draft, plan: Plan | None) -> None:
+    async def note_change(self, draft: Draft, plan: TablePlan | None) -> None:
         """Note what a change has brought to life, or taken out."""
         if self._accepter is None:
             return

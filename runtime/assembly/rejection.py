@@ -10,7 +10,7 @@ from heddle.schemas.problem import Problem
 from heddle.specs.model.spec import Spec, file_of
 
 
-class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     """One Spec that is not live as the store has it. `since` is in seconds since 1970.
 
     `problems` are its own, or those of whatever holds it up. With `gone` it is the removal that
@@ -27,7 +27,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
         """The revision that the store holds; 0 where it is gone."""
         return 0 if self.gone else self.spec.revision
 
-    def after(self, before: "Refusal | None") -> "Refusal":
+    def after(self, before: "Rejection | None") -> "Rejection":
         """The same, which goes on since it was refused before for the same reasons."""
         if before is None or before.problems != self.problems:
             return self
@@ -51,11 +51,11 @@ def owns(spec: Spec, problem: Problem) -> bool:
 def of_spoiled(
     spoiled: Iterable[Spec],
     problems: Sequence[Problem],
-    before: dict[UUID, Refusal],
+    before: dict[UUID, Rejection],
     running: dict[UUID, Spec],
-) -> dict[UUID, Refusal]:
+) -> dict[UUID, Rejection]:
     """What documents with Problems say, and does not count: what is wrong, and what differs from what runs."""
-    found: dict[UUID, Refusal] = {}
+    found: dict[UUID, Rejection] = {}
     for spec in spoiled:
         own = [problem for problem in problems if owns(spec, problem)]
         runs = running.get(spec.id)
@@ -65,5 +65,5 @@ def of_spoiled(
         why = tuple(own or [problem for problem in problems if problem.place.file == file])
         if not why:
             continue
-        found[spec.id] = Refusal(spec=spec, problems=why).after(before.get(spec.id))
+        found[spec.id] = Rejection(spec=spec, problems=why).after(before.get(spec.id))
     return found

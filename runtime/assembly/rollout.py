@@ -15,7 +15,7 @@ from heddle.runtime.assembly.duty import NOBODY, Duties
 from heddle.runtime.assembly.hooks import Hooks
 from heddle.runtime.assembly.host import SymbolHost
 from heddle.runtime.assembly.symbol import Symbol
-from heddle.runtime.assembly.table import Plan, SymbolTable
+from heddle.runtime.assembly.table import SymbolTable, TablePlan
 from heddle.runtime.assembly.team import ALONE, Team
 from heddle.runtime.events.events import Events, masked
 from heddle.runtime.flow.contracts import Process
@@ -52,7 +52,7 @@ class ShiftError(HeddleError):
         super().__init__(str(self.problem))
 
 
-class Beginning:
+class StartProgress:
     """How far a symbol has come on its way to act: what has to be undone if the change is."""
 
     __slots__ = ("active", "adopted", "inherited", "init", "loaded", "opened", "symbol")
@@ -102,14 +102,14 @@ class Shift:
         """The current generation, and those that drain."""
         return [self._table.wiring.generation, *self._old]
 
-    async def make(self, plan: Plan) -> None:
+    async def make(self, plan: TablePlan) -> None:
         """Begin what is new, swap, and retire what is old; ShiftError where something cannot begin."""
-        begun: list[Beginning] = []
+        begun: list[StartProgress] = []
         turns = LoopYield()
         try:
             for symbol in plan.opens:
                 await turns.rest()
-                begun.append(Beginning(symbol))
+                begun.append(StartProgress(symbol))
                 await self._begin(begun[-1], plan)
         except BaseException:
             await self._undo(begun, plan)
@@ -156,7 +156,7 @@ class Shift:
 
     # -- beginning -----------------------------------------------------------------------------
 
-    async def _begin(self, begun: Beginning, plan: Plan) -> None:
+    async def _begin(self, begun: StartProgress, plan: TablePlan) -> None:
         symbol, node = begun.symbol, begun.symbol.node
         # Whatever becomes of it, this Node is not to begin a second time.
         symbol.opened = True
@@ -200,7 +200,7 @@ class Shift:
             SPARE.note(error)
             raise ShiftError(symbol, port, error) from error
 
-    async def _undo(self, every: list[Beginning], plan: Plan) -> None:
+    async def _undo(self, every: list[StartProgress], plan: TablePlan) -> None:
         """Give back what was begun, last first."""
         for begun in reversed(every):
             symbol, node = begun.symbol, begun.symbol.node
@@ -228,7 +228,7 @@ class Shift:
             if host is not None:
                 host.release()
 
-    def _ended(self, symbol: Symbol, port: str, plan: Plan) -> Awaitable[None]:
+    def _ended(self, symbol: Symbol, port: str, plan: TablePlan) -> Awaitable[None]:
         return self._exec(symbol, port, plan.wiring)
 
     # -- retiring ------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from heddle.runtime.assembly.codec import Build, Kind, Kinds
-from heddle.runtime.assembly.guard import Guard
+from heddle.runtime.assembly.guard import NodeGuard
 from heddle.runtime.assembly.language import Languages
 from heddle.runtime.assembly.retry_rule import RetryRule
 from heddle.runtime.flow.node import Node
@@ -95,7 +95,7 @@ class Scheme:
         node.leaves = build.leaves
         return node
 
-    def _guard(self, spec: Spec, kind: Kind[Any], build: Build) -> Guard | None:
+    def _guard(self, spec: Spec, kind: Kind[Any], build: Build) -> NodeGuard | None:
         """What a Spec that decodes says round its node; SpecError where a condition does not compile."""
         said = decode_guard(spec, kind.schema)
         if said is None:
@@ -112,7 +112,7 @@ class Scheme:
                 jitter=again.jitter,
                 when=build.condition(when, "retry", "when") if when is not None else None,
             )
-        return Guard(
+        return NodeGuard(
             timeout=float(said.timeout) if said.timeout is not None else None,
             attempts=attempts,
             limit=turns.limit if turns is not None else None,

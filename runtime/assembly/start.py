@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from heddle.runtime.assembly.accepter import LastAccepted
+from heddle.runtime.assembly.accepter import AcceptedState
 from heddle.runtime.assembly.draft import Draft, Drafter, stopping
-from heddle.runtime.assembly.rejection import Refusal
+from heddle.runtime.assembly.rejection import Rejection
 from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.assembly.symbol import Symbol
-from heddle.runtime.assembly.table import Plan, SymbolTable
+from heddle.runtime.assembly.table import SymbolTable, TablePlan
 from heddle.schemas.link import Link
 from heddle.schemas.pieces import Pieces
 from heddle.schemas.problem import Problem
@@ -31,7 +31,7 @@ class Start:
 
     def __init__(
         self,
-        last: LastAccepted,
+        last: AcceptedState,
         specs: Sequence[Spec],
         *,
         values: ValueSet,
@@ -43,8 +43,8 @@ class Start:
         failures: Mapping[UUID, tuple[Problem, ...]],
     ) -> None:
         """`accepted` are the Values as they were accepted, `changed` the ids of those that differ now."""
-        self.refused: dict[UUID, Refusal] = {}
-        self.blocked: dict[UUID, Refusal] = {}
+        self.refused: dict[UUID, Rejection] = {}
+        self.blocked: dict[UUID, Rejection] = {}
         """What serves because the newest cannot be read, and why."""
         self.newest: set[UUID] = set()
         """What serves as the newest has it."""
@@ -119,10 +119,10 @@ class Start:
             found.append(newest if newest is not None and newest.same(spec) else spec)
         return found
 
-    def _plan(self, draft: Draft) -> Pieces[Plan]:
+    def _plan(self, draft: Draft) -> Pieces[TablePlan]:
         return self._table.plan_in_pieces(list(draft.puts.values()), draft.removes)
 
-    def _put(self, draft: Draft, plan: Plan | None = None) -> Pieces[None]:
+    def _put(self, draft: Draft, plan: TablePlan | None = None) -> Pieces[None]:
         """Have a draft in the table; nothing of it begins."""
         if plan is None:
             plan = yield from self._plan(draft)
@@ -136,14 +136,14 @@ class Start:
             yield
             why = self._last.blocking(one, problems, present=one in self._newest)
             if why:
-                self.blocked[one] = Refusal(spec=self._last.specs[one], problems=why)
+                self.blocked[one] = Rejection(spec=self._last.specs[one], problems=why)
                 self._newest.pop(one, None)
 
     def _take(self, left: set[UUID]) -> Pieces[None]:
         """Take up as much of the newest as is fit together."""
         while left:
             draft = yield from self._draft(left)
-            plan: Plan | None = None
+            plan: TablePlan | None = None
             if draft.problems:
                 problems, culprits = draft.all_problems(), self._culprits(draft, left)
             else:
@@ -196,7 +196,7 @@ class Start:
             put.source for put in draft.puts.values() if {put.id, put.spec.name} & wanted
         }
 
-    def _stoppers(self, draft: Draft, plan: Plan) -> set[UUID]:
+    def _stoppers(self, draft: Draft, plan: TablePlan) -> set[UUID]:
         """Return who makes others stop: who goes or takes another name, else who changed and stops."""
         gone: set[UUID] = set()
         for symbol in plan.stops:
@@ -220,11 +220,11 @@ class Start:
             return
         shown = spec if spec is not None else runs.spec if runs is not None else None
         if shown is not None:
-            self.refused[one] = Refusal(spec=shown, problems=problems, gone=spec is None)
+            self.refused[one] = Rejection(spec=shown, problems=problems, gone=spec is None)
 
 
 def accepted_values(
-    last: LastAccepted, current: Sequence[Value], history: Mapping[UUID, Value]
+    last: AcceptedState, current: Sequence[Value], history: Mapping[UUID, Value]
 ) -> tuple[list[Value], frozenset[UUID]]:
     """Return the Values as they were accepted, over the current ones, and which of them differ now.
 

@@ -33,12 +33,12 @@ Wanted: TypeAlias = str | UUID
 """What a link names its target by."""
 
 
-class Layout:
+class TableState:
     """One state of the table: who is there, under which name, linked by whom, and who is active."""
 
     __slots__ = ("_own", "active", "names", "symbols", "waiting", "wanted", "wired")
 
-    def __init__(self, layout: "Layout | None" = None, changes: int = 0) -> None:
+    def __init__(self, layout: "TableState | None" = None, changes: int = 0) -> None:
         self.symbols: MutableMapping[UUID, Symbol] = {}
         self.names: MutableMapping[str, UUID] = {}
         self.wanted: MutableMapping[Wanted, set[UUID]] = {}
@@ -185,7 +185,7 @@ class Layout:
         return sorted(found, key=_number)
 
 
-class Plan:
+class TablePlan:
     """A next state of the table, and what it takes to get there.
 
     `opens` are the symbols whose nodes begin, targets before sources; `retires` those that leave,
@@ -198,7 +198,7 @@ class Plan:
 
     def __init__(
         self,
-        layout: Layout,
+        layout: TableState,
         wiring: Wiring,
         opens: list[Symbol],
         retires: list[Symbol],
@@ -228,7 +228,7 @@ class SymbolTable:
         """Called with the failures of tasks of processes that nobody awaits."""
         self._lens: Lens | None = None
         self._look = 0
-        self._layout = Layout()
+        self._layout = TableState()
         self._bonds = Bonds()
         self.wiring = Wiring({})
 
@@ -307,15 +307,15 @@ class SymbolTable:
 
     # -- change ------------------------------------------------------------------------------
 
-    def plan(self, puts: Sequence[Symbol], removes: Iterable[UUID]) -> Plan:
+    def plan(self, puts: Sequence[Symbol], removes: Iterable[UUID]) -> TablePlan:
         """The state after these changes, made beside the current one. SpecError from `rebuild`."""
         return at_once(self.plan_in_pieces(puts, removes))
 
-    def plan_in_pieces(self, puts: Sequence[Symbol], removes: Iterable[UUID]) -> Pieces[Plan]:
+    def plan_in_pieces(self, puts: Sequence[Symbol], removes: Iterable[UUID]) -> Pieces[TablePlan]:
         """As `plan`, a Symbol at a time; the table must not change meanwhile."""
         old = self._layout
         leaving = [old.symbols[one] for one in removes if one in old.symbols]
-        new = Layout(old, len(puts) + len(leaving))
+        new = TableState(old, len(puts) + len(leaving))
         replaced = [old.symbols[symbol.id] for symbol in puts if symbol.id in old.symbols]
         swaps: list[tuple[Symbol | None, Symbol | None]] = [(symbol, None) for symbol in leaving]
         swaps += [(old.symbols.get(symbol.id), symbol) for symbol in puts]
@@ -363,9 +363,9 @@ class SymbolTable:
         generation = Generation(self.wiring.generation.number + 1, self._ends, self.failed)
         wiring = Wiring(new.wired, new.inputs, generation, self._lens)
         stops = [new.symbols[one] for one in went if one in new.symbols]
-        return Plan(new, wiring, opens, retires, heirs, stops, swaps, self._look)
+        return TablePlan(new, wiring, opens, retires, heirs, stops, swaps, self._look)
 
-    def commit(self, plan: Plan) -> Wiring:
+    def commit(self, plan: TablePlan) -> Wiring:
         """Swap the plan in; returns the wiring of the generation that it replaces."""
         replaced, self._layout = self.wiring, plan.layout
         for before, after in plan.swaps:
@@ -378,7 +378,7 @@ class SymbolTable:
         self.wiring = plan.wiring if same else plan.wiring.observed(self._lens)
         return replaced
 
-    def _opening(self, new: Layout, ids: set[UUID]) -> Pieces[list[Symbol]]:
+    def _opening(self, new: TableState, ids: set[UUID]) -> Pieces[list[Symbol]]:
         """The symbols that begin, targets before sources; one that began before gets a fresh Node."""
         for one in ids:
             yield
@@ -393,7 +393,9 @@ def _number(port: str) -> tuple[str, int]:
     return base, number or 0
 
 
-def _heir_of(symbol: Symbol, old: Layout, leavers: set[UUID], opened: set[UUID]) -> Symbol | None:
+def _heir_of(
+    symbol: Symbol, old: TableState, leavers: set[UUID], opened: set[UUID]
+) -> Symbol | None:
     """The symbol that this one takes over from: one that leaves, of the same id, or else of the
     same name where nobody has its id any more; and of the same sort of Node."""
     before = old.symbols.get(symbol.id)
@@ -415,7 +417,7 @@ def _wants(symbol: Symbol) -> set[Wanted]:
     }
 
 
-def _moved(old: Layout, new: Layout, touched: Iterable[Symbol]) -> Pieces[set[UUID]]:
+def _moved(old: TableState, new: TableState, touched: Iterable[Symbol]) -> Pieces[set[UUID]]:
     """Who has a link that leads to somebody else now: its target came, went, or took a name."""
     found: set[UUID] = set()
     for symbol in touched:
@@ -429,7 +431,7 @@ def _moved(old: Layout, new: Layout, touched: Iterable[Symbol]) -> Pieces[set[UU
 
 
 def _deactivate(
-    old: Layout, new: Layout, relink: set[UUID], leaving: Iterable[Symbol]
+    old: TableState, new: TableState, relink: set[UUID], leaving: Iterable[Symbol]
 ) -> Pieces[set[UUID]]:
     """Take out whoever is stuck now, and whoever is stuck by that; returns who went."""
     went: set[UUID] = set()
@@ -447,7 +449,7 @@ def _deactivate(
     return went
 
 
-def _activate(new: Layout, touched: set[UUID]) -> Pieces[set[UUID]]:
+def _activate(new: TableState, touched: set[UUID]) -> Pieces[set[UUID]]:
     """Take in whoever is stuck no longer; a ring comes in as a whole. Returns who came."""
     hopeful: set[UUID] = set()
     todo = [one for one in touched if one in new.symbols]
@@ -474,7 +476,7 @@ def _activate(new: Layout, touched: set[UUID]) -> Pieces[set[UUID]]:
     return hopeful
 
 
-def _in_order(layout: Layout, symbols: Iterable[Symbol]) -> Pieces[list[Symbol]]:
+def _in_order(layout: TableState, symbols: Iterable[Symbol]) -> Pieces[list[Symbol]]:
     """Targets before sources; the members of a ring in the order of their labels."""
     todo = {symbol.id: symbol for symbol in sorted(symbols, key=lambda symbol: symbol.label)}
     done: dict[UUID, Symbol] = {}

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from uuid import UUID
 
-from heddle.runtime.assembly.outcome import Loaded
+from heddle.runtime.assembly.outcome import LoadResult
 from heddle.runtime.events.events import Events
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.step import FAILURES
@@ -37,7 +37,7 @@ class Sources:
     def __init__(
         self,
         vault: Vault,
-        load: Callable[[ChangeSet], Awaitable[Loaded]],
+        load: Callable[[ChangeSet], Awaitable[LoadResult]],
         values: Callable[[], Awaitable[Sequence[Value]]],
         events: Events,
         *,

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
-from heddle.runtime.assembly.outcome import Loaded
+from heddle.runtime.assembly.outcome import LoadResult
 from heddle.runtime.events.events import Events
 from heddle.runtime.flow.errors import Error, NodeError
 from heddle.runtime.flow.step import FAILURES
@@ -27,7 +27,7 @@ FIRST = 1.0
 class Load(Protocol):
     """What a change set is handed to."""
 
-    def __call__(self, changes: ChangeSet, *, trial: bool = False) -> Awaitable[Loaded]:
+    def __call__(self, changes: ChangeSet, *, trial: bool = False) -> Awaitable[LoadResult]:
         """Load it; a refused trial is not told."""
         ...
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from heddle.runtime.assembly.extension import Registry
-from heddle.runtime.changes.plan import Applied, Planned, Step, apply_plan, plan_steps
+from heddle.runtime.changes.plan import ApplyResult, Plan, Step, apply_plan, plan_steps
 from heddle.schemas.pieces import Pieces, at_once, by_turns
 from heddle.specs.model.index import key_of
 from heddle.specs.model.lookup import named
@@ -23,7 +23,7 @@ async def apply_into(
     *,
     anonymous: frozenset[UUID] = frozenset(),
     note: Note = NO_NOTE,
-) -> Applied:
+) -> ApplyResult:
     """Create or update each by its id, else by its namespace and name; all of them or none.
 
     As `plan_apply` and then `apply_plan`, which see.
@@ -42,7 +42,7 @@ async def plan_apply(
     prune: bool = False,
     base: int | None = None,
     merge: bool = False,
-) -> Planned:
+) -> Plan:
     """What it would change to create or update each by its id, else by its namespace and name.
 
     `anonymous` are the ids that nobody wrote: such a resource is new. With `prune`, what they do
@@ -64,7 +64,7 @@ async def plan_apply(
         around += await named(store, space, {name for name in mine if name is not None})
     for each in around:
         known.setdefault(key_of(each), each)
-    matching = _Matching(list(known.values()), anonymous)
+    matching = _ResourceMatcher(list(known.values()), anonymous)
     steps = await by_turns(matching.steps(resources))
     if prune:
         steps += _pruned(steps, around)
@@ -78,7 +78,7 @@ def match(
     anonymous: frozenset[UUID] = frozenset(),
 ) -> list[Step]:
     """Each resource with the stored one that it means, by its id, else by its namespace and name."""
-    return at_once(_Matching(stored, anonymous).steps(resources))
+    return at_once(_ResourceMatcher(stored, anonymous).steps(resources))
 
 
 def _pruned(steps: Sequence[Step], stored: Sequence[Resource]) -> list[Step]:
@@ -92,7 +92,7 @@ def _pruned(steps: Sequence[Step], stored: Sequence[Resource]) -> list[Step]:
     ]
 
 
-class _Matching:
+class _ResourceMatcher:
     """Finds for each resource of some files the stored one that it means."""
 
     def __init__(self, stored: Sequence[Resource], anonymous: frozenset[UUID]) -> None:

@@ -175,7 +175,7 @@ def linked(spec: Spec, find: Find, values: ValueSet, registry: Registry) -> Iter
     if kind is None or (kind.links is None and kind.expand is None):
         yield Linked(spec, spec.ports)
         return
-    expander = Expander(registry.scheme, values, _Anything(), find)
+    expander = Expander(registry.scheme, values, _AnyEnvironment(), find)
     try:
         effective = expander.bind(spec)
         if kind.expand is None:
@@ -247,7 +247,7 @@ class _Graph:
         return active
 
 
-class _Anything(dict[str, object]):
+class _AnyEnvironment(dict[str, object]):
     """An environment that gives every name: which links there are does not hang on it."""
 
     def __bool__(self) -> bool:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from heddle.runtime.changes.plan import Planned
+from heddle.runtime.changes.plan import Plan
 from heddle.runtime.changes.sealing import resealed
 from heddle.schemas.errors import SecretError
 from heddle.schemas.problem import Problem
@@ -16,7 +16,7 @@ from heddle.specs.secrets.keyring import Keyring
 
 async def plan_rotation(
     store: Store, keys: Keyring, namespace: str | None = None, *, clear: bool = False
-) -> Planned:
+) -> Plan:
     """What would become of every sealed Value of a namespace (None: of all).
 
     With `clear`, secrets that stand in clear are sealed, too. What cannot be opened is a Problem: then
@@ -31,7 +31,7 @@ async def plan_rotation(
         except SecretError as error:
             problems += error.problems
     touched = [(old, new) for old, new in steps if old is not new or _sealed(old)]
-    return Planned(
+    return Plan(
         differences=tuple(difference(old, new) for old, new in touched), problems=tuple(problems)
     )
 

@@ -48,12 +48,12 @@ async def neighbourhood(
             found.update((key_of(each), each) for each in every)
             continue
         mine = [step for step in steps if any(each and each.namespace == space for each in step)]
-        reader = _Reader(store, space, registry, mine, served)
+        reader = _NeighbourReader(store, space, registry, mine, served)
         found.update(await reader.read())
     return list(found.values())
 
 
-class _Reader:
+class _NeighbourReader:
     """Reads the Neighbourhood of one namespace."""
 
     def __init__(

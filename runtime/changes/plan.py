@@ -57,7 +57,7 @@ class Clash(msgspec.Struct, frozen=True, kw_only=True):
         return f"{what} was changed by somebody else in the meantime"
 
 
-class Planned(msgspec.Struct, frozen=True, kw_only=True):
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What would become of each resource, in order. With Problems or Clashes nothing can be made of it."""
 
     differences: tuple[Diff, ...] = ()
@@ -75,7 +75,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
         return [_change(each.turn) for each in self.changed]
 
 
-class Applied(msgspec.Struct, frozen=True, kw_only=True):
+class ApplyResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a Planned; with Problems or Clashes nothing was written.
 
     `revision` is the one that holds the change set; 0 where nothing was changed.
@@ -107,7 +107,7 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-async def apply_plan(store: Store, planned: Planned, note: Note = NO_NOTE) -> Applied:
+async def apply_plan(store: Store, planned: Plan, note: Note = NO_NOTE) -> ApplyResult:
     """Do what was planned as one change set, or nothing.
 
     Nothing is written where there are Problems or Clashes, nor where somebody else changed one of
@@ -115,17 +115,17 @@ async def apply_plan(store: Store, planned: Planned, note: Note = NO_NOTE) -> Ap
     taken meanwhile, StoreError where the store cannot do it.
     """
     if planned.problems or planned.clashes:
-        return Applied(problems=planned.problems, clashes=planned.clashes)
+        return ApplyResult(problems=planned.problems, clashes=planned.clashes)
     if not planned.changed:
-        return Applied(differences=planned.differences)
+        return ApplyResult(differences=planned.differences)
     try:
         put = await store.apply(planned.changes, note)
     except (ConflictError, NotFoundError):
         clashes = await _clashes(store, planned)
         if not clashes:
             raise
-        return Applied(clashes=clashes)
-    applied = Applied(
+        return ApplyResult(clashes=clashes)
+    applied = ApplyResult(
         differences=planned.differences, revision=max((each.revision for each in put), default=0)
     )
     if applied.revision:
@@ -140,7 +140,7 @@ async def plan_steps(
     *,
     base: int | None = None,
     merge: bool = False,
-) -> Planned:
+) -> Plan:
     """Check what these steps come to, among what is stored around them.
 
     With `base`, what somebody else changed since that revision
@@ -165,7 +165,7 @@ async def plan_steps(
     for old, new in steps:
         await turns.rest()
         differences.append(difference(old, new))
-    return Planned(
+    return Plan(
         differences=tuple(differences),
         problems=tuple(dict.fromkeys(problems)),
         clashes=tuple(clashes),
@@ -176,7 +176,7 @@ async def plan_delete(
     store: Store,
     resources: Iterable[Resource],
     registry: Registry | None = None,
-) -> Planned:
+) -> Plan:
     """What it comes to that these are deleted.
 
     Whatever would stop without them, or lose its Value, is a Problem. Without a registry, links that
@@ -189,7 +189,7 @@ async def plan_delete(
     for old, new in steps:
         await turns.rest()
         differences.append(difference(old, new))
-    return Planned(differences=tuple(differences), problems=tuple(problems))
+    return Plan(differences=tuple(differences), problems=tuple(problems))
 
 
 def recording(store: Store) -> RevisionStore:
@@ -384,7 +384,7 @@ async def _rebased(
     return kept_steps, clashes
 
 
-async def _clashes(store: Store, planned: Planned) -> tuple[Clash, ...]:
+async def _clashes(store: Store, planned: Plan) -> tuple[Clash, ...]:
     """What of this was changed by somebody else since it was planned."""
     changed = planned.changed
     now = await current(store, [key_of(each.resource) for each in changed])
@@ -435,9 +435,9 @@ def _sides(turn: RevisionChange) -> Iterator[Resource]:
 
 
 __all__ = [
-    "Applied",
+    "ApplyResult",
     "Clash",
-    "Planned",
+    "Plan",
     "Step",
     "apply_plan",
     "check_change",

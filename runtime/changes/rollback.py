@@ -3,7 +3,7 @@
 import msgspec
 
 from heddle.runtime.assembly.extension import Registry
-from heddle.runtime.changes.plan import Planned, Step, current, plan_steps, recording
+from heddle.runtime.changes.plan import Plan, Step, current, plan_steps, recording
 from heddle.schemas.path import Path
 from heddle.schemas.problem import Place
 from heddle.specs.model.difference import Diff, difference
@@ -12,7 +12,7 @@ from heddle.specs.model.revision import RevisionChange, since
 from heddle.specs.model.store import Resource, Store
 
 
-class _Written:
+class _WrittenPlace:
     """Where something of a revision stands."""
 
     def __init__(self, number: int) -> None:
@@ -24,7 +24,7 @@ class _Written:
 
 async def plan_rollback(
     store: Store, number: int, registry: Registry, *, namespace: str | None = None
-) -> Planned:
+) -> Plan:
     """What it would change to bring a namespace (None: all) back to what it said at a revision.
 
     Checked as an apply is: what cannot run any more, as its kind is gone, is a Problem. Revision
@@ -77,4 +77,4 @@ def _of_revision(resource: Resource, number: int) -> Resource:
     """The same, standing in a revision: that is where a Problem with it is."""
     if resource.places is not None:
         return resource
-    return msgspec.structs.replace(resource, places=_Written(number))
+    return msgspec.structs.replace(resource, places=_WrittenPlace(number))

@@ -14,7 +14,7 @@ FIRST = 0.02
 LONGEST = 0.25
 """Seconds between two looks at the Reports: at first, and at most."""
 
-Came: TypeAlias = Literal["live", "waiting", "rejected", "behind"]
+ArrivalState: TypeAlias = Literal["live", "waiting", "rejected", "behind"]
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,12 +25,12 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     `symbols` are those of the change set that are not well, `report` is what the runtime said last.
     """
 
-    state: Came
+    state: ArrivalState
     report: Report
     symbols: tuple[SymbolStatus, ...] = ()
 
 
-class Waited(msgspec.Struct, frozen=True, kw_only=True):
+class WaitResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a change set in the runtimes of one namespace; none where nobody follows it."""
 
     namespace: str
@@ -55,8 +55,8 @@ async def wait_live(
     changed: Collection[UUID],
     *,
     timeout: float | None = None,
-    told: Callable[[Waited], None] | None = None,
-) -> Waited:
+    told: Callable[[WaitResult], None] | None = None,
+) -> WaitResult:
     """Wait until every runtime that follows the namespace has come to this revision.
 
     `changed` are the ids of the change set. Ends at once where no runtime follows, and after
@@ -65,7 +65,7 @@ async def wait_live(
     store cannot be read.
     """
     pause = FIRST
-    last: list[Came] = []
+    last: list[ArrivalState] = []
     try:
         async with asyncio.timeout(timeout):
             while True:
@@ -84,8 +84,8 @@ async def wait_live(
 
 def _looked(
     reports: Collection[Report], namespace: str, revision: int, changed: Collection[UUID]
-) -> Waited:
-    return Waited(
+) -> WaitResult:
+    return WaitResult(
         namespace=namespace,
         revision=revision,
         arrivals=tuple(_arrival(report, revision, changed) for report in reports),
@@ -96,7 +96,7 @@ def _arrival(report: Report, revision: int, changed: Collection[UUID]) -> Arriva
     mine = tuple(each for each in report.symbols if each.id in changed)
     if report.observed < revision:
         return Arrival(state="behind", report=report)
-    state: Came = "live"
+    state: ArrivalState = "live"
     if any(each.rejected for each in mine):
         state = "rejected"
     elif any(each.state == "waiting" for each in mine):

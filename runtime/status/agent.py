@@ -54,7 +54,7 @@ class Frame:
         self.ended = 0.0
 
 
-class Watch:
+class FrameWatch:
     """One wish to see: frames of these symbols and ports (None: all), the last `keep` of them.
 
     `on_frame` is called when a packet is there, and again when it is answered; it must not wait.
@@ -91,7 +91,7 @@ class Agent:
 
     def __init__(self, table: "SymbolTable") -> None:
         self._table = table
-        self._watches: list[Watch] = []
+        self._watches: list[FrameWatch] = []
 
     def watch(
         self,
@@ -100,14 +100,14 @@ class Agent:
         *,
         keep: int = 1000,
         on_frame: Callable[[Frame], None] | None = None,
-    ) -> Watch:
+    ) -> FrameWatch:
         """Begin to see the packets of new processes at these ports."""
-        watch = Watch(symbols, ports, keep, on_frame)
+        watch = FrameWatch(symbols, ports, keep, on_frame)
         self._watches.append(watch)
         self._table.look_through(self._lens)
         return watch
 
-    def unwatch(self, watch: Watch) -> None:
+    def unwatch(self, watch: FrameWatch) -> None:
         """See them no more; without a watch left, observation costs nothing again.
 
         Processes that began before go on noting frames.
@@ -140,7 +140,7 @@ class Agent:
         return Visit(seen)
 
 
-def _note(watches: list[Watch], frame: Frame) -> None:
+def _note(watches: list[FrameWatch], frame: Frame) -> None:
     """Note a frame for everyone who wants it. Who looks must not change what happens."""
     for watch in watches:
         try:

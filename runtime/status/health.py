@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from heddle.runtime.assembly.loader import Loader
-from heddle.runtime.assembly.rejection import Refusal
+from heddle.runtime.assembly.rejection import Rejection
 from heddle.runtime.assembly.rollout import Shift
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import SymbolTable
@@ -32,7 +32,7 @@ NAMED = 5
 """So many symbols are named where more are meant."""
 
 
-class Health:
+class RuntimeHealth:
     """What is not well in one runtime.
 
     `trouble` says why the store cannot be followed, `unkept` why what it reports cannot be kept;
@@ -80,7 +80,7 @@ class Health:
         ]
         return self._dated(one, found, _natural(symbol, active=active))
 
-    def _linked(self, symbol: Symbol | None, refusal: Refusal | None) -> Condition:
+    def _linked(self, symbol: Symbol | None, refusal: Rejection | None) -> Condition:
         for problem in refusal.own if refusal is not None else ():
             if problem.code in _LINKED:
                 return _no("Linked", problem, refusal)
@@ -96,7 +96,9 @@ class Health:
             place=_at(symbol.spec, symbol.spec.place(path)),
         )
 
-    def _active(self, symbol: Symbol | None, refusal: Refusal | None, *, active: bool) -> Condition:
+    def _active(
+        self, symbol: Symbol | None, refusal: Rejection | None, *, active: bool
+    ) -> Condition:
         if active:
             return Condition(type="Active", status=True)
         if symbol is not None:
@@ -107,7 +109,7 @@ class Health:
         return _refused("Active", refusal, "Rejected", "")
 
     def _degraded(
-        self, symbol: Symbol | None, refusal: Refusal | None, told: str, *, active: bool
+        self, symbol: Symbol | None, refusal: Rejection | None, told: str, *, active: bool
     ) -> Condition:
         if symbol is not None and refusal is not None:
             runs = symbol.spec.revision
@@ -323,7 +325,7 @@ def _natural(symbol: Symbol | None, *, active: bool) -> float:
     return symbol.began if active and symbol.began else symbol.made
 
 
-def _written(refusal: Refusal | None) -> Iterator[Condition]:
+def _written(refusal: Rejection | None) -> Iterator[Condition]:
     """Whether what was written is valid, and compiles."""
     own = refusal.own if refusal is not None else []
     for sort in ("Valid", "Compiled"):
@@ -340,7 +342,7 @@ def _concerns(problem: Problem) -> str:
     return "Active" if problem.code == _BEGIN else "Valid"
 
 
-def _no(sort: str, problem: Problem, refusal: Refusal | None) -> Condition:
+def _no(sort: str, problem: Problem, refusal: Rejection | None) -> Condition:
     """That a condition is not so, for this Problem."""
     return Condition(
         type=sort,
@@ -353,7 +355,7 @@ def _no(sort: str, problem: Problem, refusal: Refusal | None) -> Condition:
 
 
 def _refused(
-    sort: str, refusal: Refusal, reason: str, prefix: str, *, status: bool = False
+    sort: str, refusal: Rejection, reason: str, prefix: str, *, status: bool = False
 ) -> Condition:
     """A condition that is as it is because of a refusal: its own Problem says why, or who holds it up."""
     own = refusal.own

@@ -30,7 +30,7 @@ _DEEPEST = 2_000
 _SHOWN = 20
 
 
-class Running(msgspec.Struct, frozen=True, kw_only=True):
+class RunningNode(msgspec.Struct, frozen=True, kw_only=True):
     """What a stack is about: the label of a node, and the line of its author; empty if unknown."""
 
     symbol: str = ""
@@ -40,7 +40,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     stack: str = ""
 
 
-def running(frame: FrameType | None) -> Running:
+def running(frame: FrameType | None) -> RunningNode:
     """Return what the stack of this innermost frame works for."""
     frames = list(_outward(frame))
     symbol, at = "", len(frames)
@@ -52,7 +52,7 @@ def running(frame: FrameType | None) -> Running:
     place = _author(frames[: at + 1]) or (frames[0] if frames else None)
     code = place.f_code if place is not None else None
     shown = frames[: max(at + 1, _SHOWN)][:_SHOWN]
-    return Running(
+    return RunningNode(
         symbol=symbol,
         file=code.co_filename if code is not None else "",
         line=place.f_lineno if place is not None else 0,

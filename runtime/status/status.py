@@ -9,7 +9,7 @@ from heddle.runtime.assembly.loader import Loader
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import SymbolTable
 from heddle.runtime.events.events import Events
-from heddle.runtime.status.health import Health
+from heddle.runtime.status.health import RuntimeHealth
 from heddle.schemas.problem import Problem
 from heddle.specs.model.report import Buffers
 from heddle.specs.model.symbol_status import Condition, SymbolStatus
@@ -36,7 +36,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 class Look:
     """Looks at the symbols of one runtime. What is shown of them has secrets masked."""
 
-    def __init__(self, table: SymbolTable, loader: Loader, health: Health, events: Events) -> None:
+    def __init__(
+        self, table: SymbolTable, loader: Loader, health: RuntimeHealth, events: Events
+    ) -> None:
         self._table = table
         self._loader = loader
         self._health = health

@@ -13,7 +13,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from heddle.runtime.status.stack import SNIPPET, Running, frame_of, running
+from heddle.runtime.status.stack import SNIPPET, RunningNode, frame_of, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ DUMP = 3.0
 """Seconds after which Python prints its stacks when a call into C lets no thread run."""
 
 
-class Watched(Protocol):
+class WatchedRuntime(Protocol):
     """What a Watchdog needs of a runtime."""
 
     @property
@@ -55,7 +55,7 @@ class Watchdog:
 
     def __init__(
         self,
-        runtime: "Watched",
+        runtime: "WatchedRuntime",
         *,
         report: "Callable[[str], None] | None" = None,
         dump: bool = False,
@@ -132,7 +132,7 @@ class Watchdog:
     def _answer(self) -> None:
         self._answered = True
 
-    def _blocked(self, at: Running, level: str, seconds: float) -> None:
+    def _blocked(self, at: RunningNode, level: str, seconds: float) -> None:
         where = self.where(at)
         self._emit(
             "loop blocked",
@@ -174,7 +174,7 @@ class Watchdog:
             raise RuntimeError("the watchdog does not run")
         return self._loop
 
-    def where(self, at: Running) -> str:
+    def where(self, at: RunningNode) -> str:
         """Return where it stands, as `flow.yaml:12 snippet busy, line 3`."""
         line = f"line {at.line}" if at.file.startswith(SNIPPET) else f"{at.file}:{at.line}"
         if at.function and not at.file.startswith(SNIPPET):

@@ -27,7 +27,7 @@ from heddle.extensions.extension import Interval as Interval
 from heddle.extensions.extension import Kind as Kind
 from heddle.extensions.extension import Language as Language
 from heddle.extensions.extension import LanguageName as LanguageName
-from heddle.extensions.extension import MissingExtra as MissingExtra
+from heddle.extensions.extension import MissingExtraError as MissingExtraError
 from heddle.extensions.extension import Node as Node
 from heddle.extensions.extension import OptionError as OptionError
 from heddle.extensions.extension import Options as Options
@@ -46,7 +46,7 @@ from heddle.extensions.extension import FieldError as FieldError
 from heddle.extensions.extension import Visit as Visit
 from heddle.extensions.extension import about as about
 from heddle.extensions.extension import node as node
-from heddle.extensions.manage.system import Serving as Serving
+from heddle.extensions.manage.system import ApiSettings as ApiSettings
 from heddle.extensions.manage.system import system_runtime as system_runtime
 from heddle.extensions.tasks.authoring.auto_connect import AutoConnectError as AutoConnectError
 from heddle.extensions.tasks.authoring.operators import TaskGroup as TaskGroup

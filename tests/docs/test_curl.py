@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from heddle.extensions.manage.system import Serving, system_runtime
+from heddle.extensions.manage.system import ApiSettings, system_runtime
 from heddle.runtime.runtime import Runtime
 from tests.docs.fences import ROOT, Fence, every, pages
 from tests.support import port_of
@@ -48,7 +48,7 @@ async def test_what_a_page_asks_is_answered(page: Path, tmp_path: Path) -> None:
     flows.mkdir()
     shutil.copy(ROOT / "examples" / "ping.yaml", flows / "ping.yaml")
     async with Runtime(store=str(flows), environment={"PORT": 0}) as rt:
-        system = system_runtime(rt.store, rt.registry, [rt], serving=Serving(port=0))
+        system = system_runtime(rt.store, rt.registry, [rt], serving=ApiSettings(port=0))
         async with system:
             for one in [one for one in ASKED if one.page == page]:
                 for words in commands(one):

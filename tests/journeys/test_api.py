@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from heddle.extensions.manage.system import Serving
+from heddle.extensions.manage.system import ApiSettings
 from heddle.runtime.assembly.extension import registry
 from heddle.runtime.runtime import Runtime
 from heddle.specs.model.store import Store
@@ -151,7 +151,7 @@ async def test_a_request_that_waits_for_its_own_flow_to_change_is_answered() -> 
 
 async def test_clients_are_answered_right_while_it_is_changed_over_http(tmp_path: Path) -> None:
     (tmp_path / "ping.yaml").write_text(PING)
-    serving = Serving(port=0, rate=10_000)
+    serving = ApiSettings(port=0, rate=10_000)
     async with managing(store=FolderStore(str(tmp_path)), serving=serving) as one:
         said: list[str] = []
         over = asyncio.Event()

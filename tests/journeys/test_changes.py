@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from heddle.runtime.changes.plan import Applied, Planned, apply_plan, plan_delete
+from heddle.runtime.changes.plan import ApplyResult, Plan, apply_plan, plan_delete
 from heddle.runtime.changes.rollback import plan_rollback
-from heddle.runtime.changes.wait_live import Waited, wait_live
+from heddle.runtime.changes.wait_live import WaitResult, wait_live
 from heddle.runtime.runtime import Runtime
 from heddle.runtime.status.namespace_status import namespace_status
 from heddle.specs.model.difference import difference
@@ -57,7 +57,7 @@ class House:
         async with Runtime(store=store, interval=0.2, drain=1.0) as rt:
             yield rt
 
-    async def wait(self, applied: Applied, namespace: str = "default") -> Waited:
+    async def wait(self, applied: ApplyResult, namespace: str = "default") -> WaitResult:
         """Wait until every runtime has it, or refused it."""
         store = self.operator
         assert isinstance(store, ReportStore)
@@ -224,7 +224,7 @@ async def test_a_deletion_that_would_stop_what_runs_is_refused_and_seen(house: H
         assert (await plan_delete(house.operator, pong)).problems
         # Somebody who does not ask, such as an SQL client.
         step = (pong[0], None)
-        applied = await apply_plan(house.operator, Planned(differences=(difference(*step),)))
+        applied = await apply_plan(house.operator, Plan(differences=(difference(*step),)))
         assert (await house.wait(applied)).rejected
         assert await ping(rt) == "pong"
         found = await house.symbol("pong")
@@ -241,7 +241,7 @@ async def test_what_nobody_checked_is_no_outage_at_the_next_start(house: House) 
     pong = next(each for each in await house.operator.specs() if each.name == "pong")
     # Somebody who does not ask, such as an SQL client.
     broken = msgspec.structs.replace(pong, kind="snipet")
-    await apply_plan(house.operator, Planned(differences=(difference(pong, broken),)))
+    await apply_plan(house.operator, Plan(differences=(difference(pong, broken),)))
     for _ in range(2):
         async with house.runtime() as rt:
             assert await ping(rt) == "pong"

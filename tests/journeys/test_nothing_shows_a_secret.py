@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from heddle.cli.views.log import JsonLog, TextLog
-from heddle.extensions.manage.system import Serving, system_runtime
+from heddle.extensions.manage.system import ApiSettings, system_runtime
 from heddle.runtime.runtime import Runtime
 from heddle.specs.secrets import Redactor
 from tests.support import fetch, port_of, stored
@@ -57,7 +57,7 @@ async def test_no_output_shows_what_a_client_sent_as_a_secret(
     store = stored(FLOW)
     async with (
         Runtime(store=store) as rt,
-        system_runtime(store, rt.registry, [rt], serving=Serving(port=0)) as api,
+        system_runtime(store, rt.registry, [rt], serving=ApiSettings(port=0)) as api,
     ):
         rt.events.listen(TextLog(text, "debug"))
         rt.events.listen(JsonLog(lines, "debug"))

@@ -7,7 +7,7 @@ from functools import cache
 
 from heddle.runtime.assembly.extension import Registry, registry
 from heddle.runtime.changes.apply import plan_apply
-from heddle.runtime.changes.plan import Applied, Planned, apply_plan
+from heddle.runtime.changes.plan import ApplyResult, Plan, apply_plan
 from heddle.runtime.runtime import Runtime
 from heddle.specs.model.report import Report, ReportStore
 from heddle.specs.model.revision import NO_NOTE, Note
@@ -56,22 +56,22 @@ async def store_of(*texts: str) -> AsyncIterator[MemoryStore]:
         await store.close()
 
 
-async def plan(store: Store, text: str, **options: object) -> Planned:
+async def plan(store: Store, text: str, **options: object) -> Plan:
     """Return what applying a text would do."""
     return await plan_apply(store, read(text), everything(), **options)  # type: ignore[arg-type]
 
 
-async def do(store: Store, text: str, note: Note = NO_NOTE, **options: object) -> Applied:
+async def do(store: Store, text: str, note: Note = NO_NOTE, **options: object) -> ApplyResult:
     """Apply a text."""
     return await apply_plan(store, await plan(store, text, **options), note)
 
 
-def said(planned: Planned | Applied) -> list[tuple[str, str]]:
+def said(planned: Plan | ApplyResult) -> list[tuple[str, str]]:
     """Return what becomes of what."""
     return [(each.action, each.resource.label) for each in planned.differences]
 
 
-def codes(planned: Planned | Applied) -> list[str]:
+def codes(planned: Plan | ApplyResult) -> list[str]:
     """Return the codes of its Problems."""
     return [problem.code for problem in planned.problems]
 

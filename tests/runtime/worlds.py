@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from heddle.runtime.assembly.codec import Build, Kind
 from heddle.runtime.assembly.extension import ExtensionSource, Registry, registry
-from heddle.runtime.assembly.outcome import Loaded
+from heddle.runtime.assembly.outcome import LoadResult
 from heddle.runtime.events.events import Event
 from heddle.runtime.flow.contracts import Host
 from heddle.runtime.flow.errors import Answer, Payload
@@ -259,17 +259,17 @@ async def world(
         yield rt
 
 
-async def put(rt: Runtime, *resources: Resource) -> Loaded:
+async def put(rt: Runtime, *resources: Resource) -> LoadResult:
     """Put them as one change set, and load it."""
     return await change(rt, *(Put(resource=one) for one in resources))
 
 
-async def remove(rt: Runtime, *resources: Resource) -> Loaded:
+async def remove(rt: Runtime, *resources: Resource) -> LoadResult:
     """Delete them as one change set, and load it."""
     return await change(rt, *(Delete(type=type(one), id=one.id) for one in resources))
 
 
-async def change(rt: Runtime, *changes: Put | Delete) -> Loaded:
+async def change(rt: Runtime, *changes: Put | Delete) -> LoadResult:
     """Apply one change set; only for runtimes that do not watch their store."""
     await rt.store.apply(changes)
     keys = [

@@ -20,7 +20,7 @@ import msgspec
 from heddle.extensions.languages.errors import ProgramError
 from heddle.extensions.languages.javascript.bridge import from_text, to_text
 from heddle.extensions.languages.limits import out_of_memory, timed_out
-from heddle.runtime.assembly.language import CompileError, MissingExtra, Say
+from heddle.runtime.assembly.language import CompileError, MissingExtraError, Output
 from heddle.runtime.flow.errors import Error, NodeError
 
 ABOVE: Final = 10_000
@@ -106,7 +106,7 @@ class Realm:
         payload: Any,
         timeout: float,
         memory: int,
-        send: Say,
+        send: Output,
         *,
         longs: bool = True,
     ) -> Any:
@@ -171,7 +171,7 @@ class Realm:
             raise _stopped(str(error), timeout, self._limits[1] - self.taken) from None
         return True
 
-    def _set_output(self, send: Say) -> None:
+    def _set_output(self, send: Output) -> None:
         for level, text in msgspec.json.decode(self._take_lines()):
             send(level, text)
 
@@ -248,7 +248,7 @@ def engine(language: str = "JavaScript", extra: str = "javascript") -> Any:
         # Not `quickjs`: that starts a thread, which nobody here needs.
         import _quickjs
     except ImportError:
-        raise MissingExtra(language, extra) from None
+        raise MissingExtraError(language, extra) from None
     return _quickjs
 
 

@@ -3,9 +3,9 @@
 import msgspec
 
 from heddle.extensions.manage import models as shapes
-from heddle.extensions.manage.operation import JSON, Body, Operation, Outcome, Reply
-from heddle.extensions.manage.problem_response import Refusal, Wrong, wrong
-from heddle.extensions.manage.request import Asked
+from heddle.extensions.manage.operation import JSON, ApiReply, BodyForm, Operation, ResponseForm
+from heddle.extensions.manage.problem_response import ApiError, ProblemModel, wrong
+from heddle.extensions.manage.request import ApiRequest
 from heddle.extensions.manage.request_body import sent_json
 from heddle.schemas.errors import HeddleError, NotFoundError
 from heddle.specs.model.accepted import AcceptanceStore, AcceptedKey, AcceptedResource
@@ -15,51 +15,51 @@ from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource, Store
 
 
-class AcceptedRevisions(shapes.Shape, frozen=True, kw_only=True):
+class AcceptedRevisions(shapes.ApiModel, frozen=True, kw_only=True):
     """What a runtime accepted last in a namespace."""
 
     items: list[AcceptedResource]
-    problems: list[Wrong] = msgspec.field(default_factory=list)
+    problems: list[ProblemModel] = msgspec.field(default_factory=list)
 
 
-class Accept(shapes.Shape, frozen=True, kw_only=True):
+class Accept(shapes.ApiModel, frozen=True, kw_only=True):
     """Records to keep in the place of those before, and keys of records to drop."""
 
     kept: list[AcceptedResource] = msgspec.field(default_factory=list)
     dropped: list[AcceptedKey] = msgspec.field(default_factory=list)
 
 
-def _accepting(asked: Asked) -> tuple[AcceptanceStore, str]:
+def _accepting(asked: ApiRequest) -> tuple[AcceptanceStore, str]:
     store = asked.managed.store
     if isinstance(store, AcceptanceStore) and asked.namespace is not None:
         return store, asked.namespace
-    raise Refusal(501, "not-kept", f"the store {store.url} does not keep what was accepted last")
+    raise ApiError(501, "not-kept", f"the store {store.url} does not keep what was accepted last")
 
 
-async def accepted(asked: Asked) -> Reply:
+async def accepted(asked: ApiRequest) -> ApiReply:
     """List what a runtime accepted last."""
     store, namespace = _accepting(asked)
     state = await store.accepted(namespace)
-    return Reply(
+    return ApiReply(
         AcceptedRevisions(items=list(state.items), problems=[wrong(one) for one in state.problems]),
         header={"Cache-Control": "no-store"},
     )
 
 
-async def accept(asked: Asked) -> Reply:
+async def accept(asked: ApiRequest) -> ApiReply:
     """Keep what a runtime has accepted: only what the store holds or held, so that nobody slips in more."""
     store, namespace = _accepting(asked)
     said: Accept = await sent_json(asked, Accept)
     for one in said.kept:
         if not await _was_stored(asked.managed.store, one, namespace):
-            raise Refusal(
+            raise ApiError(
                 422,
                 "never-stored",
                 f"the {one.sort} {one.id} never was in the namespace {namespace} as it is sent at "
                 f"revision {one.revision} (expected: what the store holds, or held at that revision)",
             )
     await store.accept(namespace, said.kept, said.dropped)
-    return Reply(status=204)
+    return ApiReply(status=204)
 
 
 async def _was_stored(store: Store, one: AcceptedResource, namespace: str) -> bool:
@@ -88,7 +88,7 @@ OPERATIONS = [
         name="accepted.list",
         summary="What a runtime accepted last: what a start serves if the newest has problems.",
         run=accepted,
-        replies={200: Outcome(about="The records.", type=AcceptedRevisions)},
+        replies={200: ResponseForm(about="The records.", type=AcceptedRevisions)},
         refusals=(501,),
     ),
     Operation(
@@ -97,8 +97,8 @@ OPERATIONS = [
         details="Only what the store holds, or held at the revision that a record names.",
         run=accept,
         right="operate",
-        body=Body(about="The records.", type=Accept, media=(JSON,)),
-        replies={204: Outcome(about="Kept.")},
+        body=BodyForm(about="The records.", type=Accept, media=(JSON,)),
+        replies={204: ResponseForm(about="Kept.")},
         refusals=(422, 501),
     ),
 ]

@@ -11,10 +11,10 @@ from heddle.extensions.manage import models as shapes
 from heddle.extensions.manage import serializers as forms
 from heddle.extensions.manage.change import finish, note_of, refused
 from heddle.extensions.manage.idempotency import REPLAYED, made_before
-from heddle.extensions.manage.operation import JSON, Body, Operation, Outcome, Reply
+from heddle.extensions.manage.operation import JSON, ApiReply, BodyForm, Operation, ResponseForm
 from heddle.extensions.manage.operations.query_params import DryRun, Message, Wait
-from heddle.extensions.manage.problem_response import Refusal, wrong
-from heddle.extensions.manage.request import KEY, Asked
+from heddle.extensions.manage.problem_response import ApiError, wrong
+from heddle.extensions.manage.request import KEY, ApiRequest
 from heddle.extensions.manage.request_body import read_entries, sent_entries, sent_json
 from heddle.runtime.changes.apply import plan_apply
 from heddle.runtime.changes.plan import Step, check_change, current
@@ -35,7 +35,7 @@ from heddle.specs.model.store import Change, Delete, Put, Resource
 from heddle.specs.model.value import Value
 
 
-class Applying(msgspec.Struct, frozen=True, kw_only=True):
+class ApplyQuery(msgspec.Struct, frozen=True, kw_only=True):
     """How to apply."""
 
     prune: Annotated[
@@ -55,7 +55,7 @@ class Applying(msgspec.Struct, frozen=True, kw_only=True):
     message: Message = ""
 
 
-class Rolling(msgspec.Struct, frozen=True, kw_only=True):
+class RollbackQuery(msgspec.Struct, frozen=True, kw_only=True):
     """How to roll back."""
 
     dry_run: DryRun = msgspec.field(name="dryRun", default=False)
@@ -63,7 +63,7 @@ class Rolling(msgspec.Struct, frozen=True, kw_only=True):
     message: Message = ""
 
 
-class Looking(msgspec.Struct, frozen=True, kw_only=True):
+class RevisionsQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which revisions."""
 
     name: Annotated[
@@ -78,7 +78,7 @@ class Looking(msgspec.Struct, frozen=True, kw_only=True):
     limit: Annotated[int, about("How many at most.", ge=1, le=500)] = 50
 
 
-class Storing(msgspec.Struct, frozen=True, kw_only=True):
+class StoreQuery(msgspec.Struct, frozen=True, kw_only=True):
     """How to store."""
 
     check: Annotated[
@@ -93,7 +93,7 @@ class Storing(msgspec.Struct, frozen=True, kw_only=True):
 # --- applying -------------------------------------------------------------------------------------
 
 
-async def apply(asked: Asked) -> Reply:
+async def apply(asked: ApiRequest) -> ApiReply:
     """Create or update what was sent, all or none."""
     if asked.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
@@ -111,13 +111,13 @@ async def apply(asked: Asked) -> Reply:
     )
     done = await finish(asked, planned, dry_run=query.dry_run, note=note_of(asked))
     names = tuple(each.resource.label for each in planned.changed)
-    return Reply(done, names=names, revision=done.revision)
+    return ApiReply(done, names=names, revision=done.revision)
 
 
-async def rollback(asked: Asked) -> Reply:
+async def rollback(asked: ApiRequest) -> ApiReply:
     """Bring a namespace back to what it said at a revision, by a new one."""
     query = asked.query
-    back: shapes.Back = await sent_json(asked, shapes.Back)
+    back: shapes.RollbackModel = await sent_json(asked, shapes.RollbackModel)
     _recording(asked)
     planned = await plan_rollback(
         asked.managed.store, back.revision, asked.managed.registry, namespace=asked.namespace
@@ -125,22 +125,22 @@ async def rollback(asked: Asked) -> Reply:
     note = note_of(asked, query.message or f"rolled back to revision {back.revision}")
     done = await finish(asked, planned, dry_run=query.dry_run, note=note)
     names = tuple(each.resource.label for each in planned.changed)
-    return Reply(done, names=names, revision=done.revision)
+    return ApiReply(done, names=names, revision=done.revision)
 
 
 # --- looking back ---------------------------------------------------------------------------------
 
 
-async def revisions(asked: Asked) -> Reply:
+async def revisions(asked: ApiRequest) -> ApiReply:
     """The revisions, the newest first."""
     query, store = asked.query, _recording(asked)
     if query.key:
         made = await store.keyed(asked.key_of(query.key)) if isinstance(store, KeyedStore) else None
         turns = _visible(asked, made.turns, query.name) if made is not None else []
         if made is None or not turns:
-            return Reply(shapes.Revisions(items=[]))
-        return Reply(shapes.Revisions(items=[await by_turns(forms.revision(made, turns))]))
-    found: list[shapes.Revision] = []
+            return ApiReply(shapes.Revisions(items=[]))
+        return ApiReply(shapes.Revisions(items=[await by_turns(forms.revision(made, turns))]))
+    found: list[shapes.RevisionModel] = []
     before: int | None = query.before
     more = True
     while more:
@@ -148,32 +148,32 @@ async def revisions(asked: Asked) -> Reply:
         for each in page:
             turns = _visible(asked, each.turns, query.name)
             if turns and len(found) == query.limit:
-                return Reply(shapes.Revisions(items=found, before=found[-1].number))
+                return ApiReply(shapes.Revisions(items=found, before=found[-1].number))
             if turns:
                 found.append(await by_turns(forms.revision(each, turns)))
         more = len(page) == query.limit
         before = page[-1].number if page else None
-    return Reply(shapes.Revisions(items=found))
+    return ApiReply(shapes.Revisions(items=found))
 
 
-async def revision(asked: Asked) -> Reply:
+async def revision(asked: ApiRequest) -> ApiReply:
     """One revision."""
     number = asked.params.get("number", "")
     store = _recording(asked)
     if not is_number(number) or len(number) > 18:
-        raise Refusal(400, "revision", f'"{number}" is not a number of a revision')
+        raise ApiError(400, "revision", f'"{number}" is not a number of a revision')
     kept: Kept = await store.revision(int(number))
     if asked.namespace is not None:
         kept = kept.within(asked.namespace)
     turns = _visible(asked, kept.turns, [])
     if not turns:
         where = f" in the namespace {asked.namespace}" if asked.namespace is not None else ""
-        raise Refusal(404, "not-found", f"revision {number} changed nothing{where}")
-    return Reply(await by_turns(forms.revision(kept, turns)))
+        raise ApiError(404, "not-found", f"revision {number} changed nothing{where}")
+    return ApiReply(await by_turns(forms.revision(kept, turns)))
 
 
 def _visible(
-    asked: Asked, turns: tuple[RevisionChange, ...], names: list[str]
+    asked: ApiRequest, turns: tuple[RevisionChange, ...], names: list[str]
 ) -> list[RevisionChange]:
     """The turns that the caller may look at, of these names."""
     return [
@@ -190,21 +190,21 @@ def _visible(
     ]
 
 
-def _recording(asked: Asked) -> RevisionStore:
+def _recording(asked: ApiRequest) -> RevisionStore:
     store = asked.managed.store
     if isinstance(store, RevisionStore):
         return store
-    raise Refusal(501, "no-history", f"the store {store.url} keeps no revisions")
+    raise ApiError(501, "no-history", f"the store {store.url} keeps no revisions")
 
 
 # --- the contract of a store ----------------------------------------------------------------------
 
 
-async def newest(asked: Asked) -> Reply:
+async def newest(asked: ApiRequest) -> ApiReply:
     """How far the store has come."""
     store = asked.managed.store
-    return Reply(
-        shapes.Newest(
+    return ApiReply(
+        shapes.NewestModel(
             revision=await store.newest(),
             url=asked.relative(store.url),
             records=isinstance(store, RevisionStore),
@@ -214,23 +214,23 @@ async def newest(asked: Asked) -> Reply:
     )
 
 
-async def problems(asked: Asked) -> Reply:
+async def problems(asked: ApiRequest) -> ApiReply:
     """What cannot be read in the store at this moment."""
     found = await asked.managed.store.problems()
     items = shapes.Problems(items=[wrong(one) for one in asked.hidden(found)])
-    return Reply(asked.relative(msgspec.to_builtins(items)))
+    return ApiReply(asked.relative(msgspec.to_builtins(items)))
 
 
-async def store_changes(asked: Asked) -> Reply:
+async def store_changes(asked: ApiRequest) -> ApiReply:
     """Make changes as the contract of a store has them."""
-    sent: shapes.ChangeSet = await sent_json(asked, shapes.ChangeSet)
+    sent: shapes.ChangeSetModel = await sent_json(asked, shapes.ChangeSetModel)
     changes = [_change(each) for each in sent.changes]
     store = asked.managed.store
     made = await made_before(asked)
     if made is not None:
         items = [forms.held(each) for each in put_under(changes, made)]
-        done = shapes.Done(revision=made.number, items=items)
-        return Reply(done, header=REPLAYED, revision=made.number)
+        done = shapes.StoreResultModel(revision=made.number, items=items)
+        return ApiReply(done, header=REPLAYED, revision=made.number)
     now = await current(store, [_key(each) for each in changes])
     steps: list[Step] = []
     for change in changes:
@@ -253,14 +253,14 @@ async def store_changes(asked: Asked) -> Reply:
     touched = [new if new is not None else old for old, new in steps]
     names = tuple(each.label for each in touched if each is not None)
     asked.made = reached, names
-    return Reply(
-        shapes.Done(revision=reached, items=[forms.held(each) for each in put]),
+    return ApiReply(
+        shapes.StoreResultModel(revision=reached, items=[forms.held(each) for each in put]),
         names=names,
         revision=reached,
     )
 
 
-def _author(asked: Asked, said: str) -> str:
+def _author(asked: ApiRequest, said: str) -> str:
     """Who stands in the history: the token, whatever the request says.
 
     Without a token nobody is known: what the request says is kept, and marked as no more than that.
@@ -270,7 +270,7 @@ def _author(asked: Asked, said: str) -> str:
 
 
 def _sealed(
-    asked: Asked, changes: list[Change], now: Mapping[Key, Resource | None]
+    asked: ApiRequest, changes: list[Change], now: Mapping[Key, Resource | None]
 ) -> tuple[list[Change], list[Problem]]:
     """The changes with their secrets sealed, as everything that gets into a store."""
     found: list[Change] = []
@@ -293,16 +293,16 @@ def _key(change: Change) -> Key:
 
 def _change(sent: shapes.StoreChange) -> Change:
     if (sent.put is UNSET) == (sent.delete is UNSET):
-        raise Refusal(422, "invalid", "each change says either put or delete")
+        raise ApiError(422, "invalid", "each change says either put or delete")
     if sent.delete is not UNSET:
         sort: type[Spec] | type[Value] = Spec if sent.delete.type == "spec" else Value
         return Delete(type=sort, id=sent.delete.id, revision=sent.revision)
     found = read_entries(sent.put, DEFAULT_NAMESPACE, None)
     if len(found) != 1:
-        raise Refusal(422, "invalid", "each change puts one Spec or Value")
+        raise ApiError(422, "invalid", "each change puts one Spec or Value")
     if isinstance(found[0], Value) and found[0].secret and _masked(found[0].data):
         # Whoever read it masked would lose it by putting it back.
-        raise Refusal(
+        raise ApiError(
             422,
             "masked",
             f"the secret {found[0].label} is masked ({MASK}). Leave out what does not change, or read "
@@ -319,7 +319,7 @@ def _masked(data: Any) -> bool:
     return bool(data == MASK)
 
 
-_DONE = {200: Outcome(about="What it did, or would do.", type=shapes.Applied)}
+_DONE = {200: ResponseForm(about="What it did, or would do.", type=shapes.ApplyResultModel)}
 
 OPERATIONS = [
     Operation(
@@ -331,8 +331,10 @@ OPERATIONS = [
         ),
         run=apply,
         right="edit",
-        query=Applying,
-        body=Body(about="One entry, or a list of them.", type=shapes.Entry | list[shapes.Entry]),
+        query=ApplyQuery,
+        body=BodyForm(
+            about="One entry, or a list of them.", type=shapes.Entry | list[shapes.Entry]
+        ),
         headers=(KEY,),
         replies=_DONE,
         refusals=(409, 422),
@@ -344,8 +346,8 @@ OPERATIONS = [
         details="It is a new revision, checked as every other.",
         run=rollback,
         right="edit",
-        query=Rolling,
-        body=Body(about="Where to.", type=shapes.Back, media=(JSON,)),
+        query=RollbackQuery,
+        body=BodyForm(about="Where to.", type=shapes.RollbackModel, media=(JSON,)),
         headers=(KEY,),
         replies=_DONE,
         refusals=(404, 409, 422, 501),
@@ -355,28 +357,28 @@ OPERATIONS = [
         name="revisions.list",
         summary="Look at the history, the newest revision first.",
         run=revisions,
-        query=Looking,
-        replies={200: Outcome(about="Some revisions.", type=shapes.Revisions)},
+        query=RevisionsQuery,
+        replies={200: ResponseForm(about="Some revisions.", type=shapes.Revisions)},
         refusals=(501,),
     ),
     Operation(
         name="revisions.get",
         summary="Look at one revision.",
         run=revision,
-        replies={200: Outcome(about="The revision.", type=shapes.Revision)},
+        replies={200: ResponseForm(about="The revision.", type=shapes.RevisionModel)},
         refusals=(404, 501),
     ),
     Operation(
         name="store.newest",
         summary="How far the store has come, and what it can.",
         run=newest,
-        replies={200: Outcome(about="The newest revision.", type=shapes.Newest)},
+        replies={200: ResponseForm(about="The newest revision.", type=shapes.NewestModel)},
     ),
     Operation(
         name="store.problems",
         summary="What cannot be read in the store at this moment.",
         run=problems,
-        replies={200: Outcome(about="All of it.", type=shapes.Problems)},
+        replies={200: ResponseForm(about="All of it.", type=shapes.Problems)},
     ),
     Operation(
         name="store.apply",
@@ -384,10 +386,10 @@ OPERATIONS = [
         details="As the contract of a store has it: for programs that are one themselves.",
         run=store_changes,
         right="edit",
-        query=Storing,
-        body=Body(about="The changes.", type=shapes.ChangeSet, media=(JSON,)),
+        query=StoreQuery,
+        body=BodyForm(about="The changes.", type=shapes.ChangeSetModel, media=(JSON,)),
         headers=(KEY,),
-        replies={200: Outcome(about="What was put.", type=shapes.Done)},
+        replies={200: ResponseForm(about="What was put.", type=shapes.StoreResultModel)},
         refusals=(404, 409, 422),
         audit=True,
     ),

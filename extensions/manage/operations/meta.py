@@ -6,9 +6,9 @@ from importlib.metadata import version
 from typing import Any
 
 from heddle.extensions.manage import models as shapes
-from heddle.extensions.manage.operation import Operation, Outcome, Reply
-from heddle.extensions.manage.problem_response import TITLES, Refusal
-from heddle.extensions.manage.request import Asked
+from heddle.extensions.manage.operation import ApiReply, Operation, ResponseForm
+from heddle.extensions.manage.problem_response import TITLES, ApiError
+from heddle.extensions.manage.request import ApiRequest
 from heddle.schemas.ascii import lower
 from heddle.schemas.errors import StoreError
 from heddle.schemas.export import file_schema, kind_schema
@@ -18,33 +18,35 @@ from heddle.schemas.suggestion import did_you_mean
 _NOT_KEPT = {"Cache-Control": "no-store"}
 
 
-async def healthy(asked: Asked) -> Reply:
+async def healthy(asked: ApiRequest) -> ApiReply:
     """It answers, and no source waits that was active before a runtime here began."""
-    return _unready(asked) or Reply(shapes.Health(status="ok"), header=_NOT_KEPT)
+    return _unready(asked) or ApiReply(shapes.HealthModel(status="ok"), header=_NOT_KEPT)
 
 
-async def ready(asked: Asked) -> Reply:
+async def ready(asked: ApiRequest) -> ApiReply:
     """Its store can be read, every runtime here has begun, and no source waits that was active before."""
     try:
         await asked.managed.store.newest()
     except StoreError:
-        return Reply(shapes.Health(status="unready"), 503, header=_NOT_KEPT)
+        return ApiReply(shapes.HealthModel(status="unready"), 503, header=_NOT_KEPT)
     return await healthy(asked)
 
 
-def _unready(asked: Asked) -> Reply | None:
+def _unready(asked: ApiRequest) -> ApiReply | None:
     """Return a text that says that a source waits; only those who may read the namespace see why."""
     waiting = {one.namespace: why for one in asked.managed.runtimes if (why := one.unready)}
     if not waiting:
         return None
     # Why it waits may quote what somebody wrote: without a token only its name is said.
     said = [why if asked.sees(name) else why.partition(":")[0] for name, why in waiting.items()]
-    return Reply(shapes.Health(status="unready", reason="; ".join(said)), 503, header=_NOT_KEPT)
+    return ApiReply(
+        shapes.HealthModel(status="unready", reason="; ".join(said)), 503, header=_NOT_KEPT
+    )
 
 
-async def api(asked: Asked) -> Reply:
+async def api(asked: ApiRequest) -> ApiReply:
     """What answers here, and who asks."""
-    return Reply(
+    return ApiReply(
         shapes.Api(
             product="heddle",
             version=version("heddle-runtime"),
@@ -57,10 +59,10 @@ async def api(asked: Asked) -> Reply:
     )
 
 
-async def kinds(asked: Asked) -> Reply:
+async def kinds(asked: ApiRequest) -> ApiReply:
     """Every kind, in one line."""
     found = sorted(asked.managed.registry.scheme.kinds.items())
-    return Reply(
+    return ApiReply(
         shapes.Kinds(
             items=[
                 shapes.KindLine(
@@ -72,14 +74,14 @@ async def kinds(asked: Asked) -> Reply:
     )
 
 
-async def kind(asked: Asked) -> Reply:
+async def kind(asked: ApiRequest) -> ApiReply:
     """One kind."""
     scheme = asked.managed.registry.scheme
     schema = scheme.schema(asked.key)
     if schema is None:
         near = did_you_mean(asked.key, scheme.names, "kind")
-        raise Refusal(404, "not-found", f'there is no kind "{asked.key}". {near}'.rstrip())
-    return Reply(
+        raise ApiError(404, "not-found", f'there is no kind "{asked.key}". {near}'.rstrip())
+    return ApiReply(
         shapes.KindForm(
             kind=schema.kind,
             category=schema.category,
@@ -97,26 +99,26 @@ def _port(port: Port) -> shapes.PortForm:
     return shapes.PortForm(name=port.name, help=port.help, indexed=port.indexed)
 
 
-async def schema(asked: Asked) -> Reply:
+async def schema(asked: ApiRequest) -> ApiReply:
     """The JSON Schema of spec files, with every kind that is known here."""
     scheme = asked.managed.registry.scheme
     schemas = [kind.schema for kind in scheme.kinds.values()]
-    return Reply(await asyncio.to_thread(file_schema, schemas, scheme.languages.known))
+    return ApiReply(await asyncio.to_thread(file_schema, schemas, scheme.languages.known))
 
 
-async def refuse(asked: Asked) -> Reply:
+async def refuse(asked: ApiRequest) -> ApiReply:
     """The problem document of a response that another node has made, or of an Error."""
     said: Any = asked.payload
     status = said.get("status", 500) if isinstance(said.get("status"), int) else 500
     if status < 400:
-        return Reply(status=status, header=_headers(said))
+        return ApiReply(status=status, header=_headers(said))
     title = TITLES.get(status, "")
     detail = said.get("detail") or {
         404: "nothing is found at this path. Try: /v1/openapi.json says which there are",
         405: "this path does not have this method",
         429: "too many requests in too short a time. Try again a little later",
     }.get(status, title)
-    raise Refusal(
+    raise ApiError(
         status, lower(title).replace(" ", "-") or "refused", detail, header=_headers(said)
     )
 
@@ -138,8 +140,10 @@ OPERATIONS = [
         run=healthy,
         right=None,
         replies={
-            200: Outcome(about="It does.", type=shapes.Health),
-            503: Outcome(about="A source waits that was active before.", type=shapes.Health),
+            200: ResponseForm(about="It does.", type=shapes.HealthModel),
+            503: ResponseForm(
+                about="A source waits that was active before.", type=shapes.HealthModel
+            ),
         },
     ),
     Operation(
@@ -149,34 +153,34 @@ OPERATIONS = [
         run=ready,
         right=None,
         replies={
-            200: Outcome(about="It can.", type=shapes.Health),
-            503: Outcome(about="It cannot.", type=shapes.Health),
+            200: ResponseForm(about="It can.", type=shapes.HealthModel),
+            503: ResponseForm(about="It cannot.", type=shapes.HealthModel),
         },
     ),
     Operation(
         name="api.get",
         summary="What answers here, and who you are.",
         run=api,
-        replies={200: Outcome(about="What answers.", type=shapes.Api)},
+        replies={200: ResponseForm(about="What answers.", type=shapes.Api)},
     ),
     Operation(
         name="kinds.list",
         summary="List the kinds that Specs may have.",
         run=kinds,
-        replies={200: Outcome(about="The kinds.", type=shapes.Kinds)},
+        replies={200: ResponseForm(about="The kinds.", type=shapes.Kinds)},
     ),
     Operation(
         name="kinds.get",
         summary="Look at a kind: its ports, and the schema of its fields.",
         run=kind,
-        replies={200: Outcome(about="The kind.", type=shapes.KindForm)},
+        replies={200: ResponseForm(about="The kind.", type=shapes.KindForm)},
         refusals=(404,),
     ),
     Operation(
         name="schema.get",
         summary="The JSON Schema of spec files, for editors.",
         run=schema,
-        replies={200: Outcome(about="The schema.", type=dict[str, Any])},
+        replies={200: ResponseForm(about="The schema.", type=dict[str, Any])},
     ),
     Operation(
         name="refuse",
@@ -191,17 +195,17 @@ OPERATIONS = [
 def openapi_of(operations: Mapping[str, Operation]) -> Operation:
     """Return the operation that describes an API of these operations."""
 
-    async def openapi(asked: Asked) -> Reply:
+    async def openapi(asked: ApiRequest) -> ApiReply:
         """The description of this API, as its routes are now."""
         from heddle.extensions.manage.openapi import describe
 
         specs = [symbol.spec for symbol in asked.home.table.all()]
         # It is made of hundreds of types: a second of work, in which nobody waits.
-        return Reply(await asyncio.to_thread(describe, specs, operations))
+        return ApiReply(await asyncio.to_thread(describe, specs, operations))
 
     return Operation(
         name="openapi.get",
         summary="The description of this API (OpenAPI 3.1).",
         run=openapi,
-        replies={200: Outcome(about="The document.", type=dict[str, Any])},
+        replies={200: ResponseForm(about="The document.", type=dict[str, Any])},
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from heddle.extensions.manage.problem_response import Refusal
+from heddle.extensions.manage.problem_response import ApiError
 from heddle.specs.model.store import Resource
 
 
@@ -34,6 +34,6 @@ def _read_cursor(text: str) -> tuple[str, str, str]:
         data = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
         return msgspec.json.decode(data, type=tuple[str, str, str])
     except (ValueError, msgspec.MsgspecError):
-        raise Refusal(
+        raise ApiError(
             400, "query", "cursor: it is none that was given out. Leave it out for the first page"
         ) from None

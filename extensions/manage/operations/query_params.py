@@ -87,7 +87,7 @@ class GetSpec(msgspec.Struct, frozen=True, kw_only=True):
     """How to show it."""
 
 
-class Writing(msgspec.Struct, frozen=True, kw_only=True):
+class WriteQuery(msgspec.Struct, frozen=True, kw_only=True):
     """How to change it."""
 
     dry_run: DryRun = msgspec.field(name="dryRun", default=False)

@@ -12,10 +12,10 @@ import msgspec
 from heddle.extensions.manage import models as shapes
 from heddle.extensions.manage import serializers as forms
 from heddle.extensions.manage.change import carry_out, expected, note_of
-from heddle.extensions.manage.operation import Reply
+from heddle.extensions.manage.operation import ApiReply
 from heddle.extensions.manage.operations.paging import order, page_of
-from heddle.extensions.manage.problem_response import Refusal
-from heddle.extensions.manage.request import Asked
+from heddle.extensions.manage.problem_response import ApiError
+from heddle.extensions.manage.request import ApiRequest
 from heddle.extensions.manage.request_body import merge_patch, read_entries, sent_entry, sent_patch
 from heddle.runtime.changes.sealing import have_keys
 from heddle.schemas.ascii import elements, lower
@@ -60,7 +60,7 @@ class Sort:
         every = await named(store, namespace, [key])
         return next((one for one in every if isinstance(one, self.type)), None)
 
-    async def get(self, asked: Asked) -> Resource:
+    async def get(self, asked: ApiRequest) -> Resource:
         """The one that the path names; Refusal 404 with the nearest name."""
         if asked.namespace is None:
             raise RuntimeError("the operation needs a namespace in its path")
@@ -77,7 +77,7 @@ class Sort:
 
     # -- looking -----------------------------------------------------------------------------
 
-    async def page(self, asked: Asked) -> Reply:
+    async def page(self, asked: ApiRequest) -> ApiReply:
         """Some of them."""
         query, store = asked.query, asked.managed.store
         reveal = getattr(query, "reveal", False)
@@ -89,19 +89,19 @@ class Sort:
             await have_keys(page, asked.managed.registry.keys)
             page = [_opened(asked, one) for one in page]
         items = [forms.held(one, reveal=reveal) for one in page]
-        body = (shapes.Specs if self.type is Spec else shapes.Values)(
+        body = (shapes.SpecList if self.type is Spec else shapes.ValueList)(
             items=items,  # type: ignore[arg-type]
             revision=revision,
             cursor=cursor,
         )
-        return Reply(
+        return ApiReply(
             body,
             resources=lambda: [forms.entry_of(one, reveal=reveal) for one in page],
             header={"Cache-Control": "no-store"} if reveal else {},
             names=tuple(one.label for one in page) if reveal else (),
         )
 
-    async def _seen(self, asked: Asked, reveal: bool) -> list[Resource]:
+    async def _seen(self, asked: ApiRequest, reveal: bool) -> list[Resource]:
         """Those that the caller may look at."""
         query = asked.query
         ids = _ids(query.id) if query.id else None
@@ -163,7 +163,7 @@ class Sort:
                 return False
         return True
 
-    async def show(self, asked: Asked) -> Reply:
+    async def show(self, asked: ApiRequest) -> ApiReply:
         """One of them."""
         reveal = getattr(asked.query, "reveal", False)
         if reveal:
@@ -177,8 +177,8 @@ class Sort:
             one = forms.opened(one, asked.managed.registry.keys)
         header = {"ETag": tag, "Cache-Control": "no-store" if reveal else "no-cache"}
         if tag in _tags(asked.header("If-None-Match")):
-            return Reply(status=304, header=header)
-        return Reply(
+            return ApiReply(status=304, header=header)
+        return ApiReply(
             forms.sent(one, reveal=reveal),
             header=header,
             resources=lambda: forms.entry_of(one, reveal=reveal),
@@ -187,7 +187,7 @@ class Sort:
 
     # -- changing ----------------------------------------------------------------------------
 
-    async def create(self, asked: Asked) -> Reply:
+    async def create(self, asked: ApiRequest) -> ApiReply:
         """A new one; its name and its id must be free."""
         if asked.namespace is None:
             raise RuntimeError("the operation needs a namespace in its path")
@@ -195,9 +195,9 @@ class Sort:
         same_space(asked, new)
         old = await self._taken(asked, new)
         if old is not None and not asked.sees(old.namespace):
-            raise Refusal(409, "exists", f"its id {new.id} is taken. Leave the id out")
+            raise ApiError(409, "exists", f"its id {new.id} is taken. Leave the id out")
         if old is not None:
-            raise Refusal(
+            raise ApiError(
                 409,
                 "exists",
                 f"there is a {self.word} {old.label} in the namespace {old.namespace} already. "
@@ -208,7 +208,7 @@ class Sort:
             new = msgspec.structs.replace(new, id=new_id())
         return await self._write(asked, None, new, 201)
 
-    async def _taken(self, asked: Asked, new: Resource) -> Resource | None:
+    async def _taken(self, asked: ApiRequest, new: Resource) -> Resource | None:
         store = asked.managed.store
         found = await self.read(store, None, [new.id])
         if new.name is not None:
@@ -220,7 +220,7 @@ class Sort:
             )
         return next(iter(found), None)
 
-    async def replace(self, asked: Asked) -> Reply:
+    async def replace(self, asked: ApiRequest) -> ApiReply:
         """Put it in the place of what the path names, or create it there."""
         if asked.namespace is None:
             raise RuntimeError("the operation needs a namespace in its path")
@@ -229,7 +229,7 @@ class Sort:
         id_ = parse_id(asked.key)
         named = asked.key if id_ is None else (old.name if old is not None else None)
         if old is None and id_ is None and not legal_name(asked.key):
-            raise Refusal(
+            raise ApiError(
                 422,
                 "name",
                 f"{json.dumps(asked.key[:40])} in the path cannot be the name of a {self.word} "
@@ -243,14 +243,14 @@ class Sort:
         derived = _derived(new, self.word)
         if kept is not None and new.id != kept:
             if said and not derived:
-                raise Refusal(
+                raise ApiError(
                     409,
                     "id",
                     f"its id is {kept}, and what was sent says {new.id}. Leave the id out",
                 )
             new = msgspec.structs.replace(new, id=kept)
         if old is None and id_ is None and new.name != asked.key:
-            raise Refusal(
+            raise ApiError(
                 422,
                 "name",
                 f'what was sent is called "{new.name}", and the path says "{asked.key}". '
@@ -262,7 +262,7 @@ class Sort:
             new = msgspec.structs.replace(new, id=new_id())
         return await self._write(asked, old, new, 200 if old is not None else 201)
 
-    async def patch(self, asked: Asked) -> Reply:
+    async def patch(self, asked: ApiRequest) -> ApiReply:
         """Change some fields of it, and leave the others."""
         if asked.namespace is None:
             raise RuntimeError("the operation needs a namespace in its path")
@@ -276,37 +276,41 @@ class Sort:
         [new] = read_entries(patched, asked.namespace, self.words)
         same_space(asked, new)
         if new.id != old.id:
-            raise Refusal(422, "id", "an id never changes. Leave it out")
+            raise ApiError(422, "id", "an id never changes. Leave it out")
         if isinstance(old, Value) and isinstance(new, Value) and old.secret and not new.secret:
             # What a patch leaves as it is would be shown from now on: that is to reveal it.
             asked.need("admin", old.namespace)
         await self._expected(asked, old, new)
         return await self._write(asked, old, new, 200)
 
-    async def delete(self, asked: Asked) -> Reply:
+    async def delete(self, asked: ApiRequest) -> ApiReply:
         """Take it out."""
         old = await self.get(asked)
         await self._expected(asked, old, None)
         query = asked.query
         done = await carry_out(asked, [(old, None)], dry_run=query.dry_run, note=note_of(asked))
         if query.dry_run:
-            return Reply(done, names=(old.label,))
-        return Reply(status=204, names=(old.label,), revision=done.revision)
+            return ApiReply(done, names=(old.label,))
+        return ApiReply(status=204, names=(old.label,), revision=done.revision)
 
-    async def _expected(self, asked: Asked, old: Resource | None, new: Resource | None) -> None:
+    async def _expected(
+        self, asked: ApiRequest, old: Resource | None, new: Resource | None
+    ) -> None:
         """Refusal 412 where it is not as the caller expects it to be."""
         await expected(asked, old, new, asked.header("If-Match"), asked.header("If-None-Match"))
 
-    async def _write(self, asked: Asked, old: Resource | None, new: Resource, status: int) -> Reply:
+    async def _write(
+        self, asked: ApiRequest, old: Resource | None, new: Resource, status: int
+    ) -> ApiReply:
         query = asked.query
         done = await carry_out(asked, [(old, new)], dry_run=query.dry_run, note=note_of(asked))
         if query.dry_run:
-            return Reply(done, names=(new.label,))
+            return ApiReply(done, names=(new.label,))
         [now] = await self.read(asked.managed.store, new.namespace, [new.id]) or [new]
         header = {"ETag": etag(now)}
         if status == 201 or (old is not None and old.name != now.name):
             header["Location" if status == 201 else "Content-Location"] = self.path(now)
-        return Reply(
+        return ApiReply(
             forms.sent(now),
             status,
             header=header,
@@ -328,7 +332,7 @@ def _tags(header: str) -> list[str]:
     return [tag.removeprefix("W/") for tag in elements(header)]
 
 
-def _opened(asked: Asked, one: Resource) -> Resource:
+def _opened(asked: ApiRequest, one: Resource) -> Resource:
     """A resource with its secret opened; one that no key opens stays sealed."""
     try:
         return forms.opened(one, asked.managed.registry.keys)
@@ -336,10 +340,10 @@ def _opened(asked: Asked, one: Resource) -> Resource:
         return one
 
 
-def same_space(asked: Asked, new: Resource) -> None:
+def same_space(asked: ApiRequest, new: Resource) -> None:
     """Refusal where an entry is of another namespace than the path."""
     if new.namespace != asked.namespace:
-        raise Refusal(
+        raise ApiError(
             422,
             "namespace",
             f"what was sent is of the namespace {new.namespace}, and the path says "
@@ -347,11 +351,11 @@ def same_space(asked: Asked, new: Resource) -> None:
         )
 
 
-def missing(asked: Asked, word: str, names: Sequence[str]) -> Refusal:
+def missing(asked: ApiRequest, word: str, names: Sequence[str]) -> ApiError:
     """The Refusal of what is not there, with the nearest name."""
     near = did_you_mean(asked.key, list(names))
     detail = f'there is no {word} "{asked.key}" in the namespace {asked.namespace}. {near}'
-    return Refusal(404, "not-found", detail.rstrip(" ").removesuffix(". "))
+    return ApiError(404, "not-found", detail.rstrip(" ").removesuffix(". "))
 
 
 def _derived(one: Resource, word: str) -> bool:
@@ -362,5 +366,5 @@ def _ids(texts: Sequence[str]) -> list[UUID]:
     found = [(text, parse_id(text)) for text in texts]
     for text, id_ in found:
         if id_ is None:
-            raise Refusal(400, "query", f'id: "{text}" is not a UUID')
+            raise ApiError(400, "query", f'id: "{text}" is not a UUID')
     return [id_ for _, id_ in found if id_ is not None]

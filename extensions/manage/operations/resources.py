@@ -3,13 +3,13 @@
 from typing import Any
 
 from heddle.extensions.manage import models as shapes
-from heddle.extensions.manage.operation import JSON, PATCH, YAML, Body, Operation, Outcome
+from heddle.extensions.manage.operation import JSON, PATCH, YAML, BodyForm, Operation, ResponseForm
 from heddle.extensions.manage.operations.query_params import (
     GetSpec,
     GetValue,
     ListSpecs,
     ListValues,
-    Writing,
+    WriteQuery,
 )
 from heddle.extensions.manage.operations.resource_ops import Sort
 from heddle.extensions.manage.request import KEY
@@ -27,25 +27,25 @@ def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
         f"a {capital(sort.word)}",
     )
     values = sort.type is Value
-    shown = Outcome(about=f"The {word}.", type=held, media=(JSON, YAML), headers=("ETag",))
-    now = Outcome(
+    shown = ResponseForm(about=f"The {word}.", type=held, media=(JSON, YAML), headers=("ETag",))
+    now = ResponseForm(
         about="What it is now; with `dryRun`, what would be done.",
         type=held,
-        planned=shapes.Applied,
+        planned=shapes.ApplyResultModel,
         headers=("ETag",),
     )
-    entry = Body(
+    entry = BodyForm(
         about=f"The {word}; its namespace, and its name where the path says it, may be left out.",
         type=held,
     )
-    new = Outcome(about="Created.", type=held, headers=("ETag", "Location"))
+    new = ResponseForm(about="Created.", type=held, headers=("ETag", "Location"))
     return [
         Operation(
             name=f"{sort.words}.list",
             summary=f"List {words}.",
             run=sort.page,
             query=ListValues if values else ListSpecs,
-            replies={200: Outcome(about=f"{words}, by name.", type=many, media=(JSON, YAML))},
+            replies={200: ResponseForm(about=f"{words}, by name.", type=many, media=(JSON, YAML))},
         ),
         Operation(
             name=f"{sort.words}.get",
@@ -54,7 +54,7 @@ def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
             run=sort.show,
             query=GetValue if values else GetSpec,
             headers=("If-None-Match",),
-            replies={200: shown, 304: Outcome(about="It is as you have it.")},
+            replies={200: shown, 304: ResponseForm(about="It is as you have it.")},
             refusals=(404,),
         ),
         Operation(
@@ -62,7 +62,7 @@ def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
             summary=f"Create {a}.",
             run=sort.create,
             right="edit",
-            query=Writing,
+            query=WriteQuery,
             headers=(KEY,),
             body=entry,
             replies={201: new, 200: _planned()},
@@ -78,7 +78,7 @@ def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
             ),
             run=sort.replace,
             right="edit",
-            query=Writing,
+            query=WriteQuery,
             headers=MATCH,
             body=entry,
             replies={200: now, 201: new},
@@ -91,9 +91,11 @@ def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
             details="A merge patch (RFC 7396): null takes a field away, a list is replaced as a whole.",
             run=sort.patch,
             right="edit",
-            query=Writing,
+            query=WriteQuery,
             headers=MATCH,
-            body=Body(about="The fields that change.", type=dict[str, Any], media=(PATCH, JSON)),
+            body=BodyForm(
+                about="The fields that change.", type=dict[str, Any], media=(PATCH, JSON)
+            ),
             replies={200: now},
             refusals=(404, 409, 412, 422),
             audit=True,
@@ -103,20 +105,20 @@ def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
             summary=f"Delete {a}.",
             run=sort.delete,
             right="edit",
-            query=Writing,
+            query=WriteQuery,
             headers=MATCH,
-            replies={204: Outcome(about="Deleted."), 200: _planned()},
+            replies={204: ResponseForm(about="Deleted."), 200: _planned()},
             refusals=(404, 409, 412, 422),
             audit=True,
         ),
     ]
 
 
-def _planned() -> Outcome:
-    return Outcome(about="What it would do (`dryRun`).", type=shapes.Applied)
+def _planned() -> ResponseForm:
+    return ResponseForm(about="What it would do (`dryRun`).", type=shapes.ApplyResultModel)
 
 
 OPERATIONS = [
-    *_operations(Sort(Spec), shapes.SpecEntry, shapes.Specs),
-    *_operations(Sort(Value), shapes.ValueEntry, shapes.Values),
+    *_operations(Sort(Spec), shapes.SpecEntry, shapes.SpecList),
+    *_operations(Sort(Value), shapes.ValueEntry, shapes.ValueList),
 ]

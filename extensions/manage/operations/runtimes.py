@@ -9,10 +9,17 @@ import msgspec
 from heddle.extensions.extension import Error, about
 from heddle.extensions.manage import models as shapes
 from heddle.extensions.manage import serializers as forms
-from heddle.extensions.manage.operation import JSON, STREAM, Body, Operation, Outcome, Reply
+from heddle.extensions.manage.operation import (
+    JSON,
+    STREAM,
+    ApiReply,
+    BodyForm,
+    Operation,
+    ResponseForm,
+)
 from heddle.extensions.manage.operations.query_params import LIMIT, MOST
-from heddle.extensions.manage.problem_response import Refusal
-from heddle.extensions.manage.request import Asked
+from heddle.extensions.manage.problem_response import ApiError
+from heddle.extensions.manage.request import ApiRequest
 from heddle.extensions.manage.request_body import sent_json
 from heddle.runtime.flow.contracts import Process
 from heddle.runtime.runtime import Runtime
@@ -43,7 +50,7 @@ class Which(msgspec.Struct, frozen=True, kw_only=True):
     namespace: Annotated[list[str], about("Only of this namespace. Repeatable.")] = []
 
 
-class Symbols(shapes.Shape, frozen=True, kw_only=True):
+class Symbols(shapes.ApiModel, frozen=True, kw_only=True):
     """The symbols of a namespace: as the runtimes that follow it say, and as they are here."""
 
     items: list[SymbolStatus]
@@ -52,20 +59,20 @@ class Symbols(shapes.Shape, frozen=True, kw_only=True):
     ] = msgspec.field(default_factory=list)
 
 
-class OneSymbol(shapes.Shape, frozen=True, kw_only=True):
+class OneSymbol(shapes.ApiModel, frozen=True, kw_only=True):
     """A symbol."""
 
     symbol: SymbolStatus | None
     here: SymbolStatus | None = None
 
 
-class Reports(shapes.Shape, frozen=True, kw_only=True):
+class Reports(shapes.ApiModel, frozen=True, kw_only=True):
     """What runtimes say of themselves."""
 
     items: list[Report]
 
 
-class Listening(msgspec.Struct, frozen=True, kw_only=True):
+class EventsQuery(msgspec.Struct, frozen=True, kw_only=True):
     """What to hear of."""
 
     type: Annotated[
@@ -81,7 +88,7 @@ class Listening(msgspec.Struct, frozen=True, kw_only=True):
 # --- namespaces -----------------------------------------------------------------------------------
 
 
-async def namespaces(asked: Asked) -> Reply:
+async def namespaces(asked: ApiRequest) -> ApiReply:
     """Those that hold something, or run here."""
     counts: dict[str, list[int]] = {}
     for spec in await asked.managed.store.specs():
@@ -91,10 +98,10 @@ async def namespaces(asked: Asked) -> Reply:
     for runtime in asked.managed.runtimes:
         counts.setdefault(runtime.namespace, [0, 0])
     items = [_namespace(asked, name, *held) for name, held in sorted(counts.items())]
-    return Reply(shapes.Namespaces(items=[one for one in items if asked.sees(one.name)]))
+    return ApiReply(shapes.Namespaces(items=[one for one in items if asked.sees(one.name)]))
 
 
-async def namespace(asked: Asked) -> Reply:
+async def namespace(asked: ApiRequest) -> ApiReply:
     """One of them."""
     if asked.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
@@ -105,15 +112,15 @@ async def namespace(asked: Asked) -> Reply:
         known = {one.namespace for one in await store.specs()}
         known |= {one.namespace for one in await store.values()}
         near = did_you_mean(asked.namespace, [name for name in known if asked.sees(name)])
-        raise Refusal(
+        raise ApiError(
             404,
             "not-found",
             f"there is nothing in the namespace {asked.namespace}. {near}".rstrip(),
         )
-    return Reply(found)
+    return ApiReply(found)
 
 
-def _namespace(asked: Asked, name: str, specs: int, values: int) -> shapes.Namespace:
+def _namespace(asked: ApiRequest, name: str, specs: int, values: int) -> shapes.Namespace:
     here = asked.managed.runtime(name) is not None
     return shapes.Namespace(name=name, specs=specs, values=values, here=here)
 
@@ -121,28 +128,28 @@ def _namespace(asked: Asked, name: str, specs: int, values: int) -> shapes.Names
 # --- symbols and status ---------------------------------------------------------------------------
 
 
-async def status(asked: Asked) -> Reply:
+async def status(asked: ApiRequest) -> ApiReply:
     """How a namespace stands: each symbol in each runtime that follows it."""
     if asked.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
     found = await namespace_status(asked.managed.store, asked.namespace)
-    return Reply(await _masked(asked, found), header={"Cache-Control": "no-store"})
+    return ApiReply(await _masked(asked, found), header={"Cache-Control": "no-store"})
 
 
-async def symbols(asked: Asked) -> Reply:
+async def symbols(asked: ApiRequest) -> ApiReply:
     """Every symbol."""
     if asked.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
     found = await namespace_status(asked.managed.store, asked.namespace)
     runtime = asked.managed.runtime(asked.namespace)
     here = list(runtime.status().symbols) if runtime is not None else []
-    return Reply(
+    return ApiReply(
         await _masked(asked, Symbols(items=list(found.symbols), here=here)),
         header={"Cache-Control": "no-store"},
     )
 
 
-async def symbol(asked: Asked) -> Reply:
+async def symbol(asked: ApiRequest) -> ApiReply:
     """One symbol, by its name or id."""
     if asked.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
@@ -154,19 +161,19 @@ async def symbol(asked: Asked) -> Reply:
     if stands is None and here is None:
         known = [one.name for one in found.symbols if one.name is not None]
         known += [one.name for one in live if one.name is not None]
-        raise Refusal(
+        raise ApiError(
             404,
             "not-found",
             f'there is no symbol "{asked.key}" in the namespace {asked.namespace}. '
             f"{did_you_mean(asked.key, known)}".rstrip(),
         )
-    return Reply(
+    return ApiReply(
         await _masked(asked, OneSymbol(symbol=stands, here=here)),
         header={"Cache-Control": "no-store"},
     )
 
 
-async def _masked(asked: Asked, shape: msgspec.Struct) -> Any:
+async def _masked(asked: ApiRequest, shape: msgspec.Struct) -> Any:
     """The same with every secret masked that a runtime here knows, and without paths of the server.
 
     Long lists in slices.
@@ -188,14 +195,14 @@ async def _masked(asked: Asked, shape: msgspec.Struct) -> Any:
 # --- processes ------------------------------------------------------------------------------------
 
 
-def _runtime(asked: Asked) -> Runtime:
+def _runtime(asked: ApiRequest) -> Runtime:
     """The runtime of the namespace in this process; Refusal where none is here."""
     if asked.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
     found = asked.managed.runtime(asked.namespace)
     if found is None:
         here = ", ".join(sorted(one.namespace for one in asked.managed.runtimes)) or "none"
-        raise Refusal(
+        raise ApiError(
             404,
             "not-here",
             f"no runtime of the namespace {asked.namespace} runs in this process (here: {here}). "
@@ -204,49 +211,51 @@ def _runtime(asked: Asked) -> Runtime:
     return found
 
 
-def _process(asked: Asked) -> Process:
+def _process(asked: ApiRequest) -> Process:
     id_ = parse_id(asked.key)
     for one in _runtime(asked).processes:
         if one.id == id_:
             return one
-    raise Refusal(404, "not-found", f"no process {asked.key} runs: it has ended, or never was")
+    raise ApiError(404, "not-found", f"no process {asked.key} runs: it has ended, or never was")
 
 
-async def processes(asked: Asked) -> Reply:
+async def processes(asked: ApiRequest) -> ApiReply:
     """Those that run now."""
     found = _runtime(asked).processes
     items = [forms.process(one) for one in found[: asked.query.limit]]
-    return Reply(
+    return ApiReply(
         await _masked(asked, shapes.Processes(items=items, total=len(found))),
         header={"Cache-Control": "no-store"},
     )
 
 
-async def process(asked: Asked) -> Reply:
+async def process(asked: ApiRequest) -> ApiReply:
     """One of them."""
     found = await _masked(asked, forms.process(_process(asked)))
-    return Reply(found, header={"Cache-Control": "no-store"})
+    return ApiReply(found, header={"Cache-Control": "no-store"})
 
 
-async def cancel(asked: Asked) -> Reply:
+async def cancel(asked: ApiRequest) -> ApiReply:
     """End one: whatever it waits for is answered with the reason."""
     found = _process(asked)
     # Not `cancelled`: that is a client that went away, and nobody answers those.
     found.cancel(Error(f"{asked.caller.name} cancelled it", code="dropped"))
-    return Reply(await _masked(asked, forms.process(found)), 202, names=(str(found.id),), told=True)
+    return ApiReply(
+        await _masked(asked, forms.process(found)), 202, names=(str(found.id),), told=True
+    )
 
 
 # --- reports --------------------------------------------------------------------------------------
 
 
-def _reporting(asked: Asked) -> ReportStore:
+def _reporting(asked: ApiRequest) -> ReportStore:
     store = asked.managed.store
     if isinstance(store, ReportStore):
         return store
-    raise Refusal(501, "no-reports", f"runtimes do not say in the store {store.url} how they are")
+    raise ApiError(501, "no-reports", f"runtimes do not say in the store {store.url} how they are")
 
 
-async def reports(asked: Asked) -> Reply:
+async def reports(asked: ApiRequest) -> ApiReply:
     """What runtimes say of themselves."""
     store = _reporting(asked)
     for name in asked.query.namespace:
@@ -256,25 +265,27 @@ async def reports(asked: Asked) -> Reply:
     for space in spaces:
         found += await store.reports(space)
     seen = [one for one in found if asked.sees(one.namespace)]
-    return Reply(
+    return ApiReply(
         asked.relative(msgspec.to_builtins(Reports(items=seen))),
         header={"Cache-Control": "no-store"},
     )
 
 
-async def report(asked: Asked) -> Reply:
+async def report(asked: ApiRequest) -> ApiReply:
     """Keep the Report of a runtime."""
     store = _reporting(asked)
     said: Report = await sent_json(asked, Report)
     asked.need("operate", said.namespace)
     if said.runtime != asked.key:
-        raise Refusal(422, "runtime", f"the Report is of {said.runtime}, the path says {asked.key}")
+        raise ApiError(
+            422, "runtime", f"the Report is of {said.runtime}, the path says {asked.key}"
+        )
     if len(quote(said.runtime, safe="")) > LONGEST_NAME:
-        raise Refusal(
+        raise ApiError(
             422, "runtime", f"the name of the runtime is longer than {LONGEST_NAME} bytes"
         )
     if not 0 < said.interval <= LONGEST or not 0 <= said.pid <= _PIDS:
-        raise Refusal(
+        raise ApiError(
             422,
             "report",
             f"no runtime reports every {said.interval:g} s with the pid {said.pid} (wanted: more than "
@@ -283,18 +294,18 @@ async def report(asked: Asked) -> Reply:
     await _may_replace(asked, store)
     # One from the future would never count as gone.
     await store.report(msgspec.structs.replace(said, seen=min(said.seen, time.time())))
-    return Reply(status=204)
+    return ApiReply(status=204)
 
 
-async def withdraw(asked: Asked) -> Reply:
+async def withdraw(asked: ApiRequest) -> ApiReply:
     """Drop the Report of a runtime that ends."""
     store = _reporting(asked)
     await _may_replace(asked, store)
     await store.withdraw(asked.key)
-    return Reply(status=204)
+    return ApiReply(status=204)
 
 
-async def _may_replace(asked: Asked, store: ReportStore) -> None:
+async def _may_replace(asked: ApiRequest, store: ReportStore) -> None:
     """Refusal where the Report that is there is of a namespace that the caller does not operate."""
     for one in await store.reports():
         if one.runtime == asked.key:
@@ -306,25 +317,25 @@ async def _may_replace(asked: Asked, store: ReportStore) -> None:
 TYPES = ("change", "reload", "process", "event")
 
 
-async def listen(asked: Asked) -> Reply:
+async def listen(asked: ApiRequest) -> ApiReply:
     """Whoever may hear what happens goes on to the stream."""
     for word in asked.query.type:
         if word not in TYPES:
             near = did_you_mean(word, TYPES)
-            raise Refusal(
+            raise ApiError(
                 400, "query", f'type: "{word}" (wanted: {", ".join(TYPES)}). {near}'.rstrip(". ")
             )
     if asked.namespace is None and not asked.sees_all:
-        raise Refusal(
+        raise ApiError(
             403, "forbidden", "this takes the role read in every namespace. Name one in the path"
         )
-    return Reply(onward=True)
+    return ApiReply(onward=True)
 
 
-async def begin(asked: Asked) -> Reply:
+async def begin(asked: ApiRequest) -> ApiReply:
     """The first event of a stream: how far the store has come."""
     revision = await asked.managed.store.newest()
-    return Reply({"event": "begin", "data": {"revision": revision}}, plain=True)
+    return ApiReply({"event": "begin", "data": {"revision": revision}}, plain=True)
 
 
 OPERATIONS = [
@@ -332,32 +343,32 @@ OPERATIONS = [
         name="namespaces.list",
         summary="List the namespaces.",
         run=namespaces,
-        replies={200: Outcome(about="Those that you may look into.", type=shapes.Namespaces)},
+        replies={200: ResponseForm(about="Those that you may look into.", type=shapes.Namespaces)},
     ),
     Operation(
         name="namespaces.get",
         summary="Look at a namespace.",
         run=namespace,
-        replies={200: Outcome(about="What it holds.", type=shapes.Namespace)},
+        replies={200: ResponseForm(about="What it holds.", type=shapes.Namespace)},
         refusals=(404,),
     ),
     Operation(
         name="namespaces.status",
         summary="How a namespace stands: every symbol, in every runtime that follows it.",
         run=status,
-        replies={200: Outcome(about="How it stands.", type=NamespaceStatus)},
+        replies={200: ResponseForm(about="How it stands.", type=NamespaceStatus)},
     ),
     Operation(
         name="symbols.list",
         summary="List the symbols of a namespace.",
         run=symbols,
-        replies={200: Outcome(about="The symbols.", type=Symbols)},
+        replies={200: ResponseForm(about="The symbols.", type=Symbols)},
     ),
     Operation(
         name="symbols.get",
         summary="Look at a symbol.",
         run=symbol,
-        replies={200: Outcome(about="The symbol.", type=OneSymbol)},
+        replies={200: ResponseForm(about="The symbol.", type=OneSymbol)},
         refusals=(404,),
     ),
     Operation(
@@ -366,14 +377,14 @@ OPERATIONS = [
         details="Here is the process of the machine that answers: other runtimes are asked themselves.",
         run=processes,
         query=Some,
-        replies={200: Outcome(about="The processes.", type=shapes.Processes)},
+        replies={200: ResponseForm(about="The processes.", type=shapes.Processes)},
         refusals=(404,),
     ),
     Operation(
         name="processes.get",
         summary="Look at a process.",
         run=process,
-        replies={200: Outcome(about="The process.", type=shapes.Process)},
+        replies={200: ResponseForm(about="The process.", type=shapes.ProcessModel)},
         refusals=(404,),
     ),
     Operation(
@@ -381,7 +392,7 @@ OPERATIONS = [
         summary="Cancel a process.",
         run=cancel,
         right="operate",
-        replies={202: Outcome(about="It is cancelled, and ends.", type=shapes.Process)},
+        replies={202: ResponseForm(about="It is cancelled, and ends.", type=shapes.ProcessModel)},
         refusals=(404,),
         audit=True,
     ),
@@ -390,7 +401,7 @@ OPERATIONS = [
         summary="What runtimes say of themselves.",
         run=reports,
         query=Which,
-        replies={200: Outcome(about="Their Reports.", type=Reports)},
+        replies={200: ResponseForm(about="Their Reports.", type=Reports)},
         refusals=(501,),
     ),
     Operation(
@@ -398,8 +409,8 @@ OPERATIONS = [
         summary="Keep the Report of a runtime.",
         run=report,
         right="operate",
-        body=Body(about="The Report.", type=Report, media=(JSON,)),
-        replies={204: Outcome(about="Kept.")},
+        body=BodyForm(about="The Report.", type=Report, media=(JSON,)),
+        replies={204: ResponseForm(about="Kept.")},
         refusals=(422, 501),
     ),
     Operation(
@@ -407,7 +418,7 @@ OPERATIONS = [
         summary="Drop the Report of a runtime that ends.",
         run=withdraw,
         right="operate",
-        replies={204: Outcome(about="Dropped, or it was not there.")},
+        replies={204: ResponseForm(about="Dropped, or it was not there.")},
         refusals=(501,),
     ),
     Operation(
@@ -418,16 +429,16 @@ OPERATIONS = [
             "The first event is `begin`, with the newest revision."
         ),
         run=listen,
-        query=Listening,
+        query=EventsQuery,
         headers=("Last-Event-ID",),
-        replies={200: Outcome(about="A stream that stays open.", type=str, media=(STREAM,))},
+        replies={200: ResponseForm(about="A stream that stays open.", type=str, media=(STREAM,))},
     ),
     Operation(
         name="events.begin",
         summary="The first event of a stream.",
         run=begin,
         right=None,
-        query=Listening,
-        replies={200: Outcome(about="The event.", type=dict[str, Any])},
+        query=EventsQuery,
+        replies={200: ResponseForm(about="The event.", type=dict[str, Any])},
     ),
 ]

@@ -7,9 +7,9 @@ import msgspec
 from heddle.extensions.extension import Error, about
 from heddle.extensions.manage import models as shapes
 from heddle.extensions.manage.caller import EVERY
-from heddle.extensions.manage.operation import JSON, Body, Operation, Outcome, Reply
-from heddle.extensions.manage.problem_response import Refusal
-from heddle.extensions.manage.request import Asked
+from heddle.extensions.manage.operation import JSON, ApiReply, BodyForm, Operation, ResponseForm
+from heddle.extensions.manage.problem_response import ApiError
+from heddle.extensions.manage.request import ApiRequest
 from heddle.extensions.manage.request_body import sent_json
 from heddle.runtime.runtime import NoSymbolError
 from heddle.specs.model.lossless_json import marked, unmarked
@@ -27,29 +27,29 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     )
 
 
-class Rows(shapes.Shape, frozen=True, kw_only=True):
+class RowsModel(shapes.ApiModel, frozen=True, kw_only=True):
     """What the statement gave."""
 
     rows: list[dict[str, Any]]
 
 
-async def ask(asked: Asked) -> Reply:
+async def ask(asked: ApiRequest) -> ApiReply:
     """Run one statement that reads."""
     if not asked.sees_all or not asked.caller.may("operate", EVERY):
         # Tables hold every namespace, and frames hold what goes through them.
-        raise Refusal(403, "forbidden", "this takes the role operate in every namespace")
+        raise ApiError(403, "forbidden", "this takes the role operate in every namespace")
     question: Question = await sent_json(asked, Question)
     try:
         answer = await asked.home.send(ANSWERS, [question.statement, unmarked(question.args)])
     except NoSymbolError as error:
-        raise Refusal(
+        raise ApiError(
             501,
             "no-sql",
             f"nothing answers SQL here: {error}. Try: pip install 'heddle-runtime[internal]'",
         ) from None
     if isinstance(answer, Error):
-        raise Refusal(422, "sql", answer.message)
-    return Reply(Rows(rows=marked(answer)), header={"Cache-Control": "no-store"})
+        raise ApiError(422, "sql", answer.message)
+    return ApiReply(RowsModel(rows=marked(answer)), header={"Cache-Control": "no-store"})
 
 
 OPERATIONS = [
@@ -59,8 +59,8 @@ OPERATIONS = [
         details="The tables are those of `docs/sql.md`. Nothing can be changed in this way.",
         run=ask,
         right="operate",
-        body=Body(about="The statement.", type=Question, media=(JSON,)),
-        replies={200: Outcome(about="Its rows.", type=Rows)},
+        body=BodyForm(about="The statement.", type=Question, media=(JSON,)),
+        replies={200: ResponseForm(about="Its rows.", type=RowsModel)},
         refusals=(422, 501),
     ),
 ]

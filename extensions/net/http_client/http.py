@@ -45,8 +45,8 @@ from heddle.extensions.net.http_client.pool import (
 )
 from heddle.extensions.net.http_client.request import (
     ACCEPTED,
-    Ask,
     Headers,
+    OutgoingRequest,
     ask,
     header_name,
     header_text,
@@ -255,7 +255,9 @@ class HttpNode(Node):
             raise NodeError(Error(text, code="status", data=answer))
         return answer
 
-    async def _attempt(self, outgoing: Ask, process: Process) -> "aiohttp.ClientResponse":
+    async def _attempt(
+        self, outgoing: OutgoingRequest, process: Process
+    ) -> "aiohttp.ClientResponse":
         """Send until there is a response that counts; NodeError with the last error otherwise."""
         made = 0
         again = outgoing.again and outgoing.method in self._methods
@@ -285,7 +287,7 @@ class HttpNode(Node):
                 response.close()
             await asyncio.sleep(max(pause, wanted))
 
-    async def _follow(self, outgoing: Ask) -> "aiohttp.ClientResponse":
+    async def _follow(self, outgoing: OutgoingRequest) -> "aiohttp.ClientResponse":
         """Send, and go where redirects lead."""
         most = self._fields.limits.redirects
         hops = 0
@@ -301,7 +303,7 @@ class HttpNode(Node):
                 )
             outgoing = moved(outgoing, response)
 
-    async def _send(self, outgoing: Ask) -> "aiohttp.ClientResponse":
+    async def _send(self, outgoing: OutgoingRequest) -> "aiohttp.ClientResponse":
         pool = self._pool
         if pool is None:
             raise NodeError(Error("the node is closed", code="dropped"))
@@ -309,7 +311,7 @@ class HttpNode(Node):
             return await pool.send(outgoing.method, outgoing.url, outgoing.headers, outgoing.body)
 
 
-def moved(outgoing: Ask, response: "aiohttp.ClientResponse") -> Ask:
+def moved(outgoing: OutgoingRequest, response: "aiohttp.ClientResponse") -> OutgoingRequest:
     """Return what is asked after a redirect; raise NodeError if it leads nowhere we go."""
     from yarl import URL
 
@@ -344,13 +346,13 @@ def retry_after(response: "aiohttp.ClientResponse") -> float:
         return 0.0
 
 
-def place_of(outgoing: Ask) -> str:
+def place_of(outgoing: OutgoingRequest) -> str:
     """Return method and URL for people: without a query, which may hold secrets, and without a user."""
     parts = urlsplit(outgoing.url)
     return f"{outgoing.method} {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _raised(error: BaseException, outgoing: Ask) -> BaseException:
+def _raised(error: BaseException, outgoing: OutgoingRequest) -> BaseException:
     """Return what a failure while a body came is for the flow."""
     if not isinstance(error, Exception) or isinstance(error, NodeError):
         return error

@@ -42,7 +42,7 @@ _METHOD: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 Headers = list[tuple[str, str]]
 
 
-class Ask:
+class OutgoingRequest:
     """Method, URL, headers and body. `again` says that the body can be sent a second time."""
 
     __slots__ = ("again", "body", "headers", "method", "target", "url")
@@ -58,7 +58,7 @@ class Ask:
         self.target = ""
         """What is asked of the host, if it is not the rest of the URL."""
 
-    def moved(self, url: str, status: int, *, same_origin: bool) -> "Ask | None":
+    def moved(self, url: str, status: int, *, same_origin: bool) -> "OutgoingRequest | None":
         """Return what is asked after a redirect; None if the body would have to be sent twice."""
         method, headers, body = self.method, self.headers, self.body
         if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
@@ -69,7 +69,7 @@ class Ask:
         if not same_origin:
             # What was meant for one host is not for the next.
             headers = [header for header in headers if header[0] in _ANYWHERE]
-        return Ask(method, url, headers, body)
+        return OutgoingRequest(method, url, headers, body)
 
 
 def ask(
@@ -80,7 +80,7 @@ def ask(
     fixed: Headers | None = None,
     query: str = "",
     coding: str = "",
-) -> Ask:
+) -> OutgoingRequest:
     """Return the request that a packet stands for; raise NodeError if it stands for none.
 
     A map whose keys are those of a request, one of `method url path query header body` among them,
@@ -97,7 +97,7 @@ def ask(
     method_name = fields.get("method") or method or ("GET" if body is None else "POST")
     if not isinstance(method_name, str) or not set(method_name) <= _METHOD:
         raise refused(f"method is {method_name!r}", "a word such as GET")
-    return Ask(upper(method_name), url, headers, body)
+    return OutgoingRequest(upper(method_name), url, headers, body)
 
 
 def is_request(payload: Payload) -> bool:

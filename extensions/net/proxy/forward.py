@@ -12,7 +12,7 @@ from heddle.extensions.net.http.path import raw_of, segments_of, text_of
 from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http_client.hop_headers import hop_by_hop, is_claim, is_unsafe
 from heddle.extensions.net.http_client.raw_head import Latin1
-from heddle.extensions.net.http_client.request import Ask, Headers, ask
+from heddle.extensions.net.http_client.request import Headers, OutgoingRequest, ask
 from heddle.extensions.net.http_client.target import Base, joined, raw_path, written_query
 
 _SAID = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
@@ -31,7 +31,7 @@ def forwarded(
     underscores: bool,
     own: Headers,
     hidden: AbstractSet[str],
-) -> Ask:
+) -> OutgoingRequest:
     """Return the request that goes to a backend: its body as it came, its headers but those of a hop.
 
     Without `trust`, what a client says in the place of a proxy is left out. `own` headers are added, and what came in under a `hidden` name is left out. Raise NodeError if the
@@ -66,7 +66,9 @@ def forwarded(
         headers.append(("Content-Length", str(body.size)))
     url = base.origin + joined(base.path, without(raw_path(payload), prefix))
     query = "&".join(part for part in (written_query(payload), base.query) if part)
-    outgoing = Ask(payload.method_text, f"{url}?{query}" if query else url, headers, body)
+    outgoing = OutgoingRequest(
+        payload.method_text, f"{url}?{query}" if query else url, headers, body
+    )
     if payload.raw_path == "*":
         outgoing.target = "*"
     elif payload.line.marked and not query:

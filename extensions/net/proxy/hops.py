@@ -5,7 +5,7 @@ from typing import Any, Final
 from heddle.extensions.extension import Payload
 from heddle.extensions.net.answers import header_of, method_of
 from heddle.extensions.net.http.request import HttpRequest
-from heddle.extensions.net.http_client.request import Ask
+from heddle.extensions.net.http_client.request import OutgoingRequest
 from heddle.schemas.ascii import is_number, lower
 
 _COUNTED: Final = ("OPTIONS", "TRACE")
@@ -28,7 +28,7 @@ def last_hop(payload: Payload) -> dict[str, Any] | None:
     return {"status": 200, "header": {"Content-Type": "message/http"}, "body": _reflected(payload)}
 
 
-def counted(outgoing: Ask) -> None:
+def counted(outgoing: OutgoingRequest) -> None:
     """Take one off the number of hops that a request has left."""
     if outgoing.method not in _COUNTED:
         return

@@ -16,7 +16,7 @@ from heddle.extensions.net.http.upgrade import Guest
 from heddle.extensions.net.http_client.hop_headers import hop_by_hop
 from heddle.extensions.net.http_client.pool import ResponseError
 from heddle.extensions.net.http_client.raw_head import Latin1
-from heddle.extensions.net.http_client.request import Ask
+from heddle.extensions.net.http_client.request import OutgoingRequest
 from heddle.schemas.ascii import elements, lower
 
 _BODY: Final = 64 * 1024
@@ -176,7 +176,7 @@ class TunnelRejectedError(Exception):
 
 
 async def dig(
-    outgoing: Ask,
+    outgoing: OutgoingRequest,
     host: str,
     port: int,
     tls: ssl.SSLContext | bool | None,
@@ -269,7 +269,7 @@ async def _short_body(back: BackSide, head: Head) -> bytes:
     return b"".join(parts)[:_BODY]
 
 
-def _written(outgoing: Ask, host: str, port: int, *, secure: bool) -> bytes:
+def _written(outgoing: OutgoingRequest, host: str, port: int, *, secure: bool) -> bytes:
     """Return the request as bytes: what is between neighbours is said anew."""
     path = outgoing.target or "/" + outgoing.url.split("://", 1)[1].partition("/")[2]
     named = f"[{host}]" if ":" in host else host

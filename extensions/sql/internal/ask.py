@@ -5,14 +5,19 @@ from typing import Any
 from heddle.extensions.sql.database import Isolation
 from heddle.extensions.sql.internal.database import InternalDatabase
 from heddle.extensions.sql.statement import statement
-from heddle.runtime.managed import Managed
+from heddle.runtime.managed import ManagedStores
 
 MOST = 100_000
 """Rows that are given at most."""
 
 
 async def run_sql(
-    managed: Managed, text: str, args: Any = None, *, writes: bool = False, author: str = "sql"
+    managed: ManagedStores,
+    text: str,
+    args: Any = None,
+    *,
+    writes: bool = False,
+    author: str = "sql",
 ) -> list[dict[str, Any]] | dict[str, Any]:
     """Return the rows of a statement, or what it changed: `{affected, id}`. NodeError says why there is neither.
 

@@ -25,7 +25,7 @@ from heddle.extensions.sql.internal.table import Frames, View, VirtualTable
 from heddle.extensions.sql.internal.virtual import Module, TableRows
 from heddle.extensions.sql.statement import Statement
 from heddle.extensions.sql.threaded import Thread
-from heddle.runtime.managed import Managed
+from heddle.runtime.managed import ManagedStores
 from heddle.schemas.suggestion import did_you_mean
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
@@ -60,7 +60,7 @@ class InternalDatabase:
 
     def __init__(
         self,
-        managed: Managed,
+        managed: ManagedStores,
         *,
         writes: bool = False,
         author: str = "sql",

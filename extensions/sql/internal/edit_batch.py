@@ -9,7 +9,7 @@ from heddle.extensions.extension import NodeError
 from heddle.extensions.sql.errors import failed, refused, unconfirmed
 from heddle.extensions.sql.internal.table import VirtualTable
 from heddle.runtime.changes.plan import apply_plan, plan_steps
-from heddle.runtime.managed import Managed
+from heddle.runtime.managed import ManagedStores
 from heddle.schemas.errors import StoreError, UnconfirmedError
 from heddle.schemas.problem import Problem
 from heddle.specs.model.entry import data_of, spec_of, value_of
@@ -27,7 +27,7 @@ _FIXED = frozenset({"revision", "place", "sealed", "source"})
 class EditBatch:
     """What one transaction changes; nothing of it is in the store before `commit`."""
 
-    def __init__(self, managed: Managed, author: str, message: str) -> None:
+    def __init__(self, managed: ManagedStores, author: str, message: str) -> None:
         self._managed = managed
         self._note = Note(author, message)
         self._old: dict[Key, Resource | None] = {}

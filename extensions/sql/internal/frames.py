@@ -11,7 +11,7 @@ from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.materialize import plain
 from heddle.runtime.flow.stream import ByteStream
 from heddle.runtime.runtime import Runtime
-from heddle.runtime.status.agent import Frame, Watch
+from heddle.runtime.status.agent import Frame, FrameWatch
 
 LARGE: Final = 64 * 1024
 """Bytes of a payload that are kept; of a larger one only its type and its size are."""
@@ -70,7 +70,7 @@ class FrameLog:
         self._held = 0
         self._open: dict[int, KeptFrame] = {}
         self.frames: deque[KeptFrame] = deque()
-        self._watch: Watch = runtime.agent.watch(keep=0, on_frame=self._note)
+        self._watch: FrameWatch = runtime.agent.watch(keep=0, on_frame=self._note)
 
     @property
     def held(self) -> int:

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from heddle.runtime.managed import Managed
+from heddle.runtime.managed import ManagedStores
 
 Values: TypeAlias = tuple[Any, ...]
 """One row, in the order of the columns: plain data, not yet as SQLite takes it."""
@@ -38,7 +38,7 @@ class VirtualTable(msgspec.Struct, frozen=True, kw_only=True):
 class View(msgspec.Struct, frozen=True):
     """What a connection sees: what is managed, and the frames that are noted for it."""
 
-    managed: Managed
+    managed: ManagedStores
     frames: "Frames"
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from heddle.extensions.manage.caller import Role
-from heddle.extensions.manage.system import SYSTEM, Serving, system_runtime
-from heddle.extensions.manage.tokens import Token, hash_of, new_token, value_of
+from heddle.extensions.manage.system import SYSTEM, ApiSettings, system_runtime
+from heddle.extensions.manage.tokens import ApiToken, hash_of, new_token, value_of
 from heddle.runtime.events.events import Event
 from heddle.runtime.runtime import Runtime
 from heddle.specs.model.store import Put, Store
@@ -106,7 +106,7 @@ class Managing:
     async def token(self, name: str, *roles: Role, namespaces: tuple[str, ...] = ("*",)) -> Client:
         """Return a client with a token of its own."""
         token = new_token()
-        made = Token(name=name, hash=hash_of(token), roles=roles, namespaces=namespaces)
+        made = ApiToken(name=name, hash=hash_of(token), roles=roles, namespaces=namespaces)
         await self.rt.store.apply([Put(resource=value_of(made, SYSTEM))])
         client = Client(self.port, token)
         await client.until(200, 403)
@@ -120,13 +120,13 @@ class Managing:
 
 @asynccontextmanager
 async def managing(
-    *texts: str, store: Store | None = None, serving: Serving | None = None, **options: Any
+    *texts: str, store: Store | None = None, serving: ApiSettings | None = None, **options: Any
 ) -> AsyncIterator[Managing]:
     """Provide a runtime of what these texts say, and the system namespace beside it."""
     kept = store if store is not None else stored(*(texts or (PING,)))
     async with Runtime(store=kept, **options) as rt:
         system = system_runtime(
-            kept, rt.registry, [rt], serving=serving or Serving(port=0), drain=2.0
+            kept, rt.registry, [rt], serving=serving or ApiSettings(port=0), drain=2.0
         )
         async with system:
             yield Managing(rt, system)

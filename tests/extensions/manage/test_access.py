@@ -11,8 +11,8 @@ import pytest
 from heddle.extensions.manage import access
 from heddle.extensions.manage.access import is_local, name_of
 from heddle.extensions.manage.caller import Role
-from heddle.extensions.manage.system import SYSTEM, Serving, system_runtime
-from heddle.extensions.manage.tokens import PREFIX, Token, hash_of, moment, new_token, value_of
+from heddle.extensions.manage.system import SYSTEM, ApiSettings, system_runtime
+from heddle.extensions.manage.tokens import PREFIX, ApiToken, hash_of, moment, new_token, value_of
 from heddle.runtime.runtime import Runtime, ShiftError
 from heddle.specs.model.names import named_id, new_id
 from heddle.specs.model.report import Report, ReportStore
@@ -233,7 +233,7 @@ async def test_health_needs_no_token_and_tells_nothing() -> None:
 async def test_it_does_not_begin_where_others_can_reach_it_without_a_token() -> None:
     store = stored(PING)
     async with Runtime(store=store) as rt:
-        open_to_all = Serving(host="0.0.0.0", port=0)
+        open_to_all = ApiSettings(host="0.0.0.0", port=0)
         with pytest.raises(ShiftError, match=r"there is no token.+heddle token new"):
             async with system_runtime(store, rt.registry, [rt], serving=open_to_all):
                 pass
@@ -242,7 +242,7 @@ async def test_it_does_not_begin_where_others_can_reach_it_without_a_token() -> 
 
 
 async def test_names_that_it_may_be_called_are_kept_to() -> None:
-    serving = Serving(port=0, names=("heddle.example.com",))
+    serving = ApiSettings(port=0, names=("heddle.example.com",))
     async with managing(serving=serving) as one:
         named = {"Host": "heddle.example.com:443"}
         assert (await one.call("GET", "/v1", headers=named)).status == 200
@@ -250,7 +250,7 @@ async def test_names_that_it_may_be_called_are_kept_to() -> None:
 
 
 async def test_too_many_requests_are_turned_away() -> None:
-    async with managing(serving=Serving(port=0, rate=5)) as one:
+    async with managing(serving=ApiSettings(port=0, rate=5)) as one:
         statuses = [(await one.call("GET", "/v1")) for _ in range(12)]
         late = [reply for reply in statuses if reply.status == 429]
         assert late
@@ -260,14 +260,14 @@ async def test_too_many_requests_are_turned_away() -> None:
 
 
 async def test_a_body_has_its_limit() -> None:
-    async with managing(serving=Serving(port=0, body=1000)) as one:
+    async with managing(serving=ApiSettings(port=0, body=1000)) as one:
         reply = await one.call("PUT", f"{DEFAULT}/specs/pong", {**PONG, "code": "x" * 2000})
         assert reply.status == 413
 
 
 async def test_who_did_what_stands_in_the_audit_file(tmp_path: Path) -> None:
     file = tmp_path / "audit.jsonl"
-    async with managing(serving=Serving(port=0, audit=str(file))) as one:
+    async with managing(serving=ApiSettings(port=0, audit=str(file))) as one:
         ada, bob = await one.token("ada", "admin"), await one.token("bob", "read")
         await ada("PUT", f"{DEFAULT}/specs/pong", PONG)
         await ada("PUT", f"{DEFAULT}/specs/pong?dryRun=true", {**PONG, "code": "other"})
@@ -311,7 +311,7 @@ async def test_whoever_comes_in_vain_does_not_fill_the_log(
 
 async def test_who_hangs_up_stands_in_the_audit_file_as_well(tmp_path: Path) -> None:
     file = tmp_path / "audit.jsonl"
-    async with managing(serving=Serving(port=0, audit=str(file))) as one:
+    async with managing(serving=ApiSettings(port=0, audit=str(file))) as one:
         ada = await one.token("ada", "edit")
         # It never says how far it has come: whoever waits for it waits.
         silent = Report(runtime="elsewhere/1", namespace="default", seen=time.time(), interval=60.0)
@@ -457,7 +457,7 @@ async def test_the_last_token_that_is_revoked_opens_nothing(way: str) -> None:
             reply = await client("PUT", f"{DEFAULT}/specs/pong", PONG)
             assert reply.status == 401
         assert "heddle token new" in data(await one.call("GET", "/v1"))["detail"]
-        again = system_runtime(one.rt.store, one.rt.registry, [one.rt], serving=Serving(port=0))
+        again = system_runtime(one.rt.store, one.rt.registry, [one.rt], serving=ApiSettings(port=0))
         async with again:
             assert (await Client(port_of(again))("GET", "/v1")).status == 401
         bob = await one.token("bob", "read")
@@ -498,7 +498,7 @@ async def test_a_token_of_another_process_counts_for_the_next_request(tmp_path: 
     async with managing(store=FolderStore(tmp_path)) as one:
         assert (await one.call("GET", "/v1")).status == 200
         token = new_token()
-        made = Token(name="ada", hash=hash_of(token), roles=("read",))
+        made = ApiToken(name="ada", hash=hash_of(token), roles=("read",))
         await other.apply([Put(resource=value_of(made, SYSTEM))])
         assert (await one.call("GET", "/v1")).status == 401
         assert (await Client(one.port, token)("GET", "/v1")).status == 200

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from heddle.extensions.manage.system import Serving, system_runtime
+from heddle.extensions.manage.system import ApiSettings, system_runtime
 from heddle.runtime.assembly.extension import registry
 from heddle.schemas.errors import StoreError, UnconfirmedError
 from heddle.specs.model.names import new_id
@@ -106,7 +106,7 @@ async def test_a_key_of_another_request_is_refused() -> None:
 async def test_what_may_have_been_made_is_answered_with_its_key() -> None:
     store = Forgetful()
     await store.open()
-    async with system_runtime(store, registry(), serving=Serving(port=0)) as system:
+    async with system_runtime(store, registry(), serving=ApiSettings(port=0)) as system:
         call = Client(port_of(system))
         store.lost = 1
         reply = await call("POST", f"{DEFAULT}/specs", {**ONE, "name": "new"})
@@ -122,7 +122,7 @@ async def test_a_remote_store_repeats_until_it_knows(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(remote, "INSIST", 0.3)
     store = Forgetful()
     await store.open()
-    async with system_runtime(store, registry(), serving=Serving(port=0)) as system:
+    async with system_runtime(store, registry(), serving=ApiSettings(port=0)) as system:
         far = RemoteStore(f"http://127.0.0.1:{port_of(system)}", check=False)
         await far.open()
         store.lost = 2
@@ -146,7 +146,7 @@ async def test_a_remote_store_that_gives_up_says_what_may_be(
 
     store = Deaf()
     await store.open()
-    async with system_runtime(store, registry(), serving=Serving(port=0)) as system:
+    async with system_runtime(store, registry(), serving=ApiSettings(port=0)) as system:
         far = RemoteStore(f"http://127.0.0.1:{port_of(system)}", check=False)
         await far.open()
         store.lost = 1

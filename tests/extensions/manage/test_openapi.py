@@ -13,7 +13,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 
 from heddle.extensions.manage.openapi import describe, routes_of
 from heddle.extensions.manage.operations import OPERATIONS
-from heddle.extensions.manage.system import Serving, shipped
+from heddle.extensions.manage.system import ApiSettings, shipped
 from tests.extensions.manage.support import managing
 
 DOCUMENT = describe(shipped(), OPERATIONS)
@@ -96,7 +96,7 @@ def served() -> Iterator[str]:
     over = threading.Event()
 
     async def serve() -> None:
-        async with managing(serving=Serving(port=0, rate=100_000)) as one:
+        async with managing(serving=ApiSettings(port=0, rate=100_000)) as one:
             told.set_result(f"http://127.0.0.1:{one.port}")
             await asyncio.to_thread(over.wait)
 

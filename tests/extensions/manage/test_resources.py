@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from heddle.extensions.manage.system import Serving, system_runtime
+from heddle.extensions.manage.system import ApiSettings, system_runtime
 from heddle.runtime.assembly.extension import registry
 from heddle.specs.model.names import new_id
 from heddle.specs.model.sealed_text import sealed_by
@@ -367,7 +367,7 @@ async def test_a_key_that_was_rotated_elsewhere_seals_and_opens_here_as_well(
     found.keys = Keyring([KeyFile(str(file))])
     store = stored(PING)
     await store.open()
-    async with system_runtime(store, found, serving=Serving(port=0)) as system:
+    async with system_runtime(store, found, serving=ApiSettings(port=0)) as system:
         call = Client(port_of(system))
         await call("PUT", f"{VALUES}/one", {"data": "hunter3", "secret": True})
         file.write_text(f"{new.text}\n{old.text}")

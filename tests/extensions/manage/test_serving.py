@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import trustme
 
-from heddle.extensions.manage.system import SYSTEM, Serving, shipped, texts
+from heddle.extensions.manage.system import SYSTEM, ApiSettings, shipped, texts
 from heddle.specs.stores.folder.store import FolderStore
 from tests.extensions.manage.support import DEFAULT, PING, data, managing
 
@@ -24,7 +24,7 @@ async def test_it_speaks_tls(tmp_path: Path) -> None:
         blob.write_to_path(str(cert), append=True)
     context = ssl.create_default_context()
     authority.configure_trust(context)
-    async with managing(serving=Serving(port=0, cert=str(cert), key=str(key))) as one:
+    async with managing(serving=ApiSettings(port=0, cert=str(cert), key=str(key))) as one:
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", one.port, ssl=context, server_hostname="localhost"
         )

@@ -20,7 +20,7 @@ from heddle.extensions.sql.internal.frames import (
 )
 from heddle.extensions.sql.internal.virtual import TableRows
 from heddle.extensions.sql.statement import statement
-from heddle.runtime.managed import Managed
+from heddle.runtime.managed import ManagedStores
 from heddle.runtime.runtime import Runtime
 from tests.support import stored
 
@@ -35,7 +35,7 @@ async def test_a_large_payload_is_a_stub_with_its_size() -> None:
         await rt.send("one", {"text": "x" * 3_000_000})
         await rt.send("one", {"text": "small"})
         assert log.held < 10_000
-        managed = Managed(rt.store, rt.registry, [rt])
+        managed = ManagedStores(rt.store, rt.registry, [rt])
         log.close()
         assert not log.frames
         database = InternalDatabase(managed)
@@ -102,7 +102,7 @@ async def test_ids_are_read_without_encoding_payloads_and_payloads_off_the_loop(
             return "odd"
 
     async with Runtime(store=stored(FLOW)) as rt:
-        managed = Managed(rt.store, rt.registry, [rt])
+        managed = ManagedStores(rt.store, rt.registry, [rt])
         database = InternalDatabase(managed)
         connection = await database.connect()
         ids = statement("SELECT process_id FROM frames", "sqlite")

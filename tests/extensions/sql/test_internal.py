@@ -12,7 +12,7 @@ from heddle.extensions.sql.internal.ask import run_sql
 from heddle.extensions.sql.internal.database import TABLES, InternalDatabase
 from heddle.extensions.sql.internal.table import View
 from heddle.runtime.flow.errors import Error, NodeError
-from heddle.runtime.managed import Managed
+from heddle.runtime.managed import ManagedStores
 from heddle.runtime.runtime import Runtime
 from heddle.specs.model.revision import Note
 from heddle.specs.model.store import Put
@@ -139,7 +139,7 @@ async def test_frames_are_noted_from_the_first_question_on() -> None:
 
 async def test_nobody_watches_any_more_once_it_is_told_so() -> None:
     async with running(FLOW) as rt:
-        database = InternalDatabase(Managed(rt.store, rt.registry, [rt]))
+        database = InternalDatabase(ManagedStores(rt.store, rt.registry, [rt]))
         assert list(database.frames()) == ["default"]
         database.unwatch()
         before = rt.table.wiring
@@ -163,7 +163,7 @@ async def test_every_table_has_a_value_for_every_column() -> None:
     async with running(FLOW) as rt:
         await rt.send("ask", "SELECT * FROM frames")
         await rt.send("start", 1)
-        managed = Managed(rt.store, rt.registry, [rt])
+        managed = ManagedStores(rt.store, rt.registry, [rt])
         await rt.store.apply([Put(resource=value("v", 1))])
         connection = await InternalDatabase(managed).connect()
         for table in TABLES.values():
@@ -203,7 +203,7 @@ async def test_a_statement_sees_one_moment_and_holds_nothing_up() -> None:
         endless = (
             "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT max(x) FROM c"
         )
-        managed = Managed(rt.store, rt.registry, [rt])
+        managed = ManagedStores(rt.store, rt.registry, [rt])
         connection = await InternalDatabase(managed, seconds=0.3).connect()
         from heddle.extensions.sql.statement import statement
 
@@ -344,7 +344,7 @@ async def test_all_statements_of_process_are_one_change_set_that_commits_before_
 
 async def test_who_was_overtaken_is_told_and_writes_nothing() -> None:
     async with running(FLOW) as rt:
-        managed = Managed(rt.store, rt.registry, [rt])
+        managed = ManagedStores(rt.store, rt.registry, [rt])
         connection = await InternalDatabase(managed, writes=True).connect()
         from heddle.extensions.sql.statement import statement
 
@@ -394,7 +394,7 @@ async def test_a_store_without_a_runtime_can_be_asked() -> None:
     store = stored(FLOW)
     await store.open()
     async with running(FLOW) as rt:
-        managed = Managed(store, rt.registry)
+        managed = ManagedStores(store, rt.registry)
         found = await run_sql(managed, "SELECT name, state FROM symbols ORDER BY name LIMIT 2")
         assert found == [{"name": "ask", "state": "idle"}, {"name": "change", "state": "idle"}]
         links = await run_sql(managed, "SELECT target FROM links WHERE target_id IS NULL")
@@ -466,7 +466,7 @@ async def test_ten_thousand_symbols_are_joined_without_reading_them_a_thousand_t
     await store.open()
     async with running(FLOW) as rt:
         found = await run_sql(
-            Managed(store, rt.registry),
+            ManagedStores(store, rt.registry),
             "SELECT count(*) AS n FROM links l JOIN specs s ON s.id = l.target_id "
             "JOIN specs o ON o.id = l.source_id",
         )

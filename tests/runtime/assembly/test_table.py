@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from heddle.runtime.assembly.symbol import Symbol
-from heddle.runtime.assembly.table import Plan, SymbolTable
+from heddle.runtime.assembly.table import SymbolTable, TablePlan
 from heddle.runtime.flow.node import Node
 from heddle.schemas.link import Link
 from heddle.specs.binding.bind import BoundSpec
@@ -38,13 +38,13 @@ class Board:
     def __init__(self) -> None:
         self.table = SymbolTable(fresh)
 
-    def put(self, *specs: Spec) -> Plan:
+    def put(self, *specs: Spec) -> TablePlan:
         return self.change([symbol(spec) for spec in specs])
 
-    def remove(self, *names: str) -> Plan:
+    def remove(self, *names: str) -> TablePlan:
         return self.change([], [named_id("spec", "default", name) for name in names])
 
-    def change(self, puts: Sequence[Symbol], removes: Iterable[UUID] = ()) -> Plan:
+    def change(self, puts: Sequence[Symbol], removes: Iterable[UUID] = ()) -> TablePlan:
         plan = self.table.plan(puts, removes)
         self.table.commit(plan)
         for one in plan.opens:
@@ -372,7 +372,7 @@ class Model(RuleBasedStateMachine):
         self.check_life(plan, puts)
         self.check_identity(before, old, puts)
 
-    def check_order(self, plan: Plan, old: dict[UUID, list[UUID]]) -> None:
+    def check_order(self, plan: TablePlan, old: dict[UUID, list[UUID]]) -> None:
         for order, leads in (
             ([one.id for one in plan.opens], self.resolved()),
             ([one.id for one in reversed(plan.retires)], old),
@@ -383,7 +383,7 @@ class Model(RuleBasedStateMachine):
                     later = target in order[index + 1 :]
                     assert not later or one in reach(target, leads)
 
-    def check_life(self, plan: Plan, puts: dict[UUID, Spec]) -> None:
+    def check_life(self, plan: TablePlan, puts: dict[UUID, Spec]) -> None:
         for one in plan.retires:
             assert self.open.pop(one.id) is one
         for one in plan.opens:

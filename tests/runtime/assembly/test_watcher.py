@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from heddle.runtime.assembly import watcher
-from heddle.runtime.assembly.outcome import Loaded
+from heddle.runtime.assembly.outcome import LoadResult
 from heddle.runtime.assembly.watcher import Watcher, merge
 from heddle.runtime.events.events import Events
 from heddle.runtime.runtime import Runtime
@@ -225,12 +225,12 @@ async def test_a_load_that_fails_is_told_and_the_next_one_goes_on() -> None:
     tries: list[ChangeSet] = []
     events, store = Events("default"), MemoryStore()
 
-    async def load(changes: ChangeSet, *, trial: bool = False) -> Loaded:
+    async def load(changes: ChangeSet, *, trial: bool = False) -> LoadResult:
         del trial
         tries.append(changes)
         if len(tries) == 1:
             raise StoreError("unreadable")
-        return Loaded(generation=2)
+        return LoadResult(generation=2)
 
     await store.open()
     following = Watcher(store, "default", load, events)
@@ -248,11 +248,11 @@ async def test_what_is_being_loaded_is_finished_though_nobody_follows_any_more()
     let_go, done = asyncio.Event(), []
     store = MemoryStore()
 
-    async def load(changes: ChangeSet, *, trial: bool = False) -> Loaded:
+    async def load(changes: ChangeSet, *, trial: bool = False) -> LoadResult:
         del changes, trial
         await let_go.wait()
         done.append(1)
-        return Loaded()
+        return LoadResult()
 
     await store.open()
     following = Watcher(store, "default", load, Events("default"))

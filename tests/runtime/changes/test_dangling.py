@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heddle.runtime.changes.plan import Planned, apply_plan, plan_delete, plan_steps
+from heddle.runtime.changes.plan import Plan, apply_plan, plan_delete, plan_steps
 from heddle.runtime.runtime import Runtime
 from heddle.schemas.link import Link
 from heddle.specs.model.difference import difference
@@ -58,7 +58,7 @@ async def test_a_plan_is_rejected_where_the_runtime_rejects_it(
             return  # A name taken twice is told by the store itself.
         planned = await plan_steps(store, steps, everything())
         # Whoever does not ask writes it all the same; the runtime says what it makes of that.
-        unasked = Planned(differences=tuple(difference(*step) for step in steps))
+        unasked = Plan(differences=tuple(difference(*step) for step in steps))
         await apply_plan(store, unasked)
         ids = frozenset(side.id for step in steps for side in step if side is not None)
         loaded = await rt.load(ChangeSet(specs=ids))
@@ -114,7 +114,7 @@ async def test_what_runs_counts_when_the_newest_was_rejected() -> None:
         named = {spec.name: spec for spec in await store.specs()}
         leaf, start = named["leaf"], named["start"]
         astray = _spec("start", ("nobody",))
-        await apply_plan(store, Planned(differences=(difference(start, astray),)))
+        await apply_plan(store, Plan(differences=(difference(start, astray),)))
         await rt.events.wait("change rejected", since=0)
         await store.report(rt.report())
         # What runs still leads to the leaf, whatever the store says of it.

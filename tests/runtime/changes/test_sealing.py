@@ -7,7 +7,7 @@ import pytest
 from heddle.runtime.assembly.extension import Registry, registry
 from heddle.runtime.changes.apply import apply_into, plan_apply
 from heddle.runtime.changes.key_rotation import counts_of, plan_rotation
-from heddle.runtime.changes.plan import Applied, apply_plan
+from heddle.runtime.changes.plan import ApplyResult, apply_plan
 from heddle.runtime.changes.sealing import kept
 from heddle.schemas.errors import SecretError
 from heddle.specs.model.mask import MASK
@@ -42,7 +42,7 @@ async def held(store: MemoryStore, name: str = "password") -> Value:
     return found
 
 
-def whats(applied: Applied) -> list[str]:
+def whats(applied: ApplyResult) -> list[str]:
     return [each.action for each in applied.differences]
 
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from heddle.runtime.changes.wait_live import Waited, wait_live
+from heddle.runtime.changes.wait_live import WaitResult, wait_live
 from heddle.runtime.runtime import Runtime
 from heddle.specs.model.report import Report
 from heddle.specs.model.store import Put
@@ -21,7 +21,7 @@ async def test_a_change_is_live_in_every_runtime() -> None:
         await until(store, lambda _: True)
         await store.report(_other(observed=1))
         applied = await do(store, HELLO)
-        told: list[Waited] = []
+        told: list[WaitResult] = []
         waiting = asyncio.ensure_future(
             wait_live(store, "default", applied.revision, applied.ids("default"), told=told.append)
         )

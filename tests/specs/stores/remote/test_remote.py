@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from heddle.extensions.manage.system import SYSTEM, Serving, system_runtime
-from heddle.extensions.manage.tokens import Token, hash_of, new_token, value_of
+from heddle.extensions.manage.system import SYSTEM, ApiSettings, system_runtime
+from heddle.extensions.manage.tokens import ApiToken, hash_of, new_token, value_of
 from heddle.runtime.assembly.extension import registry
 from heddle.runtime.runtime import Runtime
 from heddle.schemas.errors import SecretError, SpecError, StoreError
@@ -44,7 +44,9 @@ class Served(RemoteStore):
     async def open(self) -> None:
         """Serve, then open."""
         await self.held.open()
-        self._system = system_runtime(self.held, registry(), serving=Serving(port=0, rate=100_000))
+        self._system = system_runtime(
+            self.held, registry(), serving=ApiSettings(port=0, rate=100_000)
+        )
         await self._system.__aenter__()
         check, token = self._opts
         RemoteStore.__init__(
@@ -267,7 +269,7 @@ def test_a_runtime_follows_a_store_through_the_api_and_reports_there() -> None:
 
 def test_a_token_lets_in_and_its_lack_is_told() -> None:
     token = new_token()
-    made = Token(name="ci", hash=hash_of(token), roles=("edit",), namespaces=("default",))
+    made = ApiToken(name="ci", hash=hash_of(token), roles=("edit",), namespaces=("default",))
 
     async def story() -> None:
         store = Served(MemoryStore([value_of(made, SYSTEM)]), token=token, check=True)
