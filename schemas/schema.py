@@ -82,8 +82,9 @@ class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
     types: Callable[[F, TypeOfCode], Mapping[str, Any]] | None = None
     """The JSON Schemas of ports by name, if they depend on its fields: asked for by checks alone.
 
-    Such a type counts for the port of that name, whatever the declared port says. `TypeOfCode` gives
-    the type of code in a language.
+    Such a type counts for the port of that name, whatever the declared port says; `{}` is not known.
+    A type that takes work to find may be a function that gives it. `TypeOfCode` gives the type of code
+    in a language.
     """
 
     completions: Callable[[Sequence[Mapping[str, Any]]], Completions] | None = None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from heddle.extensions.extension import (
@@ -96,8 +97,7 @@ def _passes_on(fields: Mapping[str, Any]) -> bool:
 
 def _types(fields: Snippet, type_of_code: TypeOfCode) -> Mapping[str, Any]:
     """Return the type of what the code gives, if its language knows it."""
-    known = type_of_code(fields.language, fields.code)
-    return {"out": known} if known else {}
+    return {"out": partial(type_of_code, fields.language, fields.code)}
 
 
 SNIPPET = Kind(

@@ -39,7 +39,7 @@ class _PortTypes:
     def __init__(self, graph: FlowGraph, type_of_code: TypeOfCode) -> None:
         self._graph = graph
         self._type_of_code = type_of_code
-        self._own: dict[UUID, Mapping[str, Any]] = {}
+        self._own: dict[UUID, dict[str, Any]] = {}
 
     def accepted(self, edge: FlowEdge) -> Any:
         """Return what the target of an edge accepts there; None if that is not known."""
@@ -55,8 +55,11 @@ class _PortTypes:
             # An inlet stands for a port inside, which has a type of its own.
             return None
         own = self._of_fields(node).get(port)
+        if callable(own):
+            # Found once, and only if somebody asks for it.
+            own = self._own[node][port] = own()
         if own is not None:
-            return own
+            return own or None
         fields = self._graph.fields(node) if schema.ports is not None else None
         try:
             ins, outs = schema.ports_of(fields)
@@ -73,7 +76,7 @@ class _PortTypes:
             if schema is not None and schema.types is not None and part.bound:
                 fields = self._graph.fields(node)
                 if fields is not None:
-                    self._own[node] = schema.types(fields, self._type_of_code)
+                    self._own[node] = dict(schema.types(fields, self._type_of_code))
         return self._own[node]
 
 

@@ -94,7 +94,10 @@ def _cache(value: Any) -> Any:
 
 
 def _names(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple | set | frozenset) else value
+    if isinstance(value, set | frozenset):
+        # A set has another order in each process; what is written has one.
+        return sorted(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 _WRITTEN: Mapping[str, Callable[[Any], Any]] = {

@@ -204,6 +204,13 @@ def task(
     executor: str | None = None,
     priority: Any = None,
     idempotent: bool | None = None,
+    on_error: str | None = None,
+    fallback: Any = None,
+    when: str | None = None,
+    join: str | int | None = None,
+    for_each: Any = None,
+    tags: Sequence[str] | None = None,
+    help: str | None = None,
     **options: Any,
 ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 

@@ -1,6 +1,9 @@
 """A workflow in Python is the same Spec as in YAML; a task alone is its function."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -92,6 +95,33 @@ def test_two_builds_give_the_same_specs() -> None:
         return text(total=total(load(day, 3)).euros, day=day)
 
     assert workflow(name="x")(body).specs() == workflow(name="x")(body).specs()
+
+
+def test_the_specs_do_not_depend_on_the_order_of_sets() -> None:
+    code = (
+        "from heddle import yaml_of_workflow, task\n"
+        f"from {HERE} import load, text, total, report\n"
+        "from heddle import workflow\n"
+        "@workflow\n"
+        "def many(day: str):\n"
+        "    rows = load.configure(name='rows', tags={'a', 'b', 'c', 'd'})(day)\n"
+        "    load >> [total, total.configure(name='again')] >> total.configure(name='last')\n"
+        "    return {'rows': rows}\n"
+        "print(yaml_of_workflow(many))\n"
+        "print(yaml_of_workflow(report))"
+    )
+    built = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parents[4],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+        ).stdout
+        for seed in range(4)
+    }
+    assert len(built) == 1
 
 
 def test_outside_a_workflow_a_task_is_its_function() -> None:
