@@ -20,6 +20,7 @@ from heddle.schemas.errors import (
 from heddle.schemas.problem import Problem
 from heddle.specs.model.accepted import AcceptedKey, AcceptedResource, AcceptedState
 from heddle.specs.model.entry import data_of, spec_of, value_of
+from heddle.specs.model.lease import Holder, Lease, WithheldLease
 from heddle.specs.model.lossless_json import marked, unmarked
 from heddle.specs.model.report import Report
 from heddle.specs.model.revision import NO_NOTE, Note, Revision, RevisionChange
@@ -78,6 +79,14 @@ class RemoteStore:
             await following.close()
         self._following.clear()
         await self._asking.close()
+
+    def lease(self, name: str, ttl: float, holder: Holder) -> Lease:
+        """Return a Lease that is never granted: the runtimes behind the API may act, and do not say so here."""
+        del name, ttl, holder
+        return WithheldLease(
+            f"{self.url} is an API, which grants no leases, and runtimes behind it may act "
+            "(wanted: the store itself, or `singleton: machine` if no other runtime has this node)"
+        )
 
     # --- reading ---
 

@@ -9,6 +9,7 @@ import pytest
 from heddle.extensions.manage.system import SYSTEM, ApiSettings, system_runtime
 from heddle.extensions.manage.tokens import ApiToken, hash_of, new_token, value_of
 from heddle.runtime.assembly.extension import registry
+from heddle.runtime.flow.contracts import Process
 from heddle.runtime.runtime import Runtime
 from heddle.schemas.errors import SecretError, SpecError, StoreError
 from heddle.schemas.link import Link
@@ -29,7 +30,7 @@ from heddle.specs.stores.recording_contract import (
     RevisionContract,
 )
 from heddle.specs.stores.remote.store import RemoteStore, token_of
-from tests.support import port_of
+from tests.support import degraded, port_of
 
 
 class Served(RemoteStore):
@@ -262,6 +263,35 @@ def test_a_runtime_follows_a_store_through_the_api_and_reports_there() -> None:
             [report] = await store.reports("default")
             assert report.namespace == "default"
         assert list(await store.reports("default")) == []
+        await store.close()
+
+    tell(story())
+
+
+def test_a_runtime_behind_the_api_does_not_act_beside_those_at_the_store() -> None:
+    specs = [
+        spec("clock", "timer", fields={"interval": "20ms"}),
+        spec("own", "timer", fields={"interval": "20ms", "singleton": "machine"}),
+    ]
+
+    async def story() -> None:
+        store = Served(MemoryStore(specs))
+        await store.open()
+        async with Runtime(store=RemoteStore(store.url)) as rt:
+            ticks: dict[str, int] = {"clock": 0, "own": 0}
+
+            def count(process: Process) -> None:
+                ticks[process.origin] += 1
+
+            rt.table.listen(count)
+            async with asyncio.timeout(20):
+                while ticks["own"] < 5:  # noqa: ASYNC110 - a tick tells nobody
+                    await asyncio.sleep(0.01)
+            assert ticks["clock"] == 0
+            reason = degraded(rt, "clock")
+            assert "an API, which grants no leases" in reason
+            assert "singleton: machine" in reason
+            assert degraded(rt, "own") == ""
         await store.close()
 
     tell(story())
