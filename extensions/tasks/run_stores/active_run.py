@@ -7,11 +7,14 @@ from typing import Any, Final
 from heddle.extensions.extension import Answer, Error, NodeError, Process, Tasks
 from heddle.extensions.tasks.run_stores.contract import Request
 from heddle.extensions.tasks.run_stores.durable_journal import DurableJournal
-from heddle.extensions.tasks.scheduler.journal import DRAINED, Fenced, Unstorable, Workload
+from heddle.extensions.tasks.scheduler.journal import (
+    DRAINED,
+    SUSPENDING,
+    Fenced,
+    Unstorable,
+    Workload,
+)
 from heddle.extensions.tasks.status import RunStatus
-
-_OLD: Final = frozenset({DRAINED, "dropped"})
-"""Codes of the reasons for which a run is only suspended: its runtime stops, or its generation is old."""
 
 SUSPENDED: Final = Error("the run is suspended", code="suspended")
 
@@ -132,7 +135,7 @@ class ActiveRun:
         journal = self.journal
         await journal.land()
         code = answer.code if type(answer) is Error else ""
-        if (cause is not None and cause.code in _OLD) or code == DRAINED:
+        if (cause is not None and cause.code in SUSPENDING) or code == DRAINED:
             self.status = RunStatus.SUSPENDED
             self.reason = self.reason or DRAINED
             wake = self._wake

@@ -44,7 +44,7 @@ class Journal:
     The scheduler reports attempts and tasks, and commits whenever something new may begin. It need not
     commit what it reports last: whoever began the run calls `finish` with its answer, and commits.
     If its Process is cancelled, the scheduler reports the attempts that it stops, as `interrupted` if
-    the reason has the code DRAINED, else as `cancelled`, and returns the reason.
+    the code of the reason is among SUSPENDING, else as `cancelled`, and returns the reason.
     """
 
     keeps: bool = False
@@ -127,6 +127,9 @@ NOTHING_KEPT = Journal()
 
 DRAINED = "drained"
 """The code of the Error with which a Process is cancelled when its run is only suspended."""
+
+SUSPENDING = frozenset({DRAINED, "dropped"})
+"""The codes of the reasons that suspend a run: its runtime stops, or its generation was replaced."""
 
 CRASHED = "crashed"
 """The code of the Error of a task that was lost too often: its worker dies of it."""

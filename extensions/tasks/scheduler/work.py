@@ -15,7 +15,7 @@ from typing import Any, Final
 from heddle.extensions.extension import NOTHING, Answer, Error, NodeError, Payload, Process
 from heddle.extensions.tasks.scheduler.bound_graph import AWAIT, CALL, STEP, BoundWork
 from heddle.extensions.tasks.scheduler.context import RUN, RunContext, RunRoot
-from heddle.extensions.tasks.scheduler.journal import DRAINED, Unstorable
+from heddle.extensions.tasks.scheduler.journal import SUSPENDING, Unstorable
 from heddle.extensions.tasks.scheduler.limit import Limit, take_all
 from heddle.extensions.tasks.scheduler.timers import Alarm
 from heddle.extensions.tasks.status import AttemptStatus
@@ -494,7 +494,7 @@ class Work:
     def report_cancelled(self, unit: int) -> None:
         """Report an attempt that was stopped to the journal."""
         reason = self.process.reason
-        drained = reason is not None and reason.code == DRAINED
+        drained = reason is not None and reason.code in SUSPENDING
         status = AttemptStatus.INTERRUPTED if drained else AttemptStatus.CANCELLED
         path = self.path_of(unit)
         self.journal.end(path, self.root.next_number(path), status)

@@ -1,0 +1,49 @@
+"""Functions that the stories of durable runs use as tasks; what they have done is in these lists."""
+
+import asyncio
+import os
+import signal
+from typing import Any
+
+done: list[str] = []
+gates: dict[str, asyncio.Event] = {}
+
+
+def note(name: str, value: Any = None) -> Any:
+    """Note that a task was called; return its value."""
+    done.append(name)
+    return value
+
+
+def shout(text: str) -> str:
+    """Print, and return the text in capitals."""
+    print(f"shouting {text}")
+    return text.upper()
+
+
+async def wait(name: str, value: Any = None) -> Any:
+    """Note that a task was called, and wait until its gate is open."""
+    done.append(name)
+    gate = gates.setdefault(name, asyncio.Event())
+    await gate.wait()
+    return value
+
+
+def fail_until(name: str, times: int) -> str:
+    """Fail so many times, then succeed."""
+    done.append(name)
+    if done.count(name) <= times:
+        raise ValueError(f"{name} fails for the {done.count(name)}. time")
+    return name
+
+
+def die(after: Any = None) -> None:
+    """Kill the program."""
+    del after
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def odd(after: Any = None) -> Any:
+    """Return what cannot be stored."""
+    del after
+    return {"rows": [1, {"file": object()}]}
