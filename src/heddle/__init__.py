@@ -90,7 +90,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "runtime.flow.shapes": ("many_to_one", "one_to_many", "one_to_one"),
     "runtime.flow.writer": ("ClosedError", "Writer"),
     "runtime.runtime": ("NoSymbolError", "Runtime"),
-    "runtime.status.namespace_status": ("standing",),
+    "runtime.status.namespace_status": ("NamespaceStatus", "namespace_status"),
     "runtime.status.status": ("Status",),
     "runtime.status.watchdog": ("Watchdog",),
     "schemas.errors": (

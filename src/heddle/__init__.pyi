@@ -101,7 +101,8 @@ from heddle.runtime.flow.writer import ClosedError as ClosedError
 from heddle.runtime.flow.writer import Writer as Writer
 from heddle.runtime.runtime import NoSymbolError as NoSymbolError
 from heddle.runtime.runtime import Runtime as Runtime
-from heddle.runtime.status.namespace_status import namespace_status as standing
+from heddle.runtime.status.namespace_status import NamespaceStatus as NamespaceStatus
+from heddle.runtime.status.namespace_status import namespace_status as namespace_status
 from heddle.runtime.status.status import Status as Status
 from heddle.runtime.status.watchdog import Watchdog as Watchdog
 from heddle.schemas.errors import ConflictError as ConflictError
