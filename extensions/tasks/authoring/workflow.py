@@ -15,16 +15,17 @@ from uuid import UUID
 import msgspec
 
 from heddle.extensions.tasks.authoring.auto_connect import connect_inputs, has_code, names_read
-from heddle.extensions.tasks.authoring.operators import Operand, Vertex, join
+from heddle.extensions.tasks.authoring.operators import Operand, Vertex
 from heddle.extensions.tasks.authoring.options import (
     TASK_OPTIONS,
     WORKFLOW_OPTIONS,
     check_name,
     written_options,
 )
-from heddle.extensions.tasks.authoring.output import Output, Written, reference_of, written_input
+from heddle.extensions.tasks.authoring.output import Output, Written, written_input
 from heddle.extensions.tasks.authoring.task import Task, task_of_function, task_of_spec
 from heddle.extensions.tasks.authoring.task_call import TaskCall, calling_place
+from heddle.extensions.tasks.authoring.task_table import TaskTable
 from heddle.extensions.tasks.authoring.trace import current_tracer, tracing
 from heddle.extensions.tasks.authoring.workflow_inputs import (
     WorkflowInput,
@@ -42,7 +43,7 @@ from heddle.specs.model.spec import Binding, Spec
 _UNSET: Any = msgspec.UNSET
 
 
-class Workflow(Operand):
+class Workflow(TaskTable, Operand):
     """Tasks, their inputs and their order. It grows by `add`, `input`, `output`, `connect` and `>>`.
 
     `inputs` are types by name, or the fields of an input as YAML writes them. `body` is the function
@@ -67,7 +68,7 @@ class Workflow(Operand):
     ) -> None:
         if not legal_name(name):
             raise ValueError(f'"{name}" is not a name for a workflow ({NAME_RULE})')
-        self.name = name
+        TaskTable.__init__(self, name)
         self.namespace = namespace
         self.annotations = dict(annotations or {})
         self.env = dict(env or {})
@@ -77,9 +78,6 @@ class Workflow(Operand):
         self.options = written_options(options, WORKFLOW_OPTIONS, f"workflow {name}")
         self._inputs: dict[str, WorkflowInput] = {}
         self._outputs: dict[str, Any] = {}
-        self._calls: dict[str, TaskCall] = {}
-        self._bare: dict[int, TaskCall] = {}
-        self._numbers: dict[str, int] = {}
         self._body = body
         self._lock = RLock()
         self._stage = "new"
@@ -94,7 +92,7 @@ class Workflow(Operand):
         else:
             for key, hint in (inputs or {}).items():
                 self._inputs[key] = input_of_hint(key, hint)
-        self._take_along(tasks)
+        self.take_along(tasks)
         for key, value in (outputs or {}).items():
             self.output(key, value)
 
@@ -140,9 +138,9 @@ class Workflow(Operand):
         """
         self._trace()
         made = self._as_task(task, name)
-        call = TaskCall(self, made, name or self._free_name(made.name))
+        call = TaskCall(self, made, name or self.free_name(made.name))
         if name:
-            self._check_free(check_name(name))
+            self.check_free(check_name(name))
         call.set_inputs(inputs or {})
         call.configure(**options)
         waits_for = [after] if isinstance(after, Operand) else list(after)
@@ -176,7 +174,7 @@ class Workflow(Operand):
 
         def make(function: Callable[..., Any]) -> Task[..., Any]:
             given = name or str(getattr(function, "__name__", ""))
-            self._check_free(given)
+            self.check_free(given)
             bound = task_of_function(
                 function,
                 name=name,
@@ -190,57 +188,7 @@ class Workflow(Operand):
 
         return make if function is None else make(function)
 
-    # -- what the tracer is asked ----------------------------------------------------------------
-
-    def add_call(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Output:
-        """Add a task that is called in the traced body, and return its Output."""
-        call = TaskCall(self, task, self._free_name(task.name))
-        known = [each.name for each in task.inputs]
-        if len(args) > len(known):
-            raise TypeError(
-                f"{task.name} takes {len(known)} inputs by position ({', '.join(known) or 'none'}), "
-                f"and {len(args)} are given"
-            )
-        given = dict(zip(known, args, strict=False))
-        for name in kwargs:
-            if name in given:
-                raise TypeError(f'{task.name} is given the input "{name}" twice')
-        call.set_inputs({**given, **kwargs})
-        self._calls[call.name] = call
-        return call.output
-
-    def add_bare(self, task: Any) -> Vertex:
-        """Add a task that stands beside an operator; the same one each time."""
-        call = self.find_bare(task)
-        self.keep(call)
-        return call
-
-    def find_bare(self, task: Any) -> TaskCall:
-        """Return the place of such a task; it is not part of the workflow before `keep`."""
-        call = self._bare.get(id(task))
-        if call is None:
-            other = getattr(task, "_home", None)
-            if other is not None and other is not self:
-                raise ValueError(
-                    f'"{task.name}" is a task of workflow "{other.name}", not of "{self.name}"'
-                )
-            call = self._bare[id(task)] = TaskCall(self, task, task.name, bare=True)
-        return call
-
-    def keep(self, call: TaskCall) -> None:
-        """Make a bare task part of the workflow, if it is not yet."""
-        if self._calls.get(call.name) is call:
-            return
-        self._check_free(call.name)
-        self._calls[call.name] = call
-
-    def check_own(self, output: Output) -> None:
-        """Raise ValueError if an Output belongs to a task of another workflow."""
-        if output._vertex is not None and output._vertex.home is not self:
-            other = output._vertex.home
-            raise ValueError(
-                f"{reference_of(output)} is of workflow {getattr(other, 'name', '?')}, not of {self.name}"
-            )
+    # -- what a Spec says ------------------------------------------------------------------------
 
     def take_fields(self, fields: Mapping[str, Any], calls: Sequence[TaskCall]) -> None:
         """Take what a Spec says, as it is written: its fields without the tasks, and the tasks."""
@@ -355,9 +303,7 @@ class Workflow(Operand):
                 self._stage = "traced"
             except BaseException:
                 # What is half traced is nothing: the next use begins anew, and fails again.
-                self._calls.clear()
-                self._bare.clear()
-                self._numbers.clear()
+                self.clear()
                 self._outputs.clear()
                 self._stage = "new"
                 raise
@@ -400,7 +346,7 @@ class Workflow(Operand):
         if isinstance(task, Workflow):
             return task._as_nested()
         if isinstance(task, Mapping):
-            return task_of_spec(task, name=name or self._free_name(str(task.get("kind", "task"))))
+            return task_of_spec(task, name=name or self.free_name(str(task.get("kind", "task"))))
         return task_of_function(task, name=name)
 
     def _as_nested(self) -> Task[Any, Any]:
@@ -426,36 +372,6 @@ class Workflow(Operand):
         if after:
             fields["after"] = after
         return {**fields, **call.options}
-
-    def _take_along(self, tasks: Sequence[Task[Any, Any]]) -> None:
-        """Add tasks, and those that `>>` has joined to them outside a workflow."""
-        waiting, kept = list(tasks), dict[int, Task[Any, Any]]()
-        while waiting:
-            task = waiting.pop(0)
-            if not isinstance(task, Task):
-                raise TypeError(f"{task!r} is not a task")
-            if id(task) not in kept:
-                kept[id(task)] = task
-                loose = task._loose
-                waiting += [vertex.origin for vertex in (*loose.before, *loose.after)]
-        calls = {key: self.add_bare(task) for key, task in kept.items()}
-        for key, task in kept.items():
-            for vertex in task._loose.after:
-                join(calls[key], calls[id(vertex.origin)])
-
-    def _check_free(self, name: str) -> None:
-        taken = self._calls.get(name)
-        if taken is not None:
-            raise ValueError(
-                f'workflow {self.name} has a task "{name}" already (added at {taken.place})'
-            )
-
-    def _free_name(self, name: str) -> str:
-        free, number = name, self._numbers.get(name, 2)
-        while free in self._calls:
-            free, number = f"{name}_{number}", number + 1
-        self._numbers[name] = max(number - 1, 2)
-        return free
 
     def _place_of(self, path: Path) -> Place:
         if len(path) > 1 and path[0] == "tasks" and isinstance(path[1], int):

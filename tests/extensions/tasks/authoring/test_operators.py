@@ -171,3 +171,24 @@ def test_a_workflow_takes_along_what_its_tasks_are_joined_to() -> None:
     assert {each.name for each in made.tasks} == {"a", "b", "c"}
     after = {each["name"]: each.get("after") for each in made.specs()[0].fields["tasks"]}
     assert after == {"a": None, "b": ["a"], "c": ["b"]}
+
+
+def test_a_task_beside_an_operator_is_its_only_call() -> None:
+    a, b = some("a", "b")
+
+    @workflow
+    def once() -> None:
+        a()
+        a >> b
+
+    after = {each["name"]: each.get("after") for each in once.specs()[0].fields["tasks"]}
+    assert after == {"a": None, "b": ["a"]}
+
+    @workflow
+    def twice() -> None:
+        a()
+        a()
+        a >> b
+
+    with pytest.raises(ValueError, match=r"a is called 2 times in workflow twice \(a and a_2\)"):
+        twice.specs()
