@@ -22,8 +22,9 @@ def main() -> None:
         if not data:
             return  # it has ended
         told = True
-        # Dots are signs of life, all else is a dump.
-        stack = data.strip(b".") or stack
+        # Dots are signs of life, all else is a dump, which comes in pieces.
+        dump = data.strip(b".")
+        stack = (stack + dump)[-(1 << 16) :] if dump else b""
     if os.getppid() != parent:
         return
     _report(patience, sys.argv[3] == "json", sys.argv[4], stack.decode(errors="replace"))
