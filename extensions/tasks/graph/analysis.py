@@ -33,14 +33,16 @@ def digraph(graph: NumberedFlows) -> "DiGraph[str]":
     return found
 
 
-def find_cycle(flows: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+def find_cycle(names: Iterable[str], flows: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """Return the names on a cycle, the first one twice: `a, b, a`; empty if there is no cycle.
 
-    `flows` are pairs of an upstream task and its dependent. The result depends on their order alone.
+    `flows` are pairs of an upstream task and its dependent. The result depends on the order of the
+    names and the flows alone.
     """
     import networkx
 
     found: DiGraph[str] = networkx.DiGraph()
+    found.add_nodes_from(names)
     found.add_edges_from(flows)
     try:
         edges = networkx.find_cycle(found)

@@ -49,6 +49,7 @@ class Compiler:
         self.fields = fields
         self.problems: list[Problem] = []
         self._build = build
+        self._incomplete = False
         self._numbers: dict[str, int] = {}
         self._functions: dict[tuple[int, int], Function | None] = {}
 
@@ -63,7 +64,7 @@ class Compiler:
         fitting = check.inputs(flows)
         check.outputs(self._numbers)
         self._check_cycle(flows)
-        if self.problems:
+        if self.problems or self._incomplete:
             return None
         linker = Linker(self.fields, self._build, self._functions, self._numbers)
         try:
@@ -90,27 +91,25 @@ class Compiler:
         self._numbers = {name: one for name, one in self._numbers.items() if "|" not in name}
 
     def _types(self, number: int, task: TaskFields) -> WorkTypes:
-        """Return what the work of a task takes and gives; a function that is not there is reported."""
-        path: Path = ("tasks", number)
+        """Return what the work of a task takes and gives."""
         if isinstance(task.fallback, list):
             for place, one in enumerate(task.fallback):
-                at = (*path, "fallback", place)
-                self._functions[number, place + 1] = self._function(one.run, one.uses, at)
-        function = self._functions[number, 0] = self._function(task.run, task.uses, path)
+                self._functions[number, place + 1] = self._function(one.run, one.uses)
+        function = self._functions[number, 0] = self._function(task.run, task.uses)
         if function is not None:
             return declared(types_of_function(function), task.outputs)
         found = types_of_spec(task.do) if task.do is not None else UNKNOWN
         return declared(found, task.outputs)
 
-    def _function(self, run: str | None, uses: str | None, path: Path) -> Function | None:
+    def _function(self, run: str | None, uses: str | None) -> Function | None:
         try:
             if run is not None:
                 return import_function(run)
             if uses is not None:
                 return find_registered(uses)
-        except FunctionError as error:
-            at = (*path, "run" if run is not None else "uses")
-            self._report(at, "unknown-function", error.message, hint=error.hint)
+        except FunctionError:
+            # The Spec of kind `task` that this is short for reports it.
+            self._incomplete = True
         return None
 
     # -- dataflows -----------------------------------------------------------------------------
@@ -239,7 +238,7 @@ class Compiler:
         names = [(tasks[flow.source].name, tasks[flow.target].name) for flow in flows]
         if not _has_cycle(len(tasks), flows):
             return
-        cycle = find_cycle(names)
+        cycle = find_cycle([task.name for task in tasks], names)
         closing = (cycle[-2], cycle[-1])
         flow = next(flow for flow, pair in zip(flows, names, strict=True) if pair == closing)
         self._report(

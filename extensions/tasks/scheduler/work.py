@@ -324,11 +324,20 @@ class Work:
             else:
                 self.drain()
             if self.stopped or self.is_settled():
+                self._leave_begun()
                 return
             if self._is_blocked() or self._loop is None:
                 break
             await asyncio.sleep(0)
-        await self._wait()
+        try:
+            await self._wait()
+        finally:
+            self._leave_begun()
+
+    def _leave_begun(self) -> None:
+        """Report what was to begin, and does not any more."""
+        while self.begun:
+            self.report_cancelled(self.begun.popleft())
 
     def _is_blocked(self) -> bool:
         """Return whether it stopped because something waits, and not just for a breath."""
@@ -428,10 +437,14 @@ class Work:
         except BaseException as error:
             self.crash(error)
         finally:
-            for limit in self._runners.pop(task, ()):
-                limit.give()
+            self._dismiss(task)
             if not self._runners and not self._closing:
                 self.rouse()
+
+    def _dismiss(self, task: "asyncio.Task[None]") -> None:
+        """Give back the slots of a runner that has ended."""
+        for limit in self._runners.pop(task, ()):
+            limit.give()
 
     async def _pull(self) -> None:
         while not self.stopped:
@@ -591,6 +604,10 @@ class Work:
                 await asyncio.wait(left)
             except asyncio.CancelledError as error:
                 interrupted = error
+            for task in left:
+                # A task that is cancelled before its first step never comes to its own end.
+                if task.done():
+                    self._dismiss(task)
         if interrupted is not None:
             raise interrupted
 
