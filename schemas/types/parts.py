@@ -54,7 +54,7 @@ def _part_of(alternative: "OneValue | TypedValues", step: Step) -> Any:
         value = alternative.value
         if isinstance(value, Mapping) and step in value:
             return {"const": value[step]}
-        if isinstance(value, list) and isinstance(step, int) and step < len(value):
+        if isinstance(value, list) and isinstance(step, int) and -len(value) <= step < len(value):
             return {"const": value[step]}
         return False
     if isinstance(step, int):
@@ -68,7 +68,10 @@ def _part_of(alternative: "OneValue | TypedValues", step: Step) -> Any:
 
 def _item_of(rule: Mapping[str, Any], at: int) -> Any:
     prefix = rule.get("prefixItems", [])
-    if isinstance(prefix, list) and at < len(prefix):
+    if at < 0 and prefix:
+        # Counted from the end: which of them that is depends on the length.
+        return True
+    if isinstance(prefix, list) and 0 <= at < len(prefix):
         return prefix[at]
     rest = rule.get("items", True)
     return True if isinstance(rest, list) else rest

@@ -93,6 +93,24 @@ def _cache(value: Any) -> Any:
     return {"ttl": written_duration(value)}
 
 
+def _fallback(value: Any) -> Any:
+    """Return `{value: …}`, or a list of tasks that are tried in order."""
+    several = value if isinstance(value, list | tuple) else [value]
+    if several and all(hasattr(each, "target") for each in several):
+        return [{"name": each.name, **each.target} for each in several]
+    if isinstance(value, Mapping) and set(value) == {"value"}:
+        return dict(value)
+    written = isinstance(value, list) and all(
+        isinstance(each, Mapping) and "name" in each for each in value
+    )
+    return value if value and written else {"value": value}
+
+
+def _expression(value: Any) -> Any:
+    form = getattr(value, "form", None)
+    return dict(form) if isinstance(form, Mapping) else value
+
+
 def _names(value: Any) -> Any:
     if isinstance(value, set | frozenset):
         # A set has another order in each process; what is written has one.
@@ -107,6 +125,8 @@ _WRITTEN: Mapping[str, Callable[[Any], Any]] = {
     "cache": _cache,
     "tags": _names,
     "for_each": _names,
+    "fallback": _fallback,
+    "when": _expression,
 }
 
 TASK_OPTIONS = (

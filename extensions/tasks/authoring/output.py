@@ -207,7 +207,12 @@ def _cel_of(value: Any) -> str:
 
 
 def _cel_reference(output: Output) -> str:
-    if not _IDENTIFIER.fullmatch(output._source.partition(".")[0]):
+    if output._vertex is None:
+        raise TypeError(
+            f"{reference_of(output)} is an input of the workflow: it cannot stand in a list or map, "
+            "as expressions see tasks only. Give it as an input of its own"
+        )
+    if not _IDENTIFIER.fullmatch(output._source):
         raise TypeError(
             f'"{output._source}" has a hyphen: it cannot be named in a list or map of outputs'
         )

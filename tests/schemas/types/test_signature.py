@@ -147,6 +147,10 @@ def test_a_path_leads_to_the_schema_of_a_part() -> None:
     assert schema_at({}, ("a", 3)) == {}
     assert names_at({"type": "object"}) is None
     assert schema_at({"const": {"a": [7]}}, ("a", 0)) == {"const": 7}
+    assert describe_schema(schema_at(answer, (-1, "net"))) == "number"
+    assert schema_at({"type": "array", "prefixItems": [{"type": "string"}]}, (-1,)) == {}
+    assert schema_at({"const": [1, 2]}, (-1,)) == {"const": 2}
+    assert schema_at({"const": [1, 2]}, (-3,)) is None
 
 
 def test_a_record_has_the_inputs_that_must_be_given_and_no_others() -> None:

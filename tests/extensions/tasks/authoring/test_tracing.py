@@ -154,7 +154,7 @@ def test_literals_expressions_and_parts_are_inputs() -> None:
                 a=[1, Order(2.0)],
                 b=rows[0].net,
                 c=cel("load.size() + 1"),
-                d=[rows, {"day": day}, "x"],
+                d=[rows, {"net": rows[0].net}, "x"],
                 e=broadcast(rows),
                 f=through(rows, {"pick": "[0]"}),
             )
@@ -165,7 +165,7 @@ def test_literals_expressions_and_parts_are_inputs() -> None:
         "a": {"value": [1, {"net": 2.0}]},
         "b": "load[0].net",
         "c": {"language": "cel", "code": "load.size() + 1"},
-        "d": {"language": "cel", "code": '[load, {"day": in.day}, "x"]'},
+        "d": {"language": "cel", "code": '[load, {"net": load[0].net}, "x"]'},
         "e": {"from": "load", "broadcast": True},
         "f": {"from": "load", "through": [{"pick": "[0]"}]},
     }
@@ -198,6 +198,7 @@ def test_literals_expressions_and_parts_are_inputs() -> None:
             TypeError,
             "load: the input day: object cannot be written",
         ),
+        (lambda day: load(day=[day]), TypeError, "in.day is an input of the workflow"),
         (lambda day: 5, TypeError, "is 5, not the output of a task"),
     ],
 )
@@ -311,6 +312,24 @@ def test_options_are_written_as_in_yaml() -> None:
     assert made.options["retry"] != 5
     with pytest.raises(TypeError, match=r'no option "retrys"\. Did you mean "retry"'):
         task(retrys=3)
+
+
+def test_a_fallback_is_a_value_or_tasks() -> None:
+    def fallback(value: Any) -> Any:
+        return load.configure(fallback=value).options["fallback"]
+
+    assert fallback(4.9) == {"value": 4.9}
+    assert fallback({"value": [1]}) == {"value": [1]}
+    assert fallback([1, 2]) == {"value": [1, 2]}
+    assert fallback({"net": 1}) == {"value": {"net": 1}}
+    assert fallback([]) == {"value": []}
+    assert fallback(total) == [{"name": "total", "run": f"{HERE}:total"}]
+    assert [each["name"] for each in fallback([total, text])] == ["total", "text"]
+    assert fallback([{"name": "a", "run": "x:y"}]) == [{"name": "a", "run": "x:y"}]
+    assert load.configure(when=cel("self.day != ''")).options["when"] == {
+        "language": "cel",
+        "code": "self.day != ''",
+    }
 
 
 def test_names_are_checked_at_once() -> None:
