@@ -90,22 +90,14 @@ def read_signature(
     SignatureError if a parameter is positional only or `*args`: inputs are given by name. Nothing is
     called, and the function is not changed.
     """
+    parameters = read_parameters(function)
     target = function if inspect.isroutine(function) else _call_of(function)
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError) as error:
-        raise SignatureError(f"{_name_of(function)} has no signature: {error}") from None
     hints, unresolved = _hints_of(target)
     inputs: list[TaskInputDefinition] = []
     takes_all = False
-    for parameter in signature.parameters.values():
+    for parameter in parameters:
         if parameter.kind is parameter.VAR_KEYWORD:
             takes_all = True
-        elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
-            raise SignatureError(
-                f"{_name_of(function)} cannot be a task: inputs are given by name, and "
-                f'"{parameter.name}" cannot be (it is {parameter.kind.description})'
-            )
         elif injected is None or not injected(parameter.default):
             inputs.append(_input(parameter, hints.get(parameter.name, Any)))
     streams = inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target)
@@ -122,6 +114,24 @@ def read_signature(
         open=takes_all,
         unresolved=unresolved,
     )
+
+
+def read_parameters(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+    """Return the parameters of a function; its hints are not evaluated, so they may name what comes later.
+
+    SignatureError if one cannot be given by name.
+    """
+    try:
+        parameters = tuple(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError) as error:
+        raise SignatureError(f"{_name_of(function)} has no signature: {error}") from None
+    for parameter in parameters:
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
+            raise SignatureError(
+                f"{_name_of(function)} cannot be a task: inputs are given by name, and "
+                f'"{parameter.name}" cannot be (it is {parameter.kind.description})'
+            )
+    return parameters
 
 
 def record_schema(inputs: Iterable[TaskInputDefinition], *, open: bool = False) -> Json:  # noqa: A002

@@ -54,6 +54,9 @@ class Output(Operand):
         return self._enter(key)
 
     def _enter(self, key: str | int) -> "Output":
+        if key == "error" and not self._parts and self._vertex is not None:
+            # Not a part of the output: what takes it runs only if the task has failed.
+            return Output(self._source, ("error",), vertex=self._vertex)
         part = schema_at(self._schema, (key,))
         if part is None:
             names = names_at(self._schema) or ()

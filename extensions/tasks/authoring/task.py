@@ -29,6 +29,7 @@ from heddle.schemas.types.signature import (
     Signature,
     TaskInputDefinition,
     TaskOutputDefinition,
+    read_parameters,
     read_signature,
 )
 
@@ -265,15 +266,14 @@ def task_of_function(
         raise TypeError(f"{function!r} is not a function")
     given = name or str(getattr(function, "__name__", ""))
     check_name(given)
-    signature = read_signature(function, injected=is_injected)
+    # Its hints are read at the first use: they may name classes that are defined further down.
+    read_parameters(function)
     target: dict[str, Any] = {}
     if namespace:
         target["uses"] = f"{namespace}.{given}"
     else:
         target["run"] = _path_of(function, given)
-    made: Task[..., Any] = Task(
-        function, target, name=given, options=options, signature=signature, home=home
-    )
+    made: Task[..., Any] = Task(function, target, name=given, options=options, home=home)
     if namespace:
         TaskRegistry.register(namespace, given, function, override=override)
     elif "<locals>" in target["run"] or not _is_imported(function, target["run"]):

@@ -154,6 +154,26 @@ def test_what_goes_wrong_is_raised_with_its_error() -> None:
         failing.call()
 
 
+def test_what_takes_an_error_runs_only_if_the_task_has_failed() -> None:
+    @task
+    def check(n: int) -> int:
+        if n < 0:
+            raise ValueError("below zero")
+        return n
+
+    @task
+    def explain(error: dict[str, Any]) -> str:
+        return f"sorry: {error['message']}"
+
+    @workflow
+    def careful(n: int) -> Any:
+        checked = check(n)
+        return {"n": checked, "why": explain(checked.error)}  # type: ignore[attr-defined]
+
+    assert careful.call(n=1) == {"n": 1, "why": None}
+    assert careful.call(n=-1) == {"n": None, "why": "sorry: below zero"}
+
+
 def test_a_mistake_is_found_before_anything_runs() -> None:
     calls = []
 

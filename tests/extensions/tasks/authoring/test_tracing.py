@@ -314,6 +314,24 @@ def test_options_are_written_as_in_yaml() -> None:
         task(retrys=3)
 
 
+@task
+def early(later: "Later") -> "list[Later]":
+    return [later]
+
+
+class Later(msgspec.Struct):
+    n: int
+
+
+def test_a_hint_may_name_a_class_that_is_defined_further_down() -> None:
+    @workflow
+    def one(later: Later) -> Any:
+        return {"n": early(later)[0].n}
+
+    assert only(one)["outputs"] == {"n": "early[0].n"}
+    assert [each.hint for each in early.inputs] == [Later]
+
+
 def test_a_fallback_is_a_value_or_tasks() -> None:
     def fallback(value: Any) -> Any:
         return load.configure(fallback=value).options["fallback"]
