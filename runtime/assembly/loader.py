@@ -5,7 +5,7 @@ doubled, late, reordered or missed change does no harm. A change set goes live a
 all; what it refused is looked at again with every later one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.assembly.start import Start
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import SymbolTable, TablePlan
+from heddle.runtime.assembly.value_reader import ValueReader
 from heddle.runtime.events.events import Events
 from heddle.runtime.flow.node import dissolve
 from heddle.schemas.check import in_order
@@ -29,11 +30,8 @@ from heddle.schemas.collector import COLLECTOR
 from heddle.schemas.pieces import LoopYield, by_turns
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import ValueSet, bind
-from heddle.specs.model.lookup import called
-from heddle.specs.model.mentions import needs_of
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import ChangeSet, PartialStore, Store
-from heddle.specs.model.value import Value
 from heddle.specs.secrets.vault import Vault
 
 MANY = 100
@@ -71,6 +69,7 @@ class Loader:
         self._scheme = scheme
         self._environment = environment
         self._again: set[UUID] = set()
+        self._values = ValueReader(store, namespace, table, self.vault)
         self._recovery = Recovery(table, store, namespace, self.vault, accepter)
 
     @property
@@ -98,7 +97,7 @@ class Loader:
     async def load_all(self) -> LoadResult:
         """Load everything that is fit; what is not is left out and told."""
         specs = await self._store.specs(self.namespace)
-        values = await self._values()
+        values = await self._values.all()
         self.unreadable = tuple(await self._store.problems())
         if await self._recovery.read():
             return await self._load_over(specs, values)
@@ -232,7 +231,7 @@ class Loader:
         return loaded
 
     async def _load(self, changes: ChangeSet, *, trial: bool) -> LoadResult:
-        forced = self._bound_to(changes.values, await self._names_of(changes.values))
+        forced = await self._bound_to(changes.values)
         asked = {*changes.specs, *forced}
         unread = await self._with_spoiled(changes.problems, changes.spoiled)
         tried = await self._try(asked, forced)
@@ -333,7 +332,7 @@ class Loader:
         await turns.rest()
         nested = any("specs" in spec.fields or "uses" in spec.fields for spec in specs)
         await turns.rest()
-        values = await self._needed(specs, keys) if identified or nested else ValueSet()
+        values = await self._values.needed(specs, keys) if identified or nested else ValueSet()
         return await self._drafter.draft(specs, values, asked=keys, forced=frozenset(forced))
 
     async def _live(
@@ -462,60 +461,19 @@ class Loader:
         if not mine:
             return problems
         others = specs if specs is not None else await self._store.specs(self.namespace)
-        values = await self._values()
+        values = await self._values.all()
         found = await by_turns(
             check_partial_in_pieces(mine, others, values, self._scheme, self._environment)
         )
         return tuple(in_order([*problems, *found]))
 
-    # -- Values --------------------------------------------------------------------------------
-
-    async def _values(self) -> ValueSet:
-        """The Values of the namespace, ready to be opened."""
-        found = await self._store.values(self.namespace)
-        await self.vault.ready(found)
-        return ValueSet(found, self.vault)
-
-    async def _needed(self, specs: Sequence[Spec], keys: Set[UUID]) -> ValueSet:
-        """The Values that these Specs, and those that are made with them, need; all if one is not there."""
-        if len(specs) > MANY:
-            return await self._values()
-        before = [symbol.spec for one in keys if (symbol := self._table.get(one)) is not None]
-        names = {spec.name for spec in (*specs, *before) if "specs" in spec.fields and spec.name}
-        todo = [*specs, *(symbol.spec for symbol in self._table.using(names))]
-        words: set[str] = set()
-        definitions: set[str] = set()
-        while todo:
-            fresh = {word for spec in todo for word in needs_of(spec)} - words
-            words |= fresh
-            found = [(word, self._table.get(word)) for word in fresh]
-            todo = [symbol.spec for _, symbol in found if symbol and "specs" in symbol.spec.fields]
-            definitions |= {spec.name for spec in todo if spec.name is not None}
-        resources = await called(self._store, self.namespace, words)
-        values = [each for each in resources if isinstance(each, Value)]
-        known = {word for each in values for word in (str(each.id), each.name)}
-        if not words <= known | definitions | names:
-            # What is missing is told with the name that was probably meant: that may be any.
-            return await self._values()
-        await self.vault.ready(values)
-        return ValueSet(values, self.vault)
-
-    async def _names_of(self, values: Iterable[UUID]) -> frozenset[str]:
-        if not values:
-            return frozenset()
-        found = await self._store.values(self.namespace, values)
-        return frozenset(value.name for value in found if value.name is not None)
-
-    def _bound_to(self, values: frozenset[UUID], names: frozenset[str]) -> set[UUID]:
-        """Who is bound to these Values, or asks for one of their names."""
-        if not values:
-            return set()
-        wanted: set[UUID | str] = {*values, *names}
-        found = {symbol.id for symbol in self._table.asking(wanted)}
-        for one, refusal in self.refused.items():
-            if bind(refusal.spec, (), self._environment).asks & wanted:
-                found.add(one)
-        return found
+    async def _bound_to(self, values: frozenset[UUID]) -> set[UUID]:
+        """Return who is bound to these Values, or asks for one of their names, rejected or not."""
+        bound, words = await self._values.bound_to(values)
+        for one, refusal in self.refused.items() if words else ():
+            if bind(refusal.spec, (), self._environment).asks & words:
+                bound.add(one)
+        return bound
 
 
 def _some(labels: Sequence[str]) -> str:

@@ -7,182 +7,27 @@ swaps it in. What a change does not touch is shared between the old state and th
 from collections.abc import (
     Callable,
     Collection,
-    Hashable,
     Iterable,
-    Iterator,
-    MutableMapping,
     Sequence,
 )
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
 from heddle.runtime.assembly.bonds import Bonds
-from heddle.runtime.assembly.expansion import HELD
-from heddle.runtime.assembly.overlay_map import branch
 from heddle.runtime.assembly.symbol import Symbol
-from heddle.runtime.flow.contracts import Key, Target
+from heddle.runtime.assembly.table_state import (
+    TableState,
+    Wanted,
+    activate,
+    deactivate,
+    find_moved,
+    targets_first,
+)
 from heddle.runtime.flow.generation import Ended, Failed, Generation
-from heddle.runtime.flow.wiring import Lens, WiredSymbol, Wiring
-from heddle.schemas.link import Link
+from heddle.runtime.flow.wiring import Lens, Wiring
 from heddle.schemas.path import Path
 from heddle.schemas.pieces import Pieces, at_once
-from heddle.schemas.port import canonical, parse_port
 from heddle.specs.binding.bind import BoundSpec
-
-Wanted: TypeAlias = str | UUID
-"""What a link names its target by."""
-
-
-class TableState:
-    """One state of the table: who is there, under which name, linked by whom, and who is active."""
-
-    __slots__ = ("_own", "active", "names", "symbols", "waiting", "wanted", "wired")
-
-    def __init__(self, layout: "TableState | None" = None, changes: int = 0) -> None:
-        self.symbols: MutableMapping[UUID, Symbol] = {}
-        self.names: MutableMapping[str, UUID] = {}
-        self.wanted: MutableMapping[Wanted, set[UUID]] = {}
-        self.active: MutableMapping[UUID, None] = {}
-        self.waiting: MutableMapping[UUID, None] = {}
-        self.wired: MutableMapping[Hashable, WiredSymbol] = {}
-        # The sets of `wanted` that are this layout's own: the others belong to an older one too.
-        self._own: set[Wanted] = set()
-        if layout is not None:
-            self.symbols = branch(layout.symbols, changes)
-            self.names = branch(layout.names, changes)
-            self.wanted = branch(layout.wanted, changes)
-            self.active = branch(layout.active, changes)
-            self.waiting = branch(layout.waiting, changes)
-            self.wired = branch(layout.wired, changes)
-
-    def find(self, link: Link) -> UUID | None:
-        """Who a link leads to; None where nobody is there yet."""
-        if link.id is not None:
-            return link.id if link.id in self.symbols else None
-        return self.names.get(link.name or "")
-
-    def sources(self, symbol: Symbol) -> set[UUID]:
-        """Who has a link to this symbol."""
-        found = set(self.wanted.get(symbol.id, ()))
-        if symbol.spec.name is not None and self.names.get(symbol.spec.name) == symbol.id:
-            found |= self.wanted.get(symbol.spec.name, set())
-        return found
-
-    def attach(self, symbol: Symbol) -> None:
-        """Put a symbol in, with its name and its links."""
-        self.symbols[symbol.id] = symbol
-        if symbol.spec.name is not None:
-            self.names[symbol.spec.name] = symbol.id
-        for key in _wants(symbol):
-            self._wanting(key).add(symbol.id)
-
-    def detach(self, symbol: Symbol) -> None:
-        """Take a symbol out, with its name and its links."""
-        del self.symbols[symbol.id]
-        if symbol.spec.name is not None and self.names.get(symbol.spec.name) == symbol.id:
-            del self.names[symbol.spec.name]
-        for key in _wants(symbol):
-            self._unwant(key, symbol.id)
-
-    def replace(self, old: Symbol, new: Symbol) -> None:
-        """Put a symbol in the place of one with the same id; only what differs is touched."""
-        self.symbols[new.id] = new
-        if old.spec.name != new.spec.name:
-            if old.spec.name is not None and self.names.get(old.spec.name) == new.id:
-                del self.names[old.spec.name]
-            if new.spec.name is not None:
-                self.names[new.spec.name] = new.id
-        before, after = _wants(old), _wants(new)
-        for key in before - after:
-            self._unwant(key, new.id)
-        for key in after - before:
-            self._wanting(key).add(new.id)
-
-    def _unwant(self, key: Wanted, one: UUID) -> None:
-        """This one wants the key no more."""
-        left = self._wanting(key)
-        left.discard(one)
-        if not left:
-            del self.wanted[key]
-
-    def _wanting(self, key: Wanted) -> set[UUID]:
-        """Who wants this key, to be changed."""
-        if key not in self._own or key not in self.wanted:
-            self._own.add(key)
-            self.wanted[key] = set(self.wanted.get(key, ()))
-        return self.wanted[key]
-
-    def stuck(self, symbol: Symbol) -> bool:
-        """Whether a link of this symbol leads to nobody, or to one who is not active."""
-        for links in symbol.links.values():
-            for link in links:
-                target = self.find(link)
-                if target is None or target not in self.active:
-                    return True
-        return False
-
-    def wire(self, symbol: Symbol) -> WiredSymbol:
-        """The symbol with its links resolved."""
-        links: dict[str, tuple[Target, ...]] = {}
-        for port, wanted in symbol.links.items():
-            if port != HELD:
-                links[port] = tuple(target for link in wanted for target in self._leads(link))
-        return WiredSymbol(symbol.label, symbol.node, links)
-
-    def _leads(self, link: Link) -> Iterator[Target]:
-        """Where a packet that takes a link gets to: past a symbol that holds others, straight inside."""
-        key = self.find(link)
-        if key is None:
-            return
-        port = canonical(link.port)
-        symbol = self.symbols[key]
-        inlet = symbol.inlets.get(port) if symbol.inlets else None
-        if inlet is None or symbol.node.guard is not None:
-            yield key, port
-            return
-        for one in inlet:
-            yield from self._leads(one)
-
-    def note(self, ids: Iterable[UUID]) -> None:
-        """Note which of these wait now."""
-        for one in ids:
-            if one in self.symbols and one not in self.active:
-                self.waiting[one] = None
-            else:
-                self.waiting.pop(one, None)
-
-    def lacks(self, symbol: Symbol) -> Iterator[tuple[Path, str]]:
-        """Each link of a symbol that is not active which leads nowhere: its path, and why."""
-        if symbol.id in self.active:
-            return
-        for port, links in symbol.links.items():
-            where = "which it holds" if port.startswith(HELD) else f"linked at ports.{port}"
-            for number, link in enumerate(links):
-                target = self.find(link)
-                if target is None:
-                    yield ("ports", port, number), f'waits for "{link.target}", {where}'
-                elif target not in self.active and target != symbol.id:
-                    label = self.symbols[target].label
-                    yield ("ports", port, number), f'"{label}" is not active, {where}'
-
-    def reasons(self, symbol: Symbol) -> list[str]:
-        """Why a symbol is not active: one line for each link that leads nowhere."""
-        return list(dict.fromkeys(why for _, why in self.lacks(symbol)))
-
-    def inputs(self, owner: Key) -> Sequence[str]:
-        """The in ports of a symbol that an active symbol is linked to, in order."""
-        symbol = self.symbols.get(owner) if isinstance(owner, UUID) else None
-        if symbol is None:
-            return ()
-        found = {
-            name
-            for source in self.sources(symbol)
-            if source in self.active
-            for targets in self.wired[source].links.values()
-            for key, name in targets
-            if key == owner
-        }
-        return sorted(found, key=_number)
 
 
 class TablePlan:
@@ -329,7 +174,7 @@ class SymbolTable:
             else:
                 new.attach(symbol)
         changed = {symbol.id for symbol in puts}
-        moved = yield from _moved(old, new, (*leaving, *replaced, *puts))
+        moved = yield from find_moved(old, new, (*leaving, *replaced, *puts))
         relink = changed | moved
         for symbol in (*replaced, *puts):
             if symbol.inlets:
@@ -338,8 +183,8 @@ class SymbolTable:
         touched = {symbol.id for symbol in leaving}
         for one in touched:
             new.active.pop(one, None)
-        touched |= yield from _deactivate(old, new, relink, leaving)
-        touched |= yield from _activate(new, relink | touched)
+        touched |= yield from deactivate(old, new, relink, leaving)
+        touched |= yield from activate(new, relink | touched)
         new.note(touched | changed)
         # Who went and came back within this one change was never away, and keeps its Node.
         went = {one for one in touched if one in old.active and one not in new.active}
@@ -352,7 +197,7 @@ class SymbolTable:
             yield
             new.wired[one] = new.wire(new.symbols[one])
         gone = [old.symbols[one] for one in went | {one for one in opened if one in old.active}]
-        leave = yield from _in_order(old, gone)
+        leave = yield from targets_first(old, gone)
         retires = [symbol for symbol in reversed(leave) if symbol.opened]
         leavers = {symbol.id for symbol in retires}
         heirs: dict[UUID, Symbol] = {}
@@ -384,13 +229,7 @@ class SymbolTable:
             yield
             if new.symbols[one].opened:
                 new.symbols[one] = self._rebuild(new.symbols[one])
-        return (yield from _in_order(new, [new.symbols[one] for one in ids]))
-
-
-def _number(port: str) -> tuple[str, int]:
-    """What ports are ordered by: `in`, `in[1]`, `in[2]`, `in[10]`."""
-    base, number = parse_port(port) or (port, None)
-    return base, number or 0
+        return (yield from targets_first(new, [new.symbols[one] for one in ids]))
 
 
 def _heir_of(
@@ -406,96 +245,3 @@ def _heir_of(
     if before is None or before.id not in leavers or type(before.node) is not type(symbol.node):
         return None
     return before
-
-
-def _wants(symbol: Symbol) -> set[Wanted]:
-    """What its links name their targets by."""
-    return {
-        link.id if link.id is not None else link.name or ""
-        for links in symbol.links.values()
-        for link in links
-    }
-
-
-def _moved(old: TableState, new: TableState, touched: Iterable[Symbol]) -> Pieces[set[UUID]]:
-    """Who has a link that leads to somebody else now: its target came, went, or took a name."""
-    found: set[UUID] = set()
-    for symbol in touched:
-        yield
-        if (symbol.id in old.symbols) != (symbol.id in new.symbols):
-            found |= new.wanted.get(symbol.id, set())
-        name = symbol.spec.name
-        if name is not None and old.names.get(name) != new.names.get(name):
-            found |= new.wanted.get(name, set())
-    return found
-
-
-def _deactivate(
-    old: TableState, new: TableState, relink: set[UUID], leaving: Iterable[Symbol]
-) -> Pieces[set[UUID]]:
-    """Take out whoever is stuck now, and whoever is stuck by that; returns who went."""
-    went: set[UUID] = set()
-    todo = [one for one in relink if one in new.active]
-    for symbol in leaving:
-        todo.extend(one for one in old.sources(symbol) if one in new.active)
-    while todo:
-        yield
-        one = todo.pop()
-        if one not in new.active or not new.stuck(new.symbols[one]):
-            continue
-        del new.active[one]
-        went.add(one)
-        todo.extend(new.sources(new.symbols[one]))
-    return went
-
-
-def _activate(new: TableState, touched: set[UUID]) -> Pieces[set[UUID]]:
-    """Take in whoever is stuck no longer; a ring comes in as a whole. Returns who came."""
-    hopeful: set[UUID] = set()
-    todo = [one for one in touched if one in new.symbols]
-    while todo:
-        yield
-        one = todo.pop()
-        if one in hopeful or one in new.active:
-            continue
-        hopeful.add(one)
-        todo.extend(new.sources(new.symbols[one]))
-    if not hopeful:
-        return hopeful
-    for one in hopeful:
-        new.active[one] = None
-    todo = list(hopeful)
-    while todo:
-        yield
-        one = todo.pop()
-        if one not in hopeful or not new.stuck(new.symbols[one]):
-            continue
-        hopeful.discard(one)
-        del new.active[one]
-        todo.extend(new.sources(new.symbols[one]))
-    return hopeful
-
-
-def _in_order(layout: TableState, symbols: Iterable[Symbol]) -> Pieces[list[Symbol]]:
-    """Targets before sources; the members of a ring in the order of their labels."""
-    todo = {symbol.id: symbol for symbol in sorted(symbols, key=lambda symbol: symbol.label)}
-    done: dict[UUID, Symbol] = {}
-    seen: set[UUID] = set()
-    for first in todo.values():
-        stack: list[tuple[Symbol, bool]] = [(first, False)]
-        while stack:
-            yield
-            symbol, finished = stack.pop()
-            if finished:
-                done.setdefault(symbol.id, symbol)
-                continue
-            if symbol.id in seen:
-                continue
-            seen.add(symbol.id)
-            stack.append((symbol, True))
-            for links in symbol.links.values():
-                for link in links:
-                    target = layout.find(link)
-                    if target is not None and target in todo and target not in seen:
-                        stack.append((todo[target], False))
-    return list(done.values())
