@@ -16,12 +16,12 @@ def main() -> None:
     source, patience = int(sys.argv[1]), float(sys.argv[2])
     parent = os.getppid()
     stack = b""
-    told = False
-    while select.select([source], [], [], patience if told else None)[0]:
+    notified = False
+    while select.select([source], [], [], patience if notified else None)[0]:
         data = os.read(source, 1 << 16)
         if not data:
             return  # it has ended
-        told = True
+        notified = True
         # Dots are signs of life, all else is a dump, which comes in pieces.
         dump = data.strip(b".")
         stack = (stack + dump)[-(1 << 16) :] if dump else b""

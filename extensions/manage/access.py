@@ -83,7 +83,7 @@ class AccessNode(Node):
 
     def __init__(self, fields: Access) -> None:
         self._fields = fields
-        self._hosts = frozenset(lower(one) for one in fields.hosts)
+        self._hosts = frozenset(lower(host) for host in fields.hosts)
         self._visit = Visit(self._act, waits=True)
         self._door: Doorkeeper | None = None
         self._before: AccessNode | None = None
@@ -171,12 +171,12 @@ class AccessNode(Node):
         self._let_in += 1
         introduce(flow.process, caller)
         auth = {"scheme": "bearer", "user": caller.name, "roles": list(caller.roles)}
-        asked = (
+        mapping = (
             payload.with_fields(auth=auth)
             if isinstance(payload, FieldRequest)
             else {**payload, "auth": auth}
         )
-        answer = await flow.send("out", asked)
+        answer = await flow.send("out", mapping)
         stream = lasting(answer)
         if stream is not None and self._door is not None:
             self._door.streams.add(stream, token)
@@ -300,11 +300,11 @@ def is_local(host: str) -> bool:
     if text in _NAMES or text.endswith(".localhost"):
         return True
     try:
-        found = ip_address(text.partition("%")[0])
+        address = ip_address(text.partition("%")[0])
     except ValueError:
         return False
-    mapped = getattr(found, "ipv4_mapped", None)
-    return bool((mapped or found).is_loopback)
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)
 
 
 def compile_access(fields: Access, build: Build) -> Node:

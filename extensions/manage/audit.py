@@ -50,7 +50,7 @@ def note(
         revision=revision,
         reason=host.shown(reason),
     )
-    said: dict[str, Any] = {
+    data: dict[str, Any] = {
         "user": record.user,
         "remote": record.remote,
         "operation": record.operation,
@@ -58,14 +58,14 @@ def note(
         "status": record.status,
     }
     if names:
-        said["names"] = list(names)
+        data["names"] = list(names)
     if revision:
-        said["revision"] = revision
+        data["revision"] = revision
     if status < 400:
-        host.tell("managed", **said)
+        host.tell("managed", **data)
     else:
         level = "warning" if status in (401, 403, 421) else "info"
-        host.tell("managing refused", level=level, reason=reason, **said)
+        host.tell("managing refused", level=level, reason=reason, **data)
     file = managed_by(host).audit
     if file:
         try:

@@ -50,11 +50,11 @@ def introduce(process: Process, caller: Caller) -> None:
 
 def caller_of(process: Process) -> Caller | None:
     """For whom this process acts; None where nobody was introduced."""
-    found: Caller | None = process.get(_KEY)
-    return found
+    caller: Caller | None = process.get(_KEY)
+    return caller
 
 
 def known_roles(words: Iterable[str]) -> tuple[Role, ...]:
     """Those of the words that are roles, in our order."""
-    said = set(words)
-    return tuple(role for role in ROLES if role in said)
+    texts = set(words)
+    return tuple(role for role in ROLES if role in texts)

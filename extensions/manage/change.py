@@ -23,22 +23,22 @@ from heddle.specs.model.store import Resource
 from heddle.specs.model.value import Value
 
 
-def note_of(asked: ApiRequest, message: str = "") -> Note:
+def note_of(request: ApiRequest, message: str = "") -> Note:
     """Who asks, and why."""
-    message = message or getattr(asked.query, "message", "")
-    return Note(asked.caller.name, message, asked.key_of(asked.once))
+    message = message or getattr(request.query, "message", "")
+    return Note(request.caller.name, message, request.key_of(request.once))
 
 
 async def carry_out(
-    asked: ApiRequest, steps: Sequence[Step], *, dry_run: bool, note: Note
+    request: ApiRequest, steps: Sequence[Step], *, dry_run: bool, note: Note
 ) -> shapes.ApplyResultModel:
     """Make these steps, all or none; with `dry_run` only tell."""
-    planned = await plan_steps(asked.managed.store, steps, asked.managed.registry)
-    return await finish(asked, planned, dry_run=dry_run, note=note)
+    planned = await plan_steps(request.managed.store, steps, request.managed.registry)
+    return await finish(request, planned, dry_run=dry_run, note=note)
 
 
 async def finish(
-    asked: ApiRequest, planned: Plan, *, dry_run: bool, note: Note
+    request: ApiRequest, planned: Plan, *, dry_run: bool, note: Note
 ) -> shapes.ApplyResultModel:
     """Make what was planned; Refusal where something is wrong with it."""
     spaces = {
@@ -48,27 +48,27 @@ async def finish(
         if side is not None
     }
     for space in sorted(spaces):
-        asked.need(asked.right, space)
+        request.need(request.right, space)
     if planned.problems:
-        raise refused(asked, planned.problems)
+        raise refused(request, planned.problems)
     if planned.clashes:
-        raise await clashed(asked, planned.clashes)
+        raise await clashed(request, planned.clashes)
     if dry_run:
         return await by_turns(forms.applied(planned.differences, 0, dry_run=True))
-    done = await apply_plan(asked.managed.store, planned, note)
+    done = await apply_plan(request.managed.store, planned, note)
     if done.problems:
-        raise refused(asked, done.problems)
+        raise refused(request, done.problems)
     if done.clashes:
-        raise await clashed(asked, done.clashes)
-    asked.made = done.revision, tuple(each.resource.label for each in planned.changed)
-    waited = await _waited(asked, done)
+        raise await clashed(request, done.clashes)
+    request.made = done.revision, tuple(each.resource.label for each in planned.changed)
+    waited = await _waited(request, done)
     return await by_turns(forms.applied(done.differences, done.revision, waited=waited))
 
 
-async def _waited(asked: ApiRequest, done: ApplyResult) -> list[shapes.ArrivalModel]:
+async def _waited(request: ApiRequest, done: ApplyResult) -> list[shapes.ArrivalModel]:
     """What became of it in the runtimes that follow, where the caller wants to wait for that."""
-    seconds = getattr(asked.query, "wait", 0.0)
-    store = asked.managed.store
+    seconds = getattr(request.query, "wait", 0.0)
+    store = request.managed.store
     if not seconds or not done.revision or not isinstance(store, ReportStore):
         return []
     try:
@@ -81,24 +81,24 @@ async def _waited(asked: ApiRequest, done: ApplyResult) -> list[shapes.ArrivalMo
     except StoreError:
         # It is made: that nobody can say any more what became of it does not apply_plan it a failure.
         return []
-    return [forms.arrival(one.namespace, each) for one in waited for each in one.arrivals]
+    return [forms.arrival(result.namespace, each) for result in waited for each in result.arrivals]
 
 
-def refused(asked: ApiRequest, problems: Sequence[Problem]) -> ApiError:
+def refused(request: ApiRequest, problems: Sequence[Problem]) -> ApiError:
     """The Refusal of what does not pass its check; no secret stands in it."""
     return ApiError(
         422,
         "invalid",
         "nothing was changed: put the problems right first",
-        problems=asked.hidden(problems),
+        problems=request.hidden(problems),
     )
 
 
-async def clashed(asked: ApiRequest, clashes: Sequence[Clash]) -> ApiError:
+async def clashed(request: ApiRequest, clashes: Sequence[Clash]) -> ApiError:
     """The Refusal where somebody else was quicker."""
     first = clashes[0]
     more = merged(first.base, first.mine, first.theirs) if len(clashes) == 1 else {}
-    if asked.header("If-Match"):
+    if request.header("If-Match"):
         # It was as expected when it was looked at, and is not any more: the same, a moment later.
         return _failed(first.theirs, f"{first}. Nothing was changed", more)
     return ApiError(
@@ -114,7 +114,7 @@ async def clashed(asked: ApiRequest, clashes: Sequence[Clash]) -> ApiError:
 
 
 async def expected(
-    asked: ApiRequest, old: Resource | None, new: Resource | None, match: str, none_match: str
+    request: ApiRequest, old: Resource | None, new: Resource | None, match: str, none_match: str
 ) -> None:
     """Refusal 412, with what there is and both changes merged, where it is not as expected."""
     if none_match:
@@ -132,7 +132,7 @@ async def expected(
         return
     more: dict[str, Any] = {}
     if new is not None:
-        base = await _before(asked, old, tags)
+        base = await _before(request, old, tags)
         more = merged(base, new, old) if base is not None else {}
     raise _failed(
         old,
@@ -158,9 +158,9 @@ def _failed(old: Resource | None, detail: str, more: dict[str, Any]) -> ApiError
     )
 
 
-async def _before(asked: ApiRequest, old: Resource, tags: Sequence[str]) -> Resource | None:
+async def _before(request: ApiRequest, old: Resource, tags: Sequence[str]) -> Resource | None:
     """What the caller began with; None where the store does not know that any more."""
-    store = asked.managed.store
+    store = request.managed.store
     if not isinstance(store, RevisionStore):
         return None
     for tag in tags:
@@ -181,15 +181,15 @@ def merged(base: Resource | None, mine: Resource | None, theirs: Resource | None
     """Both changes in one, or where they cannot be."""
     if base is None or mine is None or theirs is None:
         return {}
-    if any(isinstance(one, Value) and one.secret for one in (base, mine, theirs)):
+    if any(isinstance(resource, Value) and resource.secret for resource in (base, mine, theirs)):
         return {}
-    found = merge_one(base, mine, theirs)
-    if found.conflicts:
-        return {"conflicts": tuple(_conflict(each) for each in found.conflicts)}
-    return {"merged": forms.sent(found.resources[0])} if found.resources else {}
+    result = merge_one(base, mine, theirs)
+    if result.conflicts:
+        return {"conflicts": tuple(_conflict(each) for each in result.conflicts)}
+    return {"merged": forms.sent(result.resources[0])} if result.resources else {}
 
 
-def _conflict(one: MergeConflict) -> dict[str, Any]:
-    sides = {"base": one.base, "yours": one.ours, "theirs": one.theirs}
-    said = {name: marked(data) for name, data in sides.items() if data is not ABSENT}
-    return {"at": one.at, "reason": one.reason, **said}
+def _conflict(conflict: MergeConflict) -> dict[str, Any]:
+    sides = {"base": conflict.base, "yours": conflict.ours, "theirs": conflict.theirs}
+    data = {name: marked(data) for name, data in sides.items() if data is not ABSENT}
+    return {"at": conflict.at, "reason": conflict.reason, **data}

@@ -126,8 +126,8 @@ class FollowNode(Node):
         if self._host is None:
             raise RuntimeError("the node is not open")
         store = managed_by(self._host).store
-        self._where |= {one.id: one.namespace for one in await store.specs()}
-        self._where |= {one.id: one.namespace for one in await store.values()}
+        self._where |= {spec.id: spec.namespace for spec in await store.specs()}
+        self._where |= {value.id: value.namespace for value in await store.values()}
 
     async def _changed(self, changes: ChangeSet) -> None:
         """A change set, told apart by namespace."""
@@ -152,8 +152,8 @@ class FollowNode(Node):
                     touched.setdefault(str(space), ([], []))[index].append(str(id_))
         if not touched:
             # A document that cannot be read: nobody knows what stands in it.
-            spaces = {one.namespace for one in changes.spoiled}
-            here = {one.namespace for one in managed_by(self._host).runtimes}
+            spaces = {spec.namespace for spec in changes.spoiled}
+            here = {runtime.namespace for runtime in managed_by(self._host).runtimes}
             touched = {space: ([], []) for space in spaces or here}
         for id_ in changes.specs | changes.values:
             await turns.rest()
@@ -175,10 +175,10 @@ class FollowNode(Node):
         ):
             return
         kind = "reload" if event.event in RELOADS else "event"
-        said = msgspec.to_builtins(event)
+        value = msgspec.to_builtins(event)
         # Where the code of Heddle stands is for its log.
-        said.pop("detail", None)
-        self._put(event.namespace, kind, said)
+        value.pop("detail", None)
+        self._put(event.namespace, kind, value)
 
     def _ended(self, namespace: str, process: Process) -> None:
         second = int(time.monotonic())

@@ -17,17 +17,17 @@ REPLAYED = {"Idempotency-Replayed": "true"}
 """The header of an answer that repeats an earlier one."""
 
 
-async def repeated(asked: ApiRequest, operation: Operation) -> ApiReply | None:
+async def repeated(request: ApiRequest, operation: Operation) -> ApiReply | None:
     """Return the answer to a change set that this caller has made before under the same key.
 
     None if the request brings no key, or nothing was made under it: then it is to be made.
     """
     if KEY not in operation.headers or operation.name == "store.apply":
         return None
-    made = await made_before(asked)
+    made = await made_before(request)
     if made is None:
         return None
-    if not _same(asked, operation, made):
+    if not _same(request, operation, made):
         raise ApiError(
             409,
             "key",
@@ -37,10 +37,10 @@ async def repeated(asked: ApiRequest, operation: Operation) -> ApiReply | None:
     return await _reply(operation.name, made)
 
 
-def _same(asked: ApiRequest, operation: Operation, made: Revision) -> bool:
+def _same(request: ApiRequest, operation: Operation, made: Revision) -> bool:
     """Whether a revision can be what this request has become."""
     sides = [side for turn in made.turns for side in (turn.before, turn.after) if side is not None]
-    if any(side.namespace != asked.namespace for side in sides):
+    if any(side.namespace != request.namespace for side in sides):
         return False
     if operation.group == "namespace":
         return True
@@ -51,21 +51,21 @@ def _same(asked: ApiRequest, operation: Operation, made: Revision) -> bool:
     if operation.name.endswith(".delete") is not (turn.after is None):
         return False
     names = {name for side in sides for name in (side.name, str(side.id))}
-    return operation.name.endswith(".create") or asked.key in names
+    return operation.name.endswith(".create") or request.key in names
 
 
-async def made_before(asked: ApiRequest) -> Revision | None:
+async def made_before(request: ApiRequest) -> Revision | None:
     """Return what this caller has made under the key of the request; None if nothing."""
-    store = asked.managed.store
-    if not asked.header(KEY) or not isinstance(store, KeyedStore):
+    store = request.managed.store
+    if not request.header(KEY) or not isinstance(store, KeyedStore):
         return None
-    if getattr(asked.query, "dry_run", False):
+    if getattr(request.query, "dry_run", False):
         return None
-    made = await store.keyed(asked.key_of(asked.once))
+    made = await store.keyed(request.key_of(request.once))
     for turn in made.turns if made is not None else ():
         for side in (turn.before, turn.after):
             if side is not None:
-                asked.need(asked.right, side.namespace)
+                request.need(request.right, side.namespace)
     return made
 
 

@@ -91,13 +91,13 @@ class ManageNode(Node):
             raise RuntimeError("the node is not open")
         caller = self._caller(flow, payload)
         namespace = ""
-        asked: ApiRequest | None = None
+        api_request: ApiRequest | None = None
         try:
             request = _request(payload)
             namespace = str((request.get("params") or {}).get("namespace", ""))
             if caller is None:
                 raise ApiError(401, "unauthorized", "nobody knows who asks", header=_CHALLENGE)
-            asked = ApiRequest(
+            api_request = ApiRequest(
                 request,
                 operation.query,
                 caller=caller,
@@ -105,12 +105,12 @@ class ManageNode(Node):
                 operation=operation.name,
                 right=operation.right,
             )
-            asked.admit()
-            reply = await _refusing(asked, operation)
+            api_request.admit()
+            reply = await _refusing(api_request, operation)
         except ApiError as refusal:
             self._refused += 1
-            told = refusal.status in (401, 403) or (operation.audit and refusal.status != 404)
-            if told and operation.name != "refuse":
+            notified = refusal.status in (401, 403) or (operation.audit and refusal.status != 404)
+            if notified and operation.name != "refuse":
                 who = caller or Caller("", remote=_remote(payload))
                 note(
                     host,
@@ -123,14 +123,14 @@ class ManageNode(Node):
             return _shown(refusal, host).response
         except asyncio.CancelledError:
             # Whoever hangs up does not keep what was done out of the audit log.
-            if asked is not None and operation.audit:
-                _left(asked)
+            if api_request is not None and operation.audit:
+                _left(api_request)
             raise
         self._done += 1
-        if reply.revision or reply.told or _reveals(asked):
+        if reply.revision or reply.notified or _reveals(api_request):
             note(
                 host,
-                asked.caller,
+                api_request.caller,
                 operation.name,
                 status=reply.status,
                 namespace=namespace,
@@ -139,7 +139,7 @@ class ManageNode(Node):
             )
         if reply.onward:
             return await flow.send("out", payload)
-        return rendered(reply, asked.header("Accept"))
+        return rendered(reply, api_request.header("Accept"))
 
     def _caller(self, flow: Flow, payload: Payload) -> Caller | None:
         known = caller_of(flow.process)
@@ -179,15 +179,15 @@ def _shown(refusal: ApiError, host: Host) -> ApiError:
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="heddle"'}
 
 
-def _left(asked: ApiRequest) -> None:
+def _left(request: ApiRequest) -> None:
     """Write down what nobody waited for: that it was made, or that it may have been."""
-    revision, names = asked.made
+    revision, names = request.made
     note(
-        asked.host,
-        asked.caller,
-        asked.operation,
+        request.host,
+        request.caller,
+        request.operation,
         status=200 if revision else 499,
-        namespace=asked.namespace or "",
+        namespace=request.namespace or "",
         names=names,
         revision=revision,
         reason="the client went away before the answer"
@@ -195,8 +195,8 @@ def _left(asked: ApiRequest) -> None:
     )
 
 
-def _reveals(asked: ApiRequest) -> bool:
-    return bool(getattr(asked.query, "reveal", False))
+def _reveals(request: ApiRequest) -> bool:
+    return bool(getattr(request.query, "reveal", False))
 
 
 def _remote(payload: Payload) -> str:
@@ -232,23 +232,23 @@ def _failed(error: Error) -> dict[str, Any]:
     cause = error.cause
     while cause is not None:
         # What a client did wrong says its own status; a program wraps it in errors of its own.
-        said = getattr(cause, "status", None)
-        if isinstance(said, int) and 400 <= said < 500:
-            return {"status": said, "header": header, "detail": str(cause)}
+        value = getattr(cause, "status", None)
+        if isinstance(value, int) and 400 <= value < 500:
+            return {"status": value, "header": header, "detail": str(cause)}
         cause = cause.__cause__
     return {"status": status, "header": header}
 
 
-async def _refusing(asked: ApiRequest, operation: Operation) -> ApiReply:
+async def _refusing(request: ApiRequest, operation: Operation) -> ApiReply:
     """What the operation answers; what the store and the specs say against it is a Refusal."""
     try:
-        return await repeated(asked, operation) or await operation.run(asked)
+        return await repeated(request, operation) or await operation.run(request)
     except SpecError as error:
         raise ApiError(
             422,
             "invalid",
             "something is wrong with what was sent",
-            problems=asked.hidden(error.problems),
+            problems=request.hidden(error.problems),
         ) from None
     except ConflictError as error:
         raise ApiError(409, "conflict", str(error)) from None
@@ -259,10 +259,10 @@ async def _refusing(asked: ApiRequest, operation: Operation) -> ApiReply:
     except UnconfirmedError as error:
         detail = (
             f"{error.reason}. The change set may have been made. Send it again with "
-            f"{KEY}: {asked.once}"
+            f"{KEY}: {request.once}"
         )
         raise ApiError(
-            503, "unconfirmed", detail, header={"Retry-After": "1"}, key=asked.once
+            503, "unconfirmed", detail, header={"Retry-After": "1"}, key=request.once
         ) from None
     except StoreError as error:
         raise ApiError(503, "store", str(error), header={"Retry-After": "1"}) from None
@@ -270,7 +270,7 @@ async def _refusing(asked: ApiRequest, operation: Operation) -> ApiReply:
         raise
     except Exception as error:
         # Whoever operates it is told everything, whoever asks nothing.
-        asked.host.tell(
+        request.host.tell(
             "managing failed", level="error", error=Error.of(error), operation=operation.name
         )
         raise ApiError(500, "failed", "it failed: the log of the runtime says why") from None

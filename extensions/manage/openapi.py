@@ -117,7 +117,7 @@ def routes_of(specs: Iterable[Spec], operations: Mapping[str, Operation]) -> lis
     known = list(specs)
     named = {spec.name: spec for spec in known if spec.name is not None}
     ids = {spec.id: spec for spec in known}
-    found: list[OpenApiRoute] = []
+    routes: list[OpenApiRoute] = []
     for spec in known:
         if spec.kind != "router":
             continue
@@ -129,16 +129,16 @@ def routes_of(specs: Iterable[Spec], operations: Mapping[str, Operation]) -> lis
                     continue
                 operation = operations.get(str(target.fields.get("operation")))
                 if operation is not None:
-                    found.append(
+                    routes.append(
                         OpenApiRoute(upper(str(route["method"])), str(route["path"]), operation)
                     )
-    return found
+    return routes
 
 
 def describe(specs: Iterable[Spec], operations: Mapping[str, Operation]) -> dict[str, Any]:
     """Return the OpenAPI document of what these specs serve by these operations."""
     served = reversed(routes_of(specs, operations))
-    routes = list({(one.method, one.template): one for one in served}.values())
+    routes = list({(route.method, route.template): route for route in served}.values())
     routes.reverse()
     shapes = _Shapes(routes)
     counts: dict[str, int] = {}
@@ -146,8 +146,8 @@ def describe(specs: Iterable[Spec], operations: Mapping[str, Operation]) -> dict
         counts[route.operation.name] = counts.get(route.operation.name, 0) + 1
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        said = _operation(route, shapes, alone=counts[route.operation.name] == 1)
-        paths.setdefault(route.template, {})[lower(route.method)] = said
+        data = _operation(route, shapes, alone=counts[route.operation.name] == 1)
+        paths.setdefault(route.template, {})[lower(route.method)] = data
     groups = list(dict.fromkeys(route.operation.group for route in routes))
     document = {
         "openapi": "3.1.0",
@@ -187,8 +187,8 @@ class _Shapes:
             types.append(operation.query)
             if operation.body is not None:
                 types.append(operation.body.type)
-            for one in operation.replies.values():
-                types += [each for each in (one.type, one.planned) if each is not None]
+            for reply in operation.replies.values():
+                types += [each for each in (reply.type, reply.planned) if each is not None]
         self._types = types
         made, components = msgspec.json.schema_components(types, ref_template=_REF)
         self._made = dict(zip(map(id, types), made, strict=True))
@@ -207,7 +207,7 @@ class _Shapes:
 def _operation(route: OpenApiRoute, shapes: _Shapes, *, alone: bool) -> dict[str, Any]:
     operation = route.operation
     name = operation.name if alone else f"{operation.name}.{route.scope}"
-    said: dict[str, Any] = {
+    data: dict[str, Any] = {
         "operationId": name,
         "summary": operation.summary.rstrip("."),
         "tags": [operation.group],
@@ -216,34 +216,34 @@ def _operation(route: OpenApiRoute, shapes: _Shapes, *, alone: bool) -> dict[str
     if operation.right is not None:
         details.append(f"Takes the role `{operation.right}`.")
     if details:
-        said["description"] = "\n\n".join(details)
+        data["description"] = "\n\n".join(details)
     parameters = [*_path(route), *_query(operation), *_request_headers(operation)]
     if parameters:
-        said["parameters"] = parameters
+        data["parameters"] = parameters
     if operation.body is not None:
         schema = shapes.of(operation.body.type)
-        said["requestBody"] = {
+        data["requestBody"] = {
             "description": operation.body.about,
             "required": True,
             "content": {media: {"schema": schema} for media in operation.body.media},
         }
-    said["responses"] = {
-        **{str(status): _outcome(one, shapes) for status, one in operation.replies.items()},
+    data["responses"] = {
+        **{str(status): _outcome(form, shapes) for status, form in operation.replies.items()},
         **_refusals(route),
     }
     if operation.right is None:
-        said["security"] = []
-    return said
+        data["security"] = []
+    return data
 
 
 def _path(route: OpenApiRoute) -> list[dict[str, Any]]:
-    found = []
+    parameters = []
     for name in route.params:
         text, schema = _NAMES.get(name, ("", {"type": "string"}))
-        found.append(
+        parameters.append(
             {"name": name, "in": "path", "required": True, "description": text, "schema": schema}
         )
-    return found
+    return parameters
 
 
 def _query(operation: Operation) -> list[dict[str, Any]]:
@@ -252,29 +252,29 @@ def _query(operation: Operation) -> list[dict[str, Any]]:
         return []
     _, made = msgspec.json.schema_components([operation.query], ref_template=_REF)
     properties: Mapping[str, dict[str, Any]] = made[operation.query.__name__]["properties"]
-    found: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for field in fields:
         schema = dict(properties[field.encode_name])
         text = schema.pop("description", "")
         bare_type = bare(field.type)
         if "anyOf" in schema:
             # A parameter that is left out is the only null that there is.
-            schema = {**next(one for one in schema["anyOf"] if one.get("type") != "null")}
+            schema = {**next(value for value in schema["anyOf"] if value.get("type") != "null")}
             text = text or schema.pop("description", "")
         if schema.get("default", 0) in (None, [], ""):
             schema.pop("default", None)
-        one = {"name": field.encode_name, "in": "query", "description": text, "schema": schema}
+        data = {"name": field.encode_name, "in": "query", "description": text, "schema": schema}
         if getattr(bare_type, "__origin__", None) is list:
-            one |= {"style": "form", "explode": True}
-        found.append(one)
-    return found
+            data |= {"style": "form", "explode": True}
+        rows.append(data)
+    return rows
 
 
 def _request_headers(operation: Operation) -> list[dict[str, Any]]:
-    found = []
+    headers = []
     for name in operation.headers:
         text, schema = _HEADERS[name]
-        found.append(
+        headers.append(
             {
                 "name": name,
                 "in": "header",
@@ -282,25 +282,25 @@ def _request_headers(operation: Operation) -> list[dict[str, Any]]:
                 "schema": schema or {"type": "string"},
             }
         )
-    return found
+    return headers
 
 
-def _outcome(one: ResponseForm, shapes: _Shapes) -> dict[str, Any]:
-    said: dict[str, Any] = {"description": one.about}
-    if one.type is not None:
-        schema = shapes.of(one.type)
-        if one.planned is not None:
-            schema = {"anyOf": [schema, shapes.of(one.planned)]}
-        said["content"] = {
+def _outcome(form: ResponseForm, shapes: _Shapes) -> dict[str, Any]:
+    data: dict[str, Any] = {"description": form.about}
+    if form.type is not None:
+        schema = shapes.of(form.type)
+        if form.planned is not None:
+            schema = {"anyOf": [schema, shapes.of(form.planned)]}
+        data["content"] = {
             media: {"schema": {"type": "string"} if media in (YAML, STREAM) else schema}
-            for media in one.media
+            for media in form.media
         }
-    if one.headers:
-        said["headers"] = {
+    if form.headers:
+        data["headers"] = {
             name: {"description": _HEADERS[name][0], "schema": {"type": "string"}}
-            for name in one.headers
+            for name in form.headers
         }
-    return said
+    return data
 
 
 def _refusals(route: OpenApiRoute) -> dict[str, Any]:

@@ -22,7 +22,7 @@ class ApiReply:
     """What an operation answers. `resources` gives what a client that asks for YAML is sent instead.
 
     `names` and `revision` go into the audit log. `onward` sends the request further instead of
-    answering it; `plain` makes the body the answer, instead of a response around it. `told` has it
+    answering it; `plain` makes the body the answer, instead of a response around it. `notified` has it
     written down though it made no revision.
     """
 
@@ -30,12 +30,12 @@ class ApiReply:
         "body",
         "header",
         "names",
+        "notified",
         "onward",
         "plain",
         "resources",
         "revision",
         "status",
-        "told",
     )
 
     def __init__(
@@ -49,7 +49,7 @@ class ApiReply:
         revision: int = 0,
         onward: bool = False,
         plain: bool = False,
-        told: bool = False,
+        notified: bool = False,
     ) -> None:
         self.body = body
         self.status = status
@@ -59,7 +59,7 @@ class ApiReply:
         self.revision = revision
         self.onward = onward
         self.plain = plain
-        self.told = told
+        self.notified = notified
 
 
 Run: TypeAlias = Callable[[ApiRequest], Awaitable[ApiReply]]

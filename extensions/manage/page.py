@@ -26,40 +26,40 @@ def reference(document: Mapping[str, Any]) -> str:
         parts.append(f"## {tag['name']}")
         for path, methods in document["paths"].items():
             for method in _METHODS:
-                said = methods.get(method)
-                if said is not None and tag["name"] in said["tags"]:
-                    parts.append(_operation(method, path, said))
+                value = methods.get(method)
+                if value is not None and tag["name"] in value["tags"]:
+                    parts.append(_operation(method, path, value))
     parts.append("## Shapes")
     parts += [_shape(name, schema) for name, schema in document["components"]["schemas"].items()]
     return "\n\n".join(parts) + "\n"
 
 
-def _operation(method: str, path: str, said: Mapping[str, Any]) -> str:
-    parts = [f"### {upper(method)} {path}", f"{said['summary']}."]
-    if "description" in said:
-        parts.append(said["description"])
+def _operation(method: str, path: str, data: Mapping[str, Any]) -> str:
+    parts = [f"### {upper(method)} {path}", f"{data['summary']}."]
+    if "description" in data:
+        parts.append(data["description"])
     rows = [
         f"| `{one['name']}` | {one['in']} | {_type(one['schema'])} | {one['description']} |"
-        for one in said.get("parameters", ())
+        for one in data.get("parameters", ())
         if one["in"] != "path"
     ]
     if rows:
         parts.append("\n".join(["| parameter | in | type | |", "|---|---|---|---|", *rows]))
-    body = said.get("requestBody")
+    body = data.get("requestBody")
     if body is not None:
         media = " or ".join(f"`{name}`" for name in body["content"])
         schema = next(iter(body["content"].values()))["schema"]
         parts.append(f"Body: {_type(schema)} ({media}). {body['description']}")
     outcomes = ["| status | body | |", "|---|---|---|"]
     refused: list[str] = []
-    for status, one in said["responses"].items():
-        content = one.get("content", {})
+    for status, value in data["responses"].items():
+        content = value.get("content", {})
         if "application/problem+json" in content:
             refused.append(status)
             continue
         schema = next(iter(content.values()))["schema"] if content else None
         shown = _type(schema) if schema is not None else "none"
-        outcomes.append(f"| {status} | {shown} | {one['description']} |")
+        outcomes.append(f"| {status} | {shown} | {value['description']} |")
     parts.append("\n".join(outcomes))
     if refused:
         parts.append(f"Refusals: {', '.join(refused)}.")
@@ -72,9 +72,9 @@ def _shape(name: str, schema: Mapping[str, Any]) -> str:
         parts.append(schema["description"].rstrip())
     required = schema.get("required", ())
     rows = [
-        f"| `{field}` | {_type(one)} | {'yes' if field in required else ''} | "
-        f"{one.get('description', '')} |"
-        for field, one in schema.get("properties", {}).items()
+        f"| `{field}` | {_type(value)} | {'yes' if field in required else ''} | "
+        f"{value.get('description', '')} |"
+        for field, value in schema.get("properties", {}).items()
     ]
     if rows:
         parts.append("\n".join(["| field | type | always | |", "|---|---|---|---|", *rows]))
@@ -88,9 +88,9 @@ def _type(schema: Mapping[str, Any]) -> str:
         return f"[{name}](#{lower(name)})"
     many = schema.get("anyOf")
     if many:
-        return " or ".join(dict.fromkeys(_type(one) for one in many))
+        return " or ".join(dict.fromkeys(_type(value) for value in many))
     if "enum" in schema:
-        return ", ".join(f"`{one}`" for one in schema["enum"])
+        return ", ".join(f"`{value}`" for value in schema["enum"])
     kind = schema.get("type", "anything")
     if kind == "array":
         inner = schema.get("items")

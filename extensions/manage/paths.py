@@ -39,9 +39,9 @@ def _roots(url: str) -> tuple[tuple[str, str], ...]:
         return ()
     path = url.removeprefix(_FILE)
     name = os.path.basename(os.path.abspath(path)) or "store"
-    found = {path, os.path.abspath(path), os.path.realpath(path)}
-    roots = {(one, name) for one in found}
+    texts = {path, os.path.abspath(path), os.path.realpath(path)}
+    roots = {(text, name) for text in texts}
     if not os.path.isdir(path):
-        roots |= {(os.path.dirname(one), ".") for one in found}
-    absolute = [(one, word) for one, word in roots if os.path.isabs(one) and one != os.sep]
+        roots |= {(os.path.dirname(text), ".") for text in texts}
+    absolute = [(text, word) for text, word in roots if os.path.isabs(text) and text != os.sep]
     return tuple(sorted(absolute, key=lambda each: -len(each[0])))

@@ -138,10 +138,10 @@ class ApiRequest:
 
     def hidden(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
         """The same Problems with every secret masked that a runtime here knows."""
-        found = tuple(problems)
+        kept = tuple(problems)
         for runtime in (*self.managed.runtimes, self.home):
-            found = runtime.events.masked(found)
-        return found
+            kept = runtime.events.masked(kept)
+        return kept
 
     def masked(self, data: Any) -> Any:
         """The same plain data with every secret masked that a runtime here knows."""
@@ -218,7 +218,7 @@ class ApiRequest:
 def read_query(given: Mapping[str, Any], query: type[msgspec.Struct]) -> msgspec.Struct:
     """The query as the struct says; Refusal names what is not known and what does not fit."""
     fields = _fields(query)
-    found: dict[str, Any] = {}
+    data: dict[str, Any] = {}
     for name, value in given.items():
         if name not in fields:
             known = ", ".join(fields) or "nothing"
@@ -226,10 +226,10 @@ def read_query(given: Mapping[str, Any], query: type[msgspec.Struct]) -> msgspec
             raise _bad(
                 name, f'there is no parameter "{name}" (wanted: {known}). {near}'.rstrip(". ")
             )
-        texts = [str(one) for one in value] if isinstance(value, list) else [str(value)]
-        found[name] = _meant(name, texts, fields[name])
+        texts = [str(value) for value in value] if isinstance(value, list) else [str(value)]
+        data[name] = _meant(name, texts, fields[name])
     try:
-        return msgspec.convert(found, query)
+        return msgspec.convert(data, query)
     except msgspec.ValidationError as error:
         where = str(error).rpartition("$.")[2].partition("[")[0].strip("`")
         raise _bad(where, str(error).partition(" - at ")[0]) from None
@@ -245,7 +245,7 @@ def bare(kind: Any) -> Any:
     """A type without its annotation and without None."""
     while get_origin(kind) is not None and hasattr(kind, "__metadata__"):
         kind = kind.__origin__
-    members = [one for one in get_args(kind) if one is not type(None)]
+    members = [get_arg for get_arg in get_args(kind) if get_arg is not type(None)]
     if get_origin(kind) not in (list, tuple) and len(members) == 1:
         return bare(members[0])
     return kind

@@ -28,39 +28,39 @@ def is_json(media: str) -> bool:
 
 
 async def sent_entries(
-    asked: ApiRequest, namespace: str, only: Only
+    request: ApiRequest, namespace: str, only: Only
 ) -> tuple[list[Resource], frozenset[UUID]]:
     """The entries of the body, and those ids among them that nobody wrote.
 
     An entry that names no namespace is of this one. Refusal with every Problem.
     """
-    reading, written = await _read(asked, namespace, only)
+    reading, written = await _read(request, namespace, only)
     if reading.problems:
         raise invalid(reading)
-    found: list[Resource] = [*reading.specs, *reading.values]
-    nameless = {each.id for each in found if each.name is None}
-    return found, frozenset(nameless - written)
+    resources: list[Resource] = [*reading.specs, *reading.values]
+    nameless = {each.id for each in resources if each.name is None}
+    return resources, frozenset(nameless - written)
 
 
 async def sent_entry(
-    asked: ApiRequest, namespace: str, only: Only, *, named: str | None = None
+    request: ApiRequest, namespace: str, only: Only, *, named: str | None = None
 ) -> tuple[Resource, bool]:
     """The one entry of the body, and whether it says its own id; `named` is its name where it says none."""
-    found, unwritten = await sent_entries(asked, namespace, only)
-    if len(found) != 1:
-        count = len(found) or "no"
+    resources, unwritten = await sent_entries(request, namespace, only)
+    if len(resources) != 1:
+        count = len(resources) or "no"
         word = "entry" if only is None else only.removesuffix("s")
         raise ApiError(422, "invalid", f"{count} of them were sent (wanted: one {word})")
-    [one] = found
-    if one.name is None and named is not None:
-        one = msgspec.structs.replace(one, name=named)
-    return one, one.id not in unwritten
+    [resource] = resources
+    if resource.name is None and named is not None:
+        resource = msgspec.structs.replace(resource, name=named)
+    return resource, resource.id not in unwritten
 
 
-async def sent_json(asked: ApiRequest, kind: type[msgspec.Struct]) -> Any:
+async def sent_json(request: ApiRequest, kind: type[msgspec.Struct]) -> Any:
     """The body as this struct; Refusal says what does not fit."""
-    accept(asked, is_json, (JSON,))
-    body = await asked.body()
+    accept(request, is_json, (JSON,))
+    body = await request.body()
     try:
         if isinstance(body, str | bytes):
             return decode_json(body, kind)
@@ -71,10 +71,10 @@ async def sent_json(asked: ApiRequest, kind: type[msgspec.Struct]) -> Any:
         ) from None
 
 
-async def sent_patch(asked: ApiRequest) -> Any:
+async def sent_patch(request: ApiRequest) -> Any:
     """A merge patch: a map."""
-    accept(asked, is_json, (PATCH, JSON))
-    body = await asked.body()
+    accept(request, is_json, (PATCH, JSON))
+    body = await request.body()
     try:
         patch = decode_json(body) if isinstance(body, str | bytes) else body
         patch = unmarked(patch)
@@ -120,14 +120,14 @@ def invalid(reading: ReadText, status: int = 400) -> ApiError:
     )
 
 
-def accept(asked: ApiRequest, fits: Callable[[str], bool], wanted: Sequence[str]) -> None:
+def accept(request: ApiRequest, fits: Callable[[str], bool], wanted: Sequence[str]) -> None:
     """Raise a Refusal 415 unless the body has a type that is read here.
 
     A page of another site can send a body without a type, or as plain text or a form, and is not asked
     first whether it may. What comes from a flow needs no type.
     """
-    media = asked.media
-    if not fits(media) and (media or not asked.inside):
+    media = request.media
+    if not fits(media) and (media or not request.inside):
         raise unsupported(media, wanted)
 
 
@@ -142,10 +142,12 @@ def unsupported(media: str, wanted: Sequence[str]) -> ApiError:
     return ApiError(415, "media-type", detail, header=header)
 
 
-async def _read(asked: ApiRequest, namespace: str, only: Only) -> tuple[ReadText, frozenset[UUID]]:
+async def _read(
+    request: ApiRequest, namespace: str, only: Only
+) -> tuple[ReadText, frozenset[UUID]]:
     """The body read twice, with other ids for what has none: those that stay the same are written."""
-    accept(asked, lambda media: is_json(media) or media in _YAML, (JSON, YAML))
-    marks, body = is_json(asked.media), await asked.body()
+    accept(request, lambda media: is_json(media) or media in _YAML, (JSON, YAML))
+    marks, body = is_json(request.media), await request.body()
     if body is None or body in (b"", ""):
         raise ApiError(400, "body", "there is no body (wanted: entries in JSON or YAML)")
     most = limits().change_set
@@ -155,10 +157,10 @@ async def _read(asked: ApiRequest, namespace: str, only: Only) -> tuple[ReadText
         data = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
         if len(data) > most:
             raise invalid(ReadText(problems=(too_large("", len(data), most),), whole=False), 413)
-        found = await read_twice_aside(
+        twice_aside = await read_twice_aside(
             data, namespace=namespace, only=only, key="sent", again="again", most=most
         )
-        return (await _without_marks(found[0]) if marks else found[0]), found[1]
+        return (await _without_marks(twice_aside[0]) if marks else twice_aside[0]), twice_aside[1]
     if isinstance(body, str | bytes):
         first, again = (
             read_text(body, namespace=namespace, only=only, key=key, most=most)

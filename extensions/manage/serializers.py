@@ -31,8 +31,8 @@ def entry_of(resource: Resource, *, reveal: bool = False) -> dict[str, Any]:
 
     What is sealed stays so: see `opened`.
     """
-    said = data_of(resource, namespace="")
-    entry: dict[str, Any] = {"id": str(resource.id), **{k: v for k, v in said.items() if k != "id"}}
+    data = data_of(resource, namespace="")
+    entry: dict[str, Any] = {"id": str(resource.id), **{k: v for k, v in data.items() if k != "id"}}
     if isinstance(resource, Value) and resource.secret and not reveal and resource.plain:
         entry["data"] = covered(resource.data)
     return entry
@@ -47,8 +47,8 @@ def opened(resource: Resource, keys: Keyring) -> Resource:
 
 def sent(resource: Resource, *, reveal: bool = False) -> dict[str, Any]:
     """The entry as JSON can say it."""
-    found: dict[str, Any] = marked(entry_of(resource, reveal=reveal))
-    return found
+    data: dict[str, Any] = marked(entry_of(resource, reveal=reveal))
+    return data
 
 
 def held(resource: Resource, *, reveal: bool = False) -> shapes.ResourceModel:
@@ -61,18 +61,18 @@ def held(resource: Resource, *, reveal: bool = False) -> shapes.ResourceModel:
 
 def change(difference: Diff) -> shapes.Change:
     """What becomes of one resource, field by field; of a secret only which fields."""
-    one = difference.resource
+    resource = difference.resource
     secret = any(
         isinstance(side, Value) and side.secret
         for side in (difference.turn.before, difference.turn.after)
     )
     return shapes.Change(
         action=difference.action,
-        type=sort_of(one),
-        id=one.id,
-        namespace=one.namespace,
-        name=one.name,
-        kind=one.kind if isinstance(one, Spec) else UNSET,
+        type=sort_of(resource),
+        id=resource.id,
+        namespace=resource.namespace,
+        name=resource.name,
+        kind=resource.kind if isinstance(resource, Spec) else UNSET,
         details=[
             shapes.FieldChangeModel(
                 at=detail.at,
@@ -107,22 +107,22 @@ def applied(
     )
 
 
-def arrival(namespace: str, one: Arrival) -> shapes.ArrivalModel:
+def arrival(namespace: str, each: Arrival) -> shapes.ArrivalModel:
     """How far a runtime has come with a change set."""
     return shapes.ArrivalModel(
         namespace=namespace,
-        runtime=one.report.runtime,
-        state=one.state,
-        symbols=list(one.symbols),
+        runtime=each.report.runtime,
+        state=each.state,
+        symbols=list(each.symbols),
     )
 
 
-def turn(one: RevisionChange) -> shapes.RevisionChangeModel:
+def turn(revision_change: RevisionChange) -> shapes.RevisionChangeModel:
     """What a revision made of one resource."""
     return shapes.RevisionChangeModel(
-        type=sort_of(one.resource),
-        before=held(one.before) if one.before is not None else None,
-        after=held(one.after) if one.after is not None else None,
+        type=sort_of(revision_change.resource),
+        before=held(revision_change.before) if revision_change.before is not None else None,
+        after=held(revision_change.after) if revision_change.after is not None else None,
     )
 
 
@@ -141,15 +141,15 @@ def revision(one: Revision, turns: Iterable[RevisionChange]) -> Pieces[shapes.Re
     )
 
 
-def process(one: Process) -> shapes.ProcessModel:
+def process(each: Process) -> shapes.ProcessModel:
     """A process as it is now."""
     return shapes.ProcessModel(
-        id=one.id,
-        status=one.status.value,
-        origin=one.origin,
-        generation=one.wiring.generation.number,
-        started=one.started,
-        parent=one.parent.id if one.parent is not None else None,
-        children=[child.id for child in one.children],
-        reason=one.reason.message if one.reason is not None else "",
+        id=each.id,
+        status=each.status.value,
+        origin=each.origin,
+        generation=each.wiring.generation.number,
+        started=each.started,
+        parent=each.parent.id if each.parent is not None else None,
+        children=[child.id for child in each.children],
+        reason=each.reason.message if each.reason is not None else "",
     )

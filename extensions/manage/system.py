@@ -88,7 +88,7 @@ def system_runtime(
     """
     serving = serving if serving is not None else ApiSettings()
     managed = ManagedStores(store, registry, runtimes, audit=serving.audit)
-    found = Runtime(
+    runtime = Runtime(
         namespace=SYSTEM,
         store=overlay(store, shipped(), owned=owned),
         kinds=registry,
@@ -98,5 +98,5 @@ def system_runtime(
         **options,
     )
     # It is managed as well: what it does is seen like everything else.
-    managed.runtimes.append(found)
-    return found
+    managed.runtimes.append(runtime)
+    return runtime

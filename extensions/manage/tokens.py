@@ -80,8 +80,8 @@ def token_of(value: Value) -> ApiToken | None:
     name, data = value.name or "", value.data
     if not name.startswith(PREFIX) or not isinstance(data, dict):
         return None
-    said, roles = data.get("hash"), known_roles(_texts(data.get("roles")))
-    if not isinstance(said, str) or not said.startswith("sha256:") or not roles:
+    given, roles = data.get("hash"), known_roles(_texts(data.get("roles")))
+    if not isinstance(given, str) or not given.startswith("sha256:") or not roles:
         return None
     expires = data.get("expires")
     until = _read(expires)
@@ -89,7 +89,7 @@ def token_of(value: Value) -> ApiToken | None:
         return None
     return ApiToken(
         name=name.removeprefix(PREFIX),
-        hash=said,
+        hash=given,
         roles=roles,
         # Not all of them if it names none: what is missing must not open anything.
         namespaces=tuple(_texts(data.get("namespaces"))),
@@ -100,8 +100,8 @@ def token_of(value: Value) -> ApiToken | None:
 
 def tokens_of(values: Iterable[Value]) -> list[ApiToken]:
     """The tokens that these Values keep, by name."""
-    found = (token_of(value) for value in values)
-    return sorted((one for one in found if one is not None), key=lambda one: one.name)
+    tokens = (token_of(value) for value in values)
+    return sorted((token for token in tokens if token is not None), key=lambda token: token.name)
 
 
 def is_token(resource: object) -> bool:
@@ -125,11 +125,11 @@ def closing_mark(namespace: str) -> Value:
 def match(tokens: Sequence[ApiToken], given: str) -> ApiToken | None:
     """The token that this text is. All of them are compared, each in constant time."""
     digest = hash_of(given).encode()
-    found: ApiToken | None = None
+    api_token: ApiToken | None = None
     for token in tokens:
         if hmac.compare_digest(digest, token.hash.encode("utf-8", "surrogatepass")):
-            found = token
-    return found
+            api_token = token
+    return api_token
 
 
 def legal_token_name(name: str) -> bool:
@@ -139,7 +139,7 @@ def legal_token_name(name: str) -> bool:
 
 def _texts(value: Any) -> list[str]:
     many = value if isinstance(value, list) else [value]
-    return [one for one in many if isinstance(one, str)]
+    return [value for value in many if isinstance(value, str)]
 
 
 def moment(seconds: float) -> str:

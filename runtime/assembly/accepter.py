@@ -36,9 +36,9 @@ class AcceptedState:
 
     def __init__(self, items: Iterable[AcceptedResource] = ()) -> None:
         self._items = tuple(items)
-        specs = [one for one in self._items if one.sort == "spec"]
-        self.files = {one.id: one.file for one in specs}
-        self.active = {one.id for one in specs if one.active}
+        specs = [item for item in self._items if item.sort == "spec"]
+        self.files = {spec.id: spec.file for spec in specs}
+        self.active = {spec.id for spec in specs if spec.active}
         self._known = set(self.files.values())
 
     def __bool__(self) -> bool:
@@ -47,34 +47,38 @@ class AcceptedState:
     @cached_property
     def specs(self) -> dict[UUID, Spec]:
         """The Specs by their ids."""
-        return {one.id: one for one in self._read("spec") if isinstance(one, Spec)}
+        return {
+            resource.id: resource for resource in self._read("spec") if isinstance(resource, Spec)
+        }
 
     @cached_property
     def values(self) -> dict[UUID, Value]:
         """The Values by their ids."""
-        return {one.id: one for one in self._read("value") if isinstance(one, Value)}
+        return {
+            resource.id: resource for resource in self._read("value") if isinstance(resource, Value)
+        }
 
     def load(self) -> None:
         """Read all of them now; in a thread, as there may be many."""
         _ = self.specs, self.values
 
     def _read(self, sort: str) -> Iterator[Spec | Value]:
-        for one in self._items:
+        for item in self._items:
             # A record of a newer Heddle cannot be read here: nothing to fall back to, then.
             with contextlib.suppress(HeddleError):
-                if one.sort == sort:
-                    yield one.resource
+                if item.sort == sort:
+                    yield item.resource
 
     def blocking(
-        self, one: UUID, problems: Sequence[Problem], *, present: bool
+        self, uuid: UUID, problems: Sequence[Problem], *, present: bool
     ) -> tuple[Problem, ...]:
         """Return the Problems of documents for which the newest revision of a Spec does not count.
 
         `present` says whether the store gives one. It may stand in the document that cannot be read:
         that in which it stood, or one that nothing was accepted from.
         """
-        spec = self.specs[one]
-        places = {f"{spec.name}.name", f"{spec.name}.id", f"{one}.id"}
+        spec = self.specs[uuid]
+        places = {f"{spec.name}.name", f"{spec.name}.id", f"{uuid}.id"}
         taken = [problem for problem in problems if _clashes(problem) and problem.path in places]
         if taken:
             return tuple(taken)
@@ -85,7 +89,7 @@ class AcceptedState:
             for problem in problems
             if not _clashes(problem)
             and problem.code != "unreadable-history"
-            and (problem.place.file == self.files[one] or problem.place.file not in self._known)
+            and (problem.place.file == self.files[uuid] or problem.place.file not in self._known)
         )
 
     def sources(self, has_no_ins: Callable[[str], bool]) -> set[UUID]:
@@ -97,10 +101,10 @@ class AcceptedState:
             for link in links
         }
         return {
-            one
-            for one, spec in self.specs.items()
-            if one in self.active
-            and (has_no_ins(spec.kind) or (spec.ports and not {one, spec.name} & wanted))
+            uuid
+            for uuid, spec in self.specs.items()
+            if uuid in self.active
+            and (has_no_ins(spec.kind) or (spec.ports and not {uuid, spec.name} & wanted))
         }
 
 
@@ -139,7 +143,7 @@ class Accepter:
                 reason="some of it cannot be read, and is left out",
                 problems=state.problems,
             )
-        self._stored = {one.key: (one.revision, one.active, one.file) for one in state.items}
+        self._stored = {item.key: (item.revision, item.active, item.file) for item in state.items}
         return AcceptedState(state.items)
 
     # --- noting ---
@@ -153,31 +157,31 @@ class Accepter:
         self._uses[spec.id] = after
         self._used.update(after - before)
         self._release(before - after)
-        for one, value in values.items():
-            self._want(("value", one), value, active=True)
+        for uuid, value in values.items():
+            self._want(("value", uuid), value, active=True)
 
-    def hold(self, one: UUID, values: Iterable[UUID]) -> None:
+    def hold(self, uuid: UUID, values: Iterable[UUID]) -> None:
         """Note that a Spec serves as it was accepted before, with these Values."""
-        self._uses[one] = frozenset(values)
-        self._used.update(self._uses[one])
+        self._uses[uuid] = frozenset(values)
+        self._used.update(self._uses[uuid])
 
-    def forget(self, one: UUID) -> None:
+    def forget(self, uuid: UUID) -> None:
         """Note that a Spec is gone. Never waits."""
-        self._drop(("spec", one))
-        self._release(self._uses.pop(one, frozenset()))
+        self._drop(("spec", uuid))
+        self._release(self._uses.pop(uuid, frozenset()))
 
     def drop_unused(self) -> None:
         """Drop the Values that no Spec needs any more."""
-        for sort, one in list(self._stored):
-            if sort == "value" and not self._used[one]:
-                self._drop((sort, one))
+        for sort, uuid in list(self._stored):
+            if sort == "value" and not self._used[uuid]:
+                self._drop((sort, uuid))
 
     def _release(self, values: Iterable[UUID]) -> None:
         self._used.subtract(values)
-        for one in values:
-            if self._used[one] <= 0:
-                del self._used[one]
-                self._drop(("value", one))
+        for value in values:
+            if self._used[value] <= 0:
+                del self._used[value]
+                self._drop(("value", value))
 
     def _want(self, key: AcceptedKey, resource: Spec | Value, *, active: bool) -> None:
         file = file_of(resource.places)
@@ -246,8 +250,8 @@ class Accepter:
             self._failing = True
             return False
         self._failing = False
-        for one in records:
-            self._stored[one.key] = one.revision, one.active, one.file
+        for record in records:
+            self._stored[record.key] = record.revision, record.active, record.file
         for key in dropped:
             self._stored.pop(key, None)
         return True
@@ -255,9 +259,11 @@ class Accepter:
     def _records(
         self, kept: Mapping[AcceptedKey, Spec | Value], active: Mapping[UUID, bool]
     ) -> list[AcceptedResource]:
-        found: list[AcceptedResource] = []
+        resources: list[AcceptedResource] = []
         for resource in kept.values():
             # What no store can keep was made by a program, which says it again at its next start.
             with contextlib.suppress(HeddleError):
-                found.append(AcceptedResource.of(resource, active=active.get(resource.id, True)))
-        return found
+                resources.append(
+                    AcceptedResource.of(resource, active=active.get(resource.id, True))
+                )
+        return resources

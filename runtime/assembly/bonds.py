@@ -33,16 +33,16 @@ class Bonds:
 
     def asking(self, words: Iterable[Word]) -> set[UUID]:
         """Return who asks for one of these Values, or was given it."""
-        return {one for word in words for one in self._asking.get(word, ())}
+        return {uuid for word in words for uuid in self._asking.get(word, ())}
 
     def using(self, names: Collection[str]) -> set[UUID]:
         """Return who is made with one of these Specs."""
-        return {one for name in names for one in self._using.get(name, ())}
+        return {uuid for name in names for uuid in self._using.get(name, ())}
 
 
-def _drop(index: dict[Word, dict[UUID, None]], word: Word, one: UUID) -> None:
+def _drop(index: dict[Word, dict[UUID, None]], word: Word, uuid: UUID) -> None:
     ids = index.get(word)
     if ids is not None:
-        ids.pop(one, None)
+        ids.pop(uuid, None)
         if not ids:
             del index[word]

@@ -82,11 +82,11 @@ class SpecsContext(Context):
         """Return all of the others: whoever asks gives those that are concerned."""
         del specs
         assembler = Assembler(self)
-        found: list[AssembledSpec] = []
+        entries: list[AssembledSpec] = []
         for spec in self._others:
             yield
-            found.append(assembler.bind(spec))
-        return found
+            entries.append(assembler.bind(spec))
+        return entries
 
 
 def check_specs(
@@ -137,7 +137,7 @@ def check_in_pieces(
     scheme = registry.scheme
     values = values.opened_by(Vault(registry.keys))
     apart = _apart(specs, partial)
-    asked = [spec for spec in (*specs, *apart) if only is None or spec.id in only]
+    chosen = [spec for spec in (*specs, *apart) if only is None or spec.id in only]
     context = SpecsContext(
         scheme,
         values,
@@ -147,7 +147,7 @@ def check_in_pieces(
         partial=apart,
         lenient=not strict_env,
     )
-    assembly = yield from assemble(asked, context)
+    assembly = yield from assemble(chosen, context)
     problems: list[Problem] = []
     missing: set[str] = set()
     closed: dict[str, None] = {}
@@ -163,7 +163,9 @@ def check_in_pieces(
     parts = [part for each in assembly.specs for part in _parts(each, scheme)]
     filled = [part.spec for part in parts]
     return CheckResult(
-        problems=tuple(in_order([one for one in problems if not (later and one.code in LATER)])),
+        problems=tuple(
+            in_order([problem for problem in problems if not (later and problem.code in LATER)])
+        ),
         dead=tuple(dead_routes(filled, scheme.schema)) if only is None else (),
         hints=(*unfilled_blanks(specs), *dict.fromkeys(hints)) if only is None else (),
         parts=tuple(parts),
@@ -209,7 +211,9 @@ def check_partial_in_pieces(
         tuple(problem for problem in links if problem not in known),
         sorted(secrets, key=len, reverse=True),
     )
-    return tuple(in_order([*(one for each in assembly.specs for one in each.problems), *ours]))
+    return tuple(
+        in_order([*(problem for each in assembly.specs for problem in each.problems), *ours])
+    )
 
 
 def _parts(assembled: AssembledSpec, scheme: Scheme) -> list[FlowPart]:
@@ -236,9 +240,9 @@ def _apart(specs: Sequence[Spec], partial: Sequence[Spec]) -> list[Spec]:
     ids = {spec.id for spec in specs}
     apart: list[Spec] = []
     for spec in partial:
-        one = msgspec.structs.replace(spec, id=new_id()) if spec.id in ids else spec
-        ids.add(one.id)
-        apart.append(one)
+        each = msgspec.structs.replace(spec, id=new_id()) if spec.id in ids else spec
+        ids.add(each.id)
+        apart.append(each)
     return apart
 
 

@@ -96,7 +96,7 @@ class Build:
         a Problem at the field of that name beside the code. `leaves` as for `program`.
         """
         try:
-            found = self.languages.get(language)
+            engine = self.languages.get(language)
         except CompileError as error:
             at = (*path[:-1], "language") if path and path[-1] == "code" else path
             self.refuse(
@@ -106,7 +106,7 @@ class Build:
                 hint=error.hint or "See heddle kinds snippet, or add the extension that has it.",
             )
         try:
-            told = msgspec.structs.replace(
+            bounded = msgspec.structs.replace(
                 options or _NO_OPTIONS,
                 condition=condition,
                 leaves=leaves,
@@ -114,8 +114,8 @@ class Build:
                 where=partial(_where, self.spec, path),
             )
             # Compilers and programs deal in plain text, not in the field types that say what it is.
-            program = found.program(str(code), told)
-            self.leaves = self.leaves or bool(told.leaves and getattr(program, "leaves", False))
+            program = engine.program(str(code), bounded)
+            self.leaves = self.leaves or bool(bounded.leaves and getattr(program, "leaves", False))
             self._note_hints(program, path)
             return program
         except OptionError as error:
@@ -198,10 +198,10 @@ def _where(spec: Spec, path: Path, line: int, column: int) -> str:
 def codec_failed(spec: Spec, error: BaseException) -> Problem:
     """The Problem of a Spec whose codec raised what no codec should: the author of the kind mends it."""
     if isinstance(error, UnicodeError):
-        found = "a text that holds half of a character pair"
-        return Problem(code="type", found=found, place=spec.place(), path=spec.at(()))
-    found = f"its codec failed: {type(error).__name__}: {error}"
-    return Problem(code="codec", found=found, place=spec.place(), path=spec.at(()))
+        actual = "a text that holds half of a character pair"
+        return Problem(code="type", found=actual, place=spec.place(), path=spec.at(()))
+    actual = f"its codec failed: {type(error).__name__}: {error}"
+    return Problem(code="codec", found=actual, place=spec.place(), path=spec.at(()))
 
 
 Codec: TypeAlias = Callable[[F, Build], Node]

@@ -50,10 +50,16 @@ class Draft:
 
     def all_problems(self) -> tuple[Problem, ...]:
         """Every Problem of every Spec, by place, each once."""
-        found = {problem for problems in self.problems.values() for problem in problems}
+        problems = {problem for problems in self.problems.values() for problem in problems}
         return tuple(
             sorted(
-                found, key=lambda one: (one.place.file, one.place.line, one.place.column, one.path)
+                problems,
+                key=lambda problem: (
+                    problem.place.file,
+                    problem.place.line,
+                    problem.place.column,
+                    problem.path,
+                ),
             )
         )
 
@@ -61,9 +67,9 @@ class Draft:
         """Leave a Spec out for these Problems."""
         symbol = self.puts.pop(spec.id, None)
         held = symbol.held if symbol is not None else ()
-        for one in (symbol, *(self.puts.pop(one, None) for one in held)):
-            if one is not None:
-                dissolve(one.node)
+        for each in (symbol, *(self.puts.pop(uuid, None) for uuid in held)):
+            if each is not None:
+                dissolve(each.node)
         self.specs[spec.id] = spec
         self.problems.setdefault(spec.id, []).extend(problems)
 
@@ -108,7 +114,7 @@ class TableContext(Context):
         """Return who is made with what changes here, and does not change itself."""
         changed = [each.spec for each in specs if not each.same]
         ids = {spec.id for spec in changed} | self._removes
-        changed += [symbol.spec for one in ids if (symbol := self._table.get(one)) is not None]
+        changed += [symbol.spec for uuid in ids if (symbol := self._table.get(uuid)) is not None]
         names = {spec.name for spec in changed if spec.name and "specs" in spec.fields}
         seen = {each.spec.id for each in specs} | self._removes
         return [each.spec for each in self._table.using(names) if each.id not in seen]
@@ -117,7 +123,7 @@ class TableContext(Context):
         """Return the neighbours of the new Symbols in the table."""
         made = {symbol.id for each in specs for symbol in each.symbols}
         made |= {each.spec.id for each in specs if each.same}
-        found: dict[UUID, Symbol] = {}
+        symbols: dict[UUID, Symbol] = {}
         for each in specs if len(self._table) else ():
             for symbol in each.symbols:
                 yield
@@ -130,11 +136,11 @@ class TableContext(Context):
                     near += self._table.wanting(name)
                     keys.append(name)
                 near += [target for key in keys if (target := self._table.get(key)) is not None]
-                found.update((other.id, other) for other in near)
+                symbols.update((other.id, other) for other in near)
         return [
             AssembledSpec(symbol.spec, symbol.binding)
-            for one, symbol in found.items()
-            if one not in made and one not in self._removes
+            for uuid, symbol in symbols.items()
+            if uuid not in made and uuid not in self._removes
         ]
 
 
@@ -159,29 +165,29 @@ class Drafter:
         specs: Sequence[Spec],
         values: ValueSet,
         *,
-        asked: Iterable[UUID] | None = None,
+        only: Iterable[UUID] | None = None,
         forced: frozenset[UUID] = frozenset(),
     ) -> Draft:
         """Return what these Specs come to, as they are in the store now.
 
-        `asked` are the ids that were looked for (None: all there are): one that the store does not
+        `only` are the ids that were looked for (None: all there are): one that the store does not
         have is removed. `forced` are rebuilt although their Spec is the same: a Value of theirs
         has changed.
         """
-        return await by_turns(self.draft_in_pieces(specs, values, asked=asked, forced=forced))
+        return await by_turns(self.draft_in_pieces(specs, values, only=only, forced=forced))
 
     def draft_in_pieces(
         self,
         specs: Sequence[Spec],
         values: ValueSet,
         *,
-        asked: Iterable[UUID] | None = None,
+        only: Iterable[UUID] | None = None,
         forced: frozenset[UUID] = frozenset(),
     ) -> Pieces[Draft]:
         """Do as `draft`, a Spec at a time; the table must not change meanwhile."""
         draft = Draft()
         draft.values = values
-        change = yield from self._change(specs, asked, forced)
+        change = yield from self._change(specs, only, forced)
         draft.removes |= change.removes
         context = TableContext(self._table, self._scheme, values, self._environment, change)
         assembly = yield from assemble(change.anew, context)
@@ -196,16 +202,16 @@ class Drafter:
         return draft
 
     def _change(
-        self, specs: Sequence[Spec], asked: Iterable[UUID] | None, forced: frozenset[UUID]
+        self, specs: Sequence[Spec], uuids: Iterable[UUID] | None, forced: frozenset[UUID]
     ) -> Pieces[TableChange]:
         stored = {spec.id for spec in specs}
         removes: set[UUID] = set()
         yield
-        for one in asked if asked is not None else [symbol.id for symbol in self._table.all()]:
+        for uuid in uuids if uuids is not None else [symbol.id for symbol in self._table.all()]:
             yield
-            symbol = self._table.get(one)
-            if symbol is not None and symbol.source == one and one not in stored:
-                removes.add(one)
+            symbol = self._table.get(uuid)
+            if symbol is not None and symbol.source == uuid and uuid not in stored:
+                removes.add(uuid)
         anew: list[Spec] = []
         for spec in specs:
             yield
@@ -226,11 +232,11 @@ class Drafter:
             draft.rebound.append((symbol, assembled.binding))
         if assembled.problems:
             draft.refuse(spec, assembled.problems)
-        for one in assembled.symbols:
-            before = self._table.get(one.id)
+        for each in assembled.symbols:
+            before = self._table.get(each.id)
             # What is held and stays as it is keeps its Node.
-            if before is None or one.id == spec.id or not _alike(before, one):
-                draft.puts[one.id] = one
+            if before is None or each.id == spec.id or not _alike(before, each):
+                draft.puts[each.id] = each
 
     def _reject(self, draft: Draft, owner: Spec, problem: Problem) -> None:
         """Leave out a Spec for a Problem with its links, or with those of what it holds."""
@@ -243,8 +249,8 @@ class Drafter:
 
     def _let_go(self, draft: Draft) -> None:
         """Take out what was held by a Spec that goes, or holds it no longer."""
-        for one in tuple(draft.removes):
-            symbol = self._table.get(one)
+        for remove in tuple(draft.removes):
+            symbol = self._table.get(remove)
             draft.removes |= symbol.held if symbol is not None else frozenset()
         for symbol in tuple(draft.puts.values()):
             before = self._table.get(symbol.id)
@@ -274,8 +280,8 @@ def stopping(plan: TablePlan, scheme: Scheme) -> Pieces[list[Problem]]:
     for symbol in plan.stops:
         yield
         for links in symbol.links.values():
-            found = (plan.layout.find(link) for link in links)
-            targets = (plan.layout.symbols[one] for one in found if one is not None)
+            uuids = (plan.layout.find(link) for link in links)
+            targets = (plan.layout.symbols[uuid] for uuid in uuids if uuid is not None)
             near.update((target.id, target.binding.spec) for target in targets)
     # A mistyped name is told with the one that was meant: that may be any.
     names = [(spec.namespace, name) for spec in stops[:1] for name in plan.layout.names]
@@ -295,14 +301,14 @@ def stopped(
     `names` are more that a link may have meant, by namespace.
     """
     ids = {spec.id for spec in stops}
-    found: list[LinkProblem] = []
+    entries: list[LinkProblem] = []
     links = yield from check_links_in_pieces(specs, schema_of, names=names)
     for owner, problem in (*links, *waiting):
         yield
         if owner.id in ids and problem.code in ("missing-link", "waiting-link"):
             hint = f"{problem.hint} {owner.label} is active and would stop.".lstrip()
-            found.append(LinkProblem(owner, msgspec.structs.replace(problem, hint=hint)))
-    return found
+            entries.append(LinkProblem(owner, msgspec.structs.replace(problem, hint=hint)))
+    return entries
 
 
 def _waiting(plan: TablePlan) -> Iterator[LinkProblem]:

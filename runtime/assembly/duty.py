@@ -63,7 +63,7 @@ class Duty:
         self,
         lease: Lease,
         ttl: float,
-        tell: Callable[..., Any],
+        emit: Callable[..., Any],
         forget: Callable[[], Any] = lambda: None,
         changed: Callable[[], Any] = lambda: None,
     ) -> None:
@@ -74,7 +74,7 @@ class Duty:
         self.ttl = ttl
         self.trouble = ""
         """Why it cannot act though nobody else does; empty if all is well."""
-        self._tell = tell
+        self._tell = emit
         self._actors: list[Actor] = []
         self._had = False
         self._tasks = Tasks(self._broke)
@@ -246,17 +246,17 @@ class Duties:
     @property
     def held(self) -> tuple[UUID, ...]:
         """The symbols for which it acts in the place of others."""
-        return tuple(key[0] for key, one in self._duties.items() if one.held and not one.alone)
+        return tuple(key[0] for key, duty in self._duties.items() if duty.held and not duty.alone)
 
-    def of(self, symbol: UUID, singleton: Singleton, tell: Callable[..., Any]) -> Duty:
+    def of(self, symbol: UUID, singleton: Singleton, emit: Callable[..., Any]) -> Duty:
         """Return the duty of a symbol: the same one for all nodes that it has one after the other."""
-        found = self._duties.get((symbol, singleton))
-        if found is None:
+        duty = self._duties.get((symbol, singleton))
+        if duty is None:
             key = symbol, singleton
             lease = self._lease(symbol, singleton)
-            found = Duty(lease, self._ttl, tell, lambda: self._duties.pop(key, None), self._changed)
-            self._duties[key] = found
-        return found
+            duty = Duty(lease, self._ttl, emit, lambda: self._duties.pop(key, None), self._changed)
+            self._duties[key] = duty
+        return duty
 
     def _lease(self, symbol: UUID, singleton: Singleton) -> Lease:
         store = self._store

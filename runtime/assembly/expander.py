@@ -157,15 +157,15 @@ class Expander:
             rooted = msgspec.structs.replace(bound, places=RootSite(bound))
             binding = msgspec.structs.replace(effective.binding, spec=rooted)
             effective = effective._replace(binding=binding)
-        found = self._expand(effective, problems, ())
+        symbols = self._expand(effective, problems, ())
         if problems:
             raise SpecError(problems)
-        outer = found[0]
-        outer.held = frozenset(symbol.id for symbol in found[1:])
-        outer.uses = frozenset().union(*(symbol.uses for symbol in found))
-        for symbol in found:
+        outer = symbols[0]
+        outer.held = frozenset(symbol.id for symbol in symbols[1:])
+        outer.uses = frozenset().union(*(symbol.uses for symbol in symbols))
+        for symbol in symbols:
             symbol.source = outer.id
-        return found
+        return symbols
 
     def check(self, spec: Spec) -> list[Problem]:
         """Every Problem of a Spec and of those that it holds, its blanks included; nothing is opened."""
@@ -185,8 +185,8 @@ class Expander:
         return spec.fields.get("params") is not None and self._expands(spec.kind)
 
     def _expands(self, kind: str) -> bool:
-        found = self._scheme.find(kind)
-        return found is not None and found.expand is not None
+        known = self._scheme.find(kind)
+        return known is not None and known.expand is not None
 
     def _effective(self, spec: Spec, binding: BoundSpec, trail: tuple[str, ...]) -> Effective:
         """The Spec with what it uses put in, and with the links that stand among its fields."""
@@ -214,10 +214,10 @@ class Expander:
         bound = binding.spec
         definition = self._find(name)
         if definition is None or definition.kind != spec.kind:
-            found = f'there is no {spec.kind} "{name}" to use'
+            actual = f'there is no {spec.kind} "{name}" to use'
             if definition is not None:
-                found = f'"{name}" is a {definition.kind}, not a {spec.kind}'
-            raise _wrong(bound, ("uses",), "missing-use", found)
+                actual = f'"{name}" is a {definition.kind}, not a {spec.kind}'
+            raise _wrong(bound, ("uses",), "missing-use", actual)
         kind = self._scheme.find(spec.kind)
         if kind is not None:
             # What is wrong with its own fields goes before what it is given.
@@ -269,8 +269,8 @@ class Expander:
         if kind is None or expansion is None:
             return [symbol]
         if len(trail) >= DEPTH:
-            found = f"Specs hold each other more than {DEPTH} deep"
-            problems.append(_wrong(binding.spec, (), "depth", found).problems[0])
+            actual = f"Specs hold each other more than {DEPTH} deep"
+            problems.append(_wrong(binding.spec, (), "depth", actual).problems[0])
             return [symbol]
         ids = [uuid5(spec.id, name) for name in expansion.names]
         problems += expansion.problems
@@ -309,7 +309,7 @@ class Expander:
         self, outer: Spec, expansion: Expansion, ids: list[UUID], problems: list[Problem]
     ) -> list[tuple[int, Spec]]:
         """Return each held Spec by number, with an id and a name of its own and its links made."""
-        found = []
+        held_specs = []
         for number, place in enumerate(expansion.places):
             data = expansion.made.get(number) or _walk(outer.fields, place)
             label = f"{outer.label}/{expansion.names[number]}"
@@ -323,8 +323,8 @@ class Expander:
             if spec is not None:
                 spec = msgspec.structs.replace(spec, id=ids[number], name=label)
                 ports = self._links(outer, expansion, number, spec, ids, problems)
-                found.append((number, msgspec.structs.replace(spec, ports=ports)))
-        return found
+                held_specs.append((number, msgspec.structs.replace(spec, ports=ports)))
+        return held_specs
 
     def _links(
         self,
@@ -346,18 +346,18 @@ class Expander:
                         did_you_mean(link.target, expansion.names)
                         or "Links stay inside; see outbounds."
                     )
-                    found = (
+                    actual = (
                         f'there is no "{link.target}" inside "{outer.label}" (there is: {names})'
                     )
                     path = ("ports", port, index)
-                    problems.append(_wrong(spec, path, "missing-link", found, hint).problems[0])
+                    problems.append(_wrong(spec, path, "missing-link", actual, hint).problems[0])
                     continue
                 links[port] = (*links.get(port, ()), Link(id=ids[target], port=link.port))
         for (whose, port), targets in expansion.joins.items():
             if whose == number:
                 made = tuple(Link(id=ids[target], port=name) for target, name in targets)
                 links[port] = (*links.get(port, ()), *made)
-        outs = {canonical(port): found for port, found in outer.ports.items()}
+        outs = {canonical(port): links for port, links in outer.ports.items()}
         for (whose, port), owns in expansion.outlets.items():
             if whose == number and not (expansion.soft and not self._has_out(spec, port)):
                 led = tuple(link for name in owns for link in outs.get(canonical(name), ()))
@@ -431,6 +431,8 @@ def _raw(bound: Spec, data: Mapping[str, Any]) -> Spec:
     return msgspec.structs.replace(bound, fields=fields)
 
 
-def _wrong(spec: Spec, path: Path, code: str, found: str, hint: str = "") -> SpecError:
-    problem = Problem(code=code, found=found, hint=hint, place=spec.place(path), path=spec.at(path))
+def _wrong(spec: Spec, path: Path, code: str, actual: str, hint: str = "") -> SpecError:
+    problem = Problem(
+        code=code, found=actual, hint=hint, place=spec.place(path), path=spec.at(path)
+    )
     return SpecError([problem])

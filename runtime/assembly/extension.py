@@ -137,26 +137,26 @@ def registry(
     installed: bool = True,
 ) -> Registry:
     """A Registry with every installed extension, and these."""
-    found = Registry(language)
+    made = Registry(language)
     if installed:
-        found.discover()
+        made.discover()
     for source in extensions or ():
-        found.add(source)
-    return found
+        made.add(source)
+    return made
 
 
 def _named(name: str) -> Register:
     """The register function that `module` or `module:function` names."""
     module, _, function = name.partition(":")
     try:
-        found: Register = getattr(import_module(module), function or "register")
+        register: Register = getattr(import_module(module), function or "register")
     except FAILURES as error:
-        said = str(error) if isinstance(error, ImportError | AttributeError) else repr(error)
+        text = str(error) if isinstance(error, ImportError | AttributeError) else repr(error)
         raise ExtensionError(
-            f'extension "{name}" cannot be loaded: {said}{_line_of(error)} '
+            f'extension "{name}" cannot be loaded: {text}{_line_of(error)} '
             "(wanted: a module with a function register(extension))"
         ) from error
-    return found
+    return register
 
 
 def _line_of(error: BaseException) -> str:

@@ -89,8 +89,8 @@ class FlowGraph:
 
     def _target(self, spec: Spec, link: Link) -> UUID | None:
         if link.id is not None:
-            found = self.parts.get(link.id)
-            return link.id if found and found.spec.namespace == spec.namespace else None
+            part = self.parts.get(link.id)
+            return link.id if part and part.spec.namespace == spec.namespace else None
         return self._names.get((spec.namespace, link.name or ""))
 
     # -- nodes ---------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ class FlowGraph:
         It is annotated, begins processes, sends packets of its life, has no in port, is a definition that others
         use, or holds such a node. What cannot be judged counts as one.
         """
-        return any(self._begins_alone(one) for one in (node, *self.parts[node].held))
+        return any(self._begins_alone(uuid) for uuid in (node, *self.parts[node].held))
 
     def _begins_alone(self, node: UUID) -> bool:
         """Return True if nothing has to lead to the node, whatever it holds."""
@@ -172,9 +172,9 @@ class FlowGraph:
         """Return the edge as somebody wrote it: a link of what holds the source, if it comes from there."""
         for part in self.parts.values():
             if edge.source in part.held:
-                for one in self.leaving.get(part.spec.id, ()):
-                    if one.path and (one.target, one.port) == (edge.target, edge.port):
-                        return one
+                for entry in self.leaving.get(part.spec.id, ()):
+                    if entry.path and (entry.target, entry.port) == (edge.target, edge.port):
+                        return entry
         return edge
 
     def reached(self, nodes: Iterable[UUID]) -> set[UUID]:
@@ -205,11 +205,13 @@ def quoted(spec: Spec) -> str:
     return f'"{spec.label}"'
 
 
-def graph_problem(code: str, spec: Spec, path: Path, found: str, wanted: str, hint: str) -> Problem:
+def graph_problem(
+    code: str, spec: Spec, path: Path, actual: str, wanted: str, hint: str
+) -> Problem:
     """Return a Problem at a path of a Spec."""
     return Problem(
         code=code,
-        found=found,
+        found=actual,
         wanted=wanted,
         hint=hint,
         place=spec.place(path),

@@ -65,10 +65,10 @@ def _dead_nodes(graph: FlowGraph) -> Iterator[Problem]:
     In a namespace in which nothing begins a process, a program sends the packets: nobody knows where.
     """
     fed = {graph.spec(node).namespace for node in graph.parts if graph.begins(node)}
-    asked = fed - graph.incomplete
+    texts = fed - graph.incomplete
     reached = graph.reached(node for node in graph.parts if graph.is_entry(node))
     dead = {
-        node for node in graph.parts if node not in reached and graph.spec(node).namespace in asked
+        node for node in graph.parts if node not in reached and graph.spec(node).namespace in texts
     }
     if not dead:
         return
@@ -80,14 +80,14 @@ def _dead_nodes(graph: FlowGraph) -> Iterator[Problem]:
         if any(source not in group for node in group for source in rest.predecessors(node)):
             continue
         spec = graph.spec(min(group, key=rank.__getitem__))
-        found = f"nothing leads to {quoted(spec)}, and a {spec.kind} begins nothing itself"
+        actual = f"nothing leads to {quoted(spec)}, and a {spec.kind} begins nothing itself"
         if len(group) > 1:
-            found = f"nothing leads to {quoted(spec)} but nodes that nothing leads to"
+            actual = f"nothing leads to {quoted(spec)} but nodes that nothing leads to"
         yield graph_problem(
             DEAD_NODE,
             spec,
             (),
-            found,
+            actual,
             "a link to one of its in ports",
             f"Link a port to it, or remove it. If a program sends to it, annotate it with {ENTRY}.",
         )
@@ -106,21 +106,23 @@ def _no_answers(graph: FlowGraph) -> Iterator[Problem]:
             continue
         for port in schema.asks:
             leaving = [edge for edge in graph.leaving.get(node, ()) if edge.out == port]
-            linked = (one for one, links in spec.ports.items() if links and canonical(one) == port)
+            linked = (
+                text for text, links in spec.ports.items() if links and canonical(text) == port
+            )
             written = next(linked, None)
             if not leaving and not (graph.begins(node) and graph.parts[node].bound):
                 continue
             if leaving and not silent.issuperset((edge.target, edge.port) for edge in leaving):
                 continue
             path: Path = () if written is None else ("ports", written)
-            found = f'no packet that leaves by "{port}" is ever answered'
+            actual = f'no packet that leaves by "{port}" is ever answered'
             if not leaving:
-                found = f'nothing is linked to "{port}", so that no packet is ever answered'
+                actual = f'nothing is linked to "{port}", so that no packet is ever answered'
             yield graph_problem(
                 NO_ANSWER,
                 spec,
                 path,
-                found,
+                actual,
                 "a way to a node that answers",
                 "Link a node that answers, such as a `snippet`; `fork` answers at once, and goes on.",
             )
@@ -142,12 +144,12 @@ def _silent_ends(graph: FlowGraph, starts: Iterable[FlowEdge]) -> set[End]:
             silent.append(end)
             continue
         ports = graph.ways(*end)
-        ways = [one for one in graph.leaving.get(end[0], ()) if one.out in ports]
-        if {one.out for one in ways} == set(ports):
-            behind[end] = [(one.target, one.port) for one in ways]
-        for one in behind[end]:
-            before.setdefault(one, set()).add(end)
-            waiting.append(one)
+        ways = [each for each in graph.leaving.get(end[0], ()) if each.out in ports]
+        if {way.out for way in ways} == set(ports):
+            behind[end] = [(way.target, way.port) for way in ways]
+        for entry in behind[end]:
+            before.setdefault(entry, set()).add(end)
+            waiting.append(entry)
     ended = set(silent)
     while silent:
         for end in before.get(silent.pop(), ()):
@@ -159,7 +161,7 @@ def _silent_ends(graph: FlowGraph, starts: Iterable[FlowEdge]) -> set[End]:
 
 def _never_merged(graph: FlowGraph) -> Iterator[Problem]:
     """Tell of each in port of a `merge` to which no process comes that comes to another of them."""
-    merges = [node for node in graph.parts if (one := graph.schema(node)) and one.gathers]
+    merges = [node for node in graph.parts if (schema := graph.schema(node)) and schema.gathers]
     if not merges:
         return
     begins = [node for node in graph.parts if graph.begins(node)]
@@ -200,5 +202,5 @@ def _unreached(graph: FlowGraph) -> Iterator[Problem]:
         if fields is None:
             continue
         linked = {canonical(port): port for port, links in spec.ports.items() if links}
-        for path, found, hint in schema.unreached(fields, linked):
-            yield graph_problem(UNREACHED, spec, path, found, "", hint)
+        for path, actual, hint in schema.unreached(fields, linked):
+            yield graph_problem(UNREACHED, spec, path, actual, "", hint)

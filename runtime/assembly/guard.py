@@ -31,18 +31,18 @@ class Gate:
         Who is inside already, or has an ancestor inside, does not wait for itself. Returns who is
         to be counted out again.
         """
-        one: Process | None = process
-        while one is not None:
-            if one in self.inside:
-                self.inside[one] += 1
-                return one
-            one = one.parent
+        parent: Process | None = process
+        while parent is not None:
+            if parent in self.inside:
+                self.inside[parent] += 1
+                return parent
+            parent = parent.parent
         if len(self.inside) < limit and not self.waiting:
             self.inside[process] = 1
             return process
         if len(self.waiting) >= queue:
-            found = f"{limit} processes are inside, and {len(self.waiting)} wait already"
-            raise NodeError(Error(found, code="busy"))
+            actual = f"{limit} processes are inside, and {len(self.waiting)} wait already"
+            raise NodeError(Error(actual, code="busy"))
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.waiting.append((turn, process, limit))
         try:
@@ -52,7 +52,7 @@ class Gate:
                 self.leave(process)
             else:
                 turn.cancel()
-                self.waiting = deque(one for one in self.waiting if one[0] is not turn)
+                self.waiting = deque(entry for entry in self.waiting if entry[0] is not turn)
             raise
         return process
 

@@ -58,8 +58,8 @@ def node(
         )
         names = [field.name for field in msgspec.structs.fields(fields)]
 
-        def compile(found: Any, build: Build) -> Node:  # noqa: A001 - the word of the contract
-            given = {name: getattr(found, name) for name in names}
+        def compile(value: Any, build: Build) -> Node:  # noqa: A001 - the word of the contract
+            given = {name: getattr(value, name) for name in names}
             act: Callable[..., Any] = partial(function, **given) if given else function
             if accepts is not Any:
                 act = _checked_async(act, accepts) if waits else _checked(act, accepts)
@@ -73,15 +73,15 @@ def node(
 def _fields(kind: str, function: Callable[..., Any]) -> tuple[Any, Any, type[Fields]]:
     """What the payload must be, what is returned, and the Struct of the keyword-only parameters."""
     hints = get_type_hints(function, include_extras=True)
-    said: dict[str, Any] = {"__module__": function.__module__, "__annotations__": {}}
+    data: dict[str, Any] = {"__module__": function.__module__, "__annotations__": {}}
     positional: list[inspect.Parameter] = []
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY:
             if parameter.name not in hints:
                 raise TypeError(f'kind "{kind}": the parameter "{parameter.name}" has no type')
-            said["__annotations__"][parameter.name] = hints[parameter.name]
+            data["__annotations__"][parameter.name] = hints[parameter.name]
             if parameter.default is not parameter.empty:
-                said[parameter.name] = parameter.default
+                data[parameter.name] = parameter.default
         elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
             positional.append(parameter)
         else:
@@ -95,7 +95,7 @@ def _fields(kind: str, function: Callable[..., Any]) -> tuple[Any, Any, type[Fie
     return (
         accepts,
         hints.get("return", Any),
-        new_class(f"{kind.title()}Fields", (Fields,), exec_body=lambda body: body.update(said)),
+        new_class(f"{kind.title()}Fields", (Fields,), exec_body=lambda body: body.update(data)),
     )
 
 

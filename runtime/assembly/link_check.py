@@ -40,8 +40,8 @@ def check_links(
     already. Ports of an unknown kind, or of fields that do not decode, are not judged.
     Of the `partial` ones is known already that a name is taken or that a link cannot be read.
     """
-    found = at_once(check_links_in_pieces(specs, schema_of, partial=partial))
-    return in_order([each.problem for each in found])
+    entries = at_once(check_links_in_pieces(specs, schema_of, partial=partial))
+    return in_order([each.problem for each in entries])
 
 
 def check_links_in_pieces(
@@ -117,8 +117,8 @@ class _Links:
             return
         known = (*ports[1], *LIFECYCLE)
         text = _has(ports[1]) if ports[1] else "only the lifecycle ports"
-        found = f'kind "{spec.kind}" has no out port "{name}" (it has: {text})'
-        self._tell("unknown-port", found, spec, ("ports", name), _near(name, known))
+        actual = f'kind "{spec.kind}" has no out port "{name}" (it has: {text})'
+        self._tell("unknown-port", actual, spec, ("ports", name), _near(name, known))
 
     def _link(self, spec: Spec, path: Path, link: Link, *, alone: bool) -> None:
         """Does the target stand there, and has it this in port?"""
@@ -132,10 +132,10 @@ class _Links:
         if ports is None or find_port(ports[0], link.port) is not None:
             return
         has = f"(it has: {_has(ports[0])})" if ports[0] else "(it has no in ports)"
-        found = f'"{target.label}" has no port "{link.port}" {has}'
+        actual = f'"{target.label}" has no port "{link.port}" {has}'
         hint = _near(link.port, ports[0])
         self._tell(
-            "unknown-port", found, spec, (*path, "port"), hint, shown=path[:2] if alone else path
+            "unknown-port", actual, spec, (*path, "port"), hint, shown=path[:2] if alone else path
         )
 
     def _target(self, spec: Spec, link: Link) -> Spec | None:
@@ -148,14 +148,14 @@ class _Links:
     def _missing(self, spec: Spec, path: Path, link: Link, *, alone: bool) -> None:
         """Tell of a link whose target is not there."""
         key = "name" if link.id is None else "id"
-        found, hint = f'there is no "{link.target}"', ""
+        actual, hint = f'there is no "{link.target}"', ""
         if link.id is None and link.name is not None:
             self._suggested += 1
             every = (*self._names, *self._others)
             if self._suggested > SUGGESTED and len(every) > SUGGESTED:
                 # To look for the nearest of thousands of names, thousands of times, takes minutes.
                 self._tell(
-                    "missing-link", found, spec, (*path, key), shown=path[:2] if alone else path
+                    "missing-link", actual, spec, (*path, key), shown=path[:2] if alone else path
                 )
                 return
             names = [name for space, name in every if space == spec.namespace]
@@ -164,9 +164,9 @@ class _Links:
             if not hint and elsewhere:
                 hint = f'It stands in namespace "{elsewhere[0]}"; links stay inside "{spec.namespace}".'
         elif link.id is None:
-            found, hint = "a link to nobody", "Give the name or the id of the target."
+            actual, hint = "a link to nobody", "Give the name or the id of the target."
         self._tell(
-            "missing-link", found, spec, (*path, key), hint, shown=path[:2] if alone else path
+            "missing-link", actual, spec, (*path, key), hint, shown=path[:2] if alone else path
         )
 
     def _of(self, spec: Spec) -> Ports | None:
@@ -187,7 +187,7 @@ class _Links:
     def _tell(
         self,
         code: str,
-        found: str,
+        actual: str,
         spec: Spec,
         path: Path,
         hint: str = "",
@@ -196,7 +196,7 @@ class _Links:
     ) -> None:
         problem = Problem(
             code=code,
-            found=found,
+            found=actual,
             hint=hint,
             place=spec.place(path),
             path=dotted(spec.label, path if shown is None else shown),

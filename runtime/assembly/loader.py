@@ -126,7 +126,7 @@ class Loader:
             plan = await self._planned(draft)
             ids = {spec.id for spec in specs}
             before = self._recovery.last.active
-            waiting = any(one in ids and one not in plan.layout.active for one in before)
+            waiting = any(uuid in ids and uuid not in plan.layout.active for uuid in before)
             if not (draft.problems or waiting):
                 try:
                     loaded = await self._live(draft, plan, ()) if not draft.empty else LoadResult()
@@ -156,10 +156,10 @@ class Loader:
             )
             await by_turns(start.begin())
             if failed is not None:
-                one = failed.symbol.source
-                if not start.may_fall_back(one):
+                source = failed.symbol.source
+                if not start.may_fall_back(source):
                     raise failed
-                failures[one], failed = (failed.problem,), None
+                failures[source], failed = (failed.problem,), None
                 continue
             draft = Draft()
             draft.puts = {symbol.id: symbol for symbol in start.symbols}
@@ -183,7 +183,7 @@ class Loader:
             spoiled = await self._store.spoiled(self.namespace)
         unread = await self._with_spoiled(self.unreadable, spoiled, specs)
         self.spoiled = self._of_spoiled(spoiled, unread)
-        wrong = [problem for one in start.refused.values() for problem in one.problems]
+        wrong = [problem for rejection in start.refused.values() for problem in rejection.problems]
         problems = tuple(dict.fromkeys((*unread, *in_order(wrong))))
         await self._recovery.note_start(start.newest, values, self.unfit)
         if labels:
@@ -216,7 +216,7 @@ class Loader:
         """
         self.vault.forget(changes.values)
         before = self.unreadable
-        amiss = bool(self.refused or before)
+        degraded = bool(self.refused or before)
         self.unreadable = tuple(await self._store.problems())
         if trial and changes.problems:
             return LoadResult(problems=changes.problems)
@@ -226,29 +226,29 @@ class Loader:
         loaded = await self._load(changes, trial=trial)
         if changes.problems or changes.spoiled or before != self.unreadable:
             await self._look_at_spoiled()
-        if amiss and loaded.generation is None and not loaded.refused:
+        if degraded and loaded.generation is None and not loaded.refused:
             self._told_well()
         return loaded
 
     async def _load(self, changes: ChangeSet, *, trial: bool) -> LoadResult:
         forced = await self._bound_to(changes.values)
-        asked = {*changes.specs, *forced}
+        uuids = {*changes.specs, *forced}
         unread = await self._with_spoiled(changes.problems, changes.spoiled)
-        tried = await self._try(asked, forced)
-        before = self._again - asked
+        tried = await self._try(uuids, forced)
+        before = self._again - uuids
         if tried.refused and before and not tried.undone:
-            with_those = await self._try_most(before, required=asked, forced=forced)
+            with_those = await self._try_most(before, required=uuids, forced=forced)
             tried = tried if with_those.refused else with_those
         if not tried.refused:
-            if self._again - asked:
-                await self._try_most(self._again - asked)
+            if self._again - uuids:
+                await self._try_most(self._again - uuids)
             if unread:
                 self._told_refusal(unread, changes.origin)
             return msgspec.structs.replace(tried.loaded, problems=unread)
         problems = tuple(dict.fromkeys((*unread, *tried.problems)))
         if trial:
             return LoadResult(problems=problems)
-        self._refuse(tried.draft, asked, tried.problems)
+        self._refuse(tried.draft, uuids, tried.problems)
         return self._told_refusal(problems, changes.origin)
 
     async def look_again(self) -> None:
@@ -260,40 +260,42 @@ class Loader:
         await self._recovery.unblock(self.unreadable)
         await self._try_most({spec.id for spec in specs} | known | self._again)
         await self._look_at_spoiled()
-        found = {problem for one in self.refused.values() for problem in one.problems}
-        found -= {problem for one in before.values() for problem in one.problems}
-        if found:
-            self._told_refusal(tuple(in_order(sorted(found, key=str))), "")
+        problems = {
+            problem for rejection in self.refused.values() for problem in rejection.problems
+        }
+        problems -= {problem for rejection in before.values() for problem in rejection.problems}
+        if problems:
+            self._told_refusal(tuple(in_order(sorted(problems, key=str))), "")
 
     # -- trying --------------------------------------------------------------------------------
 
-    async def _try(self, asked: set[UUID], forced: set[UUID]) -> "TryResult":
+    async def _try(self, uuids: set[UUID], forced: set[UUID]) -> "TryResult":
         """Make what these keys come to live, as a whole; or say why not."""
-        draft = await self._draft(asked, forced)
-        tried = await self._try_draft(draft, asked)
+        draft = await self._draft(uuids, forced)
+        tried = await self._try_draft(draft, uuids)
         if tried.refused:
             for symbol in draft.puts.values():
                 dissolve(symbol.node)
         return tried
 
-    async def _try_draft(self, draft: Draft, asked: set[UUID]) -> "TryResult":
+    async def _try_draft(self, draft: Draft, uuids: set[UUID]) -> "TryResult":
         if draft.problems:
             return TryResult(draft, draft.all_problems(), set(draft.problems))
         if draft.empty:
-            self._accept(draft, asked)
+            self._accept(draft, uuids)
             await self._recovery.note_change(draft, None)
             return TryResult(draft, loaded=LoadResult())
         plan = await self._planned(draft)
         stopped = await by_turns(stopping(plan, self._scheme))
         if stopped:
-            put = {one.source for one in draft.puts.values()}
-            culprits = draft.removes | {one.source for one in plan.stops if one.source in put}
+            put = {put.source for put in draft.puts.values()}
+            culprits = draft.removes | {stop.source for stop in plan.stops if stop.source in put}
             return TryResult(draft, tuple(stopped), culprits)
         try:
             loaded = await self._live(draft, plan, ())
         except ShiftError as error:
             return TryResult(draft, (error.problem,), {error.symbol.source}, undone=True)
-        self._accept(draft, asked)
+        self._accept(draft, uuids)
         await self._recovery.note_change(draft, plan)
         return TryResult(draft, loaded=loaded)
 
@@ -333,7 +335,7 @@ class Loader:
         nested = any("specs" in spec.fields or "uses" in spec.fields for spec in specs)
         await turns.rest()
         values = await self._values.needed(specs, keys) if identified or nested else ValueSet()
-        return await self._drafter.draft(specs, values, asked=keys, forced=frozenset(forced))
+        return await self._drafter.draft(specs, values, only=keys, forced=frozenset(forced))
 
     async def _live(
         self, draft: Draft, plan: TablePlan, problems: tuple[Problem, ...]
@@ -341,7 +343,7 @@ class Loader:
         """Make the difference live, and tell it; ShiftError where it was undone."""
         turns = LoopYield()
         removed = tuple(
-            sorted(symbol.label for one in draft.removes if (symbol := self._table.get(one)))
+            sorted(symbol.label for remove in draft.removes if (symbol := self._table.get(remove)))
         )
         changed = tuple(sorted(symbol.label for symbol in draft.puts.values()))
         await turns.rest()
@@ -361,7 +363,9 @@ class Loader:
             removed=len(removed),
             waiting=self._table.waiting,
         )
-        for symbol in {one.id: one for one in (*draft.puts.values(), *plan.stops)}.values():
+        for symbol in {
+            symbol.id: symbol for symbol in (*draft.puts.values(), *plan.stops)
+        }.values():
             await turns.rest()
             if not self._table.active(symbol):
                 reason = "; ".join(self._table.reasons(symbol)) or "part of a ring that waits"
@@ -374,11 +378,11 @@ class Loader:
 
     # -- remembering ---------------------------------------------------------------------------
 
-    def _accept(self, draft: Draft, asked: set[UUID]) -> None:
+    def _accept(self, draft: Draft, uuids: set[UUID]) -> None:
         """Forget that any of these was refused, and note what they are bound to now."""
-        for one in asked:
-            self.refused.pop(one, None)
-        self._again -= asked
+        for uuid in uuids:
+            self.refused.pop(uuid, None)
+        self._again -= uuids
         for symbol, binding in draft.rebound:
             if self._table.get(symbol.id) is symbol:
                 if self._table.active(symbol):
@@ -386,20 +390,20 @@ class Loader:
                     self._events.unhide(symbol.binding.secrets)
                 self._table.rebind(symbol, binding)
 
-    def _refuse(self, draft: Draft, asked: Set[UUID], problems: tuple[Problem, ...]) -> None:
+    def _refuse(self, draft: Draft, ids: Set[UUID], problems: tuple[Problem, ...]) -> None:
         """Remember what is refused: each with its own Problems, or those that hold it up."""
-        before = {one: self.refused.pop(one) for one in asked if one in self.refused}
-        self._again = (self._again - asked) | (draft.ids & asked)
-        for one in draft.ids & asked:
-            spec = draft.specs.get(one)
-            if one in draft.puts:
-                spec = draft.puts[one].spec
-            elif spec is None and (gone := self._table.get(one)) is not None:
+        before = {each: self.refused.pop(each) for each in ids if each in self.refused}
+        self._again = (self._again - ids) | (draft.ids & ids)
+        for uuid in draft.ids & ids:
+            spec = draft.specs.get(uuid)
+            if uuid in draft.puts:
+                spec = draft.puts[uuid].spec
+            elif spec is None and (gone := self._table.get(uuid)) is not None:
                 spec = gone.spec
             if spec is not None:
-                why = tuple(draft.problems.get(one, problems))
-                refusal = Rejection(spec=spec, problems=why, gone=one in draft.removes)
-                self.refused[one] = refusal.after(before.get(one))
+                why = tuple(draft.problems.get(uuid, problems))
+                refusal = Rejection(spec=spec, problems=why, gone=uuid in draft.removes)
+                self.refused[uuid] = refusal.after(before.get(uuid))
 
     def _told_refusal(self, problems: tuple[Problem, ...], origin: str) -> LoadResult:
         """Tell that what ran goes on running, and why."""
@@ -462,17 +466,17 @@ class Loader:
             return problems
         others = specs if specs is not None else await self._store.specs(self.namespace)
         values = await self._values.all()
-        found = await by_turns(
+        reported = await by_turns(
             check_partial_in_pieces(mine, others, values, self._scheme, self._environment)
         )
-        return tuple(in_order([*problems, *found]))
+        return tuple(in_order([*problems, *reported]))
 
     async def _bound_to(self, values: frozenset[UUID]) -> set[UUID]:
-        """Return who is bound to these Values, or asks for one of their names, rejected or not."""
+        """Return who is bound to these Values, or asks for uuid of their names, rejected or not."""
         bound, words = await self._values.bound_to(values)
-        for one, refusal in self.refused.items() if words else ():
+        for uuid, refusal in self.refused.items() if words else ():
             if bind(refusal.spec, (), self._environment).asks & words:
-                bound.add(one)
+                bound.add(uuid)
         return bound
 
 

@@ -25,18 +25,18 @@ class Layer(MutableMapping[K, V]):
 
     def __getitem__(self, key: K) -> V:
         try:
-            found = self._over[key]
+            over = self._over[key]
         except KeyError:
             return self._base[key]
-        if found is _GONE:
+        if over is _GONE:
             raise KeyError(key)
-        return found
+        return over
 
     def get(self, key: K, default: Any = None) -> Any:
         """The value of a key; the default where there is none."""
-        found = self._over.get(key, _GONE)
-        if found is not _GONE:
-            return found
+        over = self._over.get(key, _GONE)
+        if over is not _GONE:
+            return over
         return default if key in self._over else self._base.get(key, default)
 
     def __contains__(self, key: object) -> bool:

@@ -71,17 +71,17 @@ def given(definition: Spec, user: Spec) -> dict[str, Any]:
             definition.fields.get("params") or {}, dict[str, Param], dec_hook=read_field
         )
     except msgspec.ValidationError:
-        found = f'the params of "{definition.label}" are not right'
-        raise SpecError([_problem(user, ("uses",), "params", found)]) from None
+        actual = f'the params of "{definition.label}" are not right'
+        raise SpecError([_problem(user, ("uses",), "params", actual)]) from None
     values = user.fields.get("with")
     values = values if isinstance(values, dict) else {}
     problems: list[Problem] = []
     for name in values:
         if name not in params:
             known = ", ".join(params) or "none"
-            found = f'"{definition.label}" has no param "{name}" (it has: {known})'
+            actual = f'"{definition.label}" has no param "{name}" (it has: {known})'
             hint = did_you_mean(str(name), params)
-            problems.append(_problem(user, ("with", name), "unknown-field", found, hint=hint))
+            problems.append(_problem(user, ("with", name), "unknown-field", actual, hint=hint))
     names: dict[str, Any] = {}
     for name, param in params.items():
         if values.get(name) is None:
@@ -94,9 +94,9 @@ def given(definition: Spec, user: Spec) -> dict[str, Any]:
             continue
         fitted = _fits(param, values[name])
         if fitted is None:
-            found = describe_type(values[name])
+            actual = describe_type(values[name])
             problems.append(
-                _problem(user, ("with", name), "type", found, _wanted(param), param.help)
+                _problem(user, ("with", name), "type", actual, _wanted(param), param.help)
             )
         else:
             names[name] = fitted[0]
@@ -136,11 +136,11 @@ def _wanted(param: Param) -> str:
 
 
 def _problem(
-    spec: Spec, path: Path, code: str, found: str, wanted: str = "", hint: str = ""
+    spec: Spec, path: Path, code: str, actual: str, wanted: str = "", hint: str = ""
 ) -> Problem:
     return Problem(
         code=code,
-        found=found,
+        found=actual,
         wanted=wanted,
         hint=hint,
         place=spec.place(path),

@@ -59,13 +59,13 @@ class Recovery:
         ids = {value.id for value in current}
         history: dict[UUID, Value] = {}
         if isinstance(self._store, RevisionStore):
-            for one, value in self.last.values.items():
-                if one not in ids and value.secret and value.plain and value.revision > 0:
+            for uuid, value in self.last.values.items():
+                if uuid not in ids and value.secret and value.plain and value.revision > 0:
                     with contextlib.suppress(NotFoundError):
                         revision = await self._store.revision(value.revision)
                         for turn in revision.turns:
-                            if isinstance(turn.after, Value) and turn.after.id == one:
-                                history[one] = turn.after
+                            if isinstance(turn.after, Value) and turn.after.id == uuid:
+                                history[uuid] = turn.after
         merged, changed = accepted_values(self.last, current, history)
         await self._vault.ready(merged)
         return ValueSet(merged, self._vault), changed
@@ -77,18 +77,22 @@ class Recovery:
         self.blocked = start.blocked
         self._fallbacks = set(start.fallbacks)
         self._sources = start.waiting_sources()
-        return sorted(self.last.specs[one].label for one in self._fallbacks)
+        return sorted(self.last.specs[fallback].label for fallback in self._fallbacks)
 
     def fallbacks(self, unfit: Mapping[UUID, Rejection]) -> list[UUID]:
         """Return the Specs of which the last accepted revision serves still, and not the newest."""
-        return [one for one in self._fallbacks if one in unfit] if self._fallbacks else []
+        return (
+            [fallback for fallback in self._fallbacks if fallback in unfit]
+            if self._fallbacks
+            else []
+        )
 
     def waiting_sources(self, unfit: Mapping[UUID, Rejection]) -> dict[UUID, str]:
         """Return the labels of the sources that were active before the start, and wait still."""
-        for one in list(self._sources):
-            symbol = self._table.get(one)
-            if self._table.active(symbol) if symbol is not None else one not in unfit:
-                del self._sources[one]
+        for source in list(self._sources):
+            symbol = self._table.get(source)
+            if self._table.active(symbol) if symbol is not None else source not in unfit:
+                del self._sources[source]
         return self._sources
 
     async def unblock(self, problems: Sequence[Problem]) -> set[UUID]:
@@ -97,20 +101,20 @@ class Recovery:
             return set()
         there = {spec.id for spec in await self._store.specs(self._namespace, set(self.blocked))}
         free = {
-            one
-            for one in self.blocked
-            if not self.last.blocking(one, problems, present=one in there)
+            each
+            for each in self.blocked
+            if not self.last.blocking(each, problems, present=each in there)
         }
-        for one in free:
-            del self.blocked[one]
+        for uuid in free:
+            del self.blocked[uuid]
         return free
 
     def stand_in(self, specs: list[Spec], keys: Set[UUID]) -> list[Spec]:
         """Return the Specs of these keys with what was accepted for those that cannot be read."""
         if not self.blocked:
             return specs
-        found = [spec for spec in specs if spec.id not in self.blocked]
-        return [*found, *(self.blocked[one].spec for one in keys if one in self.blocked)]
+        usable = [spec for spec in specs if spec.id not in self.blocked]
+        return [*usable, *(self.blocked[key].spec for key in keys if key in self.blocked)]
 
     # --- what is accepted ---
 
@@ -130,10 +134,10 @@ class Recovery:
                 self._note(symbol, values)
             else:
                 self._accepter.hold(symbol.id, self._uses(symbol))
-        for one in self.last.files:
+        for file in self.last.files:
             await turns.rest()
-            if self._table.get(one) is None and one not in unfit:
-                self._accepter.forget(one)
+            if self._table.get(file) is None and file not in unfit:
+                self._accepter.forget(file)
         if not unfit:
             self._accepter.drop_unused()
         if not self.blocked:
@@ -146,17 +150,17 @@ class Recovery:
         turns = LoopYield()
         put = [*draft.puts, *(symbol.id for symbol, _ in draft.rebound)]
         near = [symbol.id for symbol in (*plan.opens, *plan.stops)] if plan is not None else []
-        fresh = {symbol.source for one in put if (symbol := self._table.get(one)) is not None}
-        moved = {symbol.source for one in near if (symbol := self._table.get(one)) is not None}
-        for one in fresh | moved:
+        fresh = {symbol.source for uuid in put if (symbol := self._table.get(uuid)) is not None}
+        moved = {symbol.source for uuid in near if (symbol := self._table.get(uuid)) is not None}
+        for remove in fresh | moved:
             await turns.rest()
-            symbol = self._table.get(one)
-            if symbol is not None and one not in self.blocked:
-                self._note(symbol, draft.values if one in fresh else None)
-        for one in draft.removes:
-            if self._table.get(one) is None:
-                self._waiting.discard(one)
-                self._accepter.forget(one)
+            symbol = self._table.get(remove)
+            if symbol is not None and remove not in self.blocked:
+                self._note(symbol, draft.values if remove in fresh else None)
+        for remove in draft.removes:
+            if self._table.get(remove) is None:
+                self._waiting.discard(remove)
+                self._accepter.forget(remove)
 
     def _note(self, symbol: Symbol, values: ValueSet | None) -> None:
         if self._accepter is None:
@@ -170,5 +174,7 @@ class Recovery:
 
     def _uses(self, symbol: Symbol) -> frozenset[UUID]:
         """Return the ids of the Values that a Spec is bound to, and those that it holds."""
-        held = (self._table.get(one) for one in symbol.held)
-        return symbol.binding.uses.union(*(one.binding.uses for one in held if one is not None))
+        held = (self._table.get(uuid) for uuid in symbol.held)
+        return symbol.binding.uses.union(
+            *(symbol.binding.uses for symbol in held if symbol is not None)
+        )

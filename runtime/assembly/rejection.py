@@ -55,7 +55,7 @@ def of_spoiled(
     running: dict[UUID, Spec],
 ) -> dict[UUID, Rejection]:
     """What documents with Problems say, and does not count: what is wrong, and what differs from what runs."""
-    found: dict[UUID, Rejection] = {}
+    rejections: dict[UUID, Rejection] = {}
     for spec in spoiled:
         own = [problem for problem in problems if owns(spec, problem)]
         runs = running.get(spec.id)
@@ -65,5 +65,5 @@ def of_spoiled(
         why = tuple(own or [problem for problem in problems if problem.place.file == file])
         if not why:
             continue
-        found[spec.id] = Rejection(spec=spec, problems=why).after(before.get(spec.id))
-    return found
+        rejections[spec.id] = Rejection(spec=spec, problems=why).after(before.get(spec.id))
+    return rejections

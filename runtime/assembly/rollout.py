@@ -124,7 +124,9 @@ class Shift:
         # All of them before anything is waited for: who retires acts in no newer generation.
         for symbol in plan.opens:
             self._hosts[symbol].act()
-        hosts = [host for one in plan.retires if (host := self._hosts.pop(one, None)) is not None]
+        hosts = [
+            host for retire in plan.retires if (host := self._hosts.pop(retire, None)) is not None
+        ]
         for host in hosts:
             host.leave(replaced)
         for symbol in plan.opens:
@@ -182,7 +184,9 @@ class Shift:
                     node.guard.adopt(heir.node.guard)
             if type(node).inherit is not Node.inherit:
                 begun.inherited = True
-                node.inherit([one.node for one in plan.retires if type(one.node) is type(node)])
+                node.inherit(
+                    [retire.node for retire in plan.retires if type(retire.node) is type(node)]
+                )
             port = "init"
             await self._exec(symbol, port, plan.wiring)
             begun.init = True
@@ -258,7 +262,7 @@ class Shift:
             await _idle(generations)
         elif not await _idle_within(generations, self._drain):
             await self._cut(generations)
-        self._old = [one for one in self._old if one.processes]
+        self._old = [generation for generation in self._old if generation.processes]
         owners = {host.id: host for host in hosts}
         for symbol in symbols:
             await turns.rest()
@@ -336,18 +340,18 @@ class Shift:
         for failure in await self._hooks.unloaded(symbol):
             self._failed(symbol, "unload hook", failure)
 
-    async def _safely(self, symbol: Symbol, what: str, work: Awaitable[None]) -> None:
+    async def _safely(self, symbol: Symbol, text: str, work: Awaitable[None]) -> None:
         """Await something of a node that leaves: its failure is told and holds nothing up."""
         try:
             await self._limited(work)
         except BaseException as error:
             if not _own(error):
                 raise
-            self._failed(symbol, what, error)
+            self._failed(symbol, text, error)
 
-    def _failed(self, symbol: Symbol, what: str, error: BaseException) -> None:
+    def _failed(self, symbol: Symbol, text: str, error: BaseException) -> None:
         self._events.failed(
-            f"{what} failed",
+            f"{text} failed",
             Error.of(error, symbol=symbol.label),
             level="warning",
             symbol=symbol.label,
@@ -355,7 +359,7 @@ class Shift:
 
 
 def _processes(generations: Iterable[Generation]) -> list[Process]:
-    return [process for one in generations for process in one.processes]
+    return [process for generation in generations for process in generation.processes]
 
 
 async def _idle(generations: Iterable[Generation]) -> None:

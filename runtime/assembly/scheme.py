@@ -55,7 +55,7 @@ class Scheme:
     @property
     def kinds(self) -> Kinds:
         """Every kind by name; this imports those that nobody has asked for yet."""
-        return {name: found for name in self._kinds if (found := self.find(name)) is not None}
+        return {name: kind for name in self._kinds if (kind := self.find(name)) is not None}
 
     @property
     def names(self) -> frozenset[str]:
@@ -64,10 +64,10 @@ class Scheme:
 
     def find(self, kind: str) -> Kind[Any] | None:
         """A kind by name; None where nobody serves it."""
-        found = self._kinds.get(kind)
-        if not isinstance(found, str):
-            return found
-        module, _, name = found.partition(":")
+        known = self._kinds.get(kind)
+        if not isinstance(known, str):
+            return known
+        module, _, name = known.partition(":")
         made: Kind[Any] = getattr(import_module(module), name)
         self._kinds[kind] = made
         return made
@@ -78,8 +78,8 @@ class Scheme:
 
     def schema(self, kind: str) -> Schema[Any] | None:
         """The Schema of a kind; None where nobody serves it."""
-        found = self.find(kind)
-        return found.schema if found is not None else None
+        known = self.find(kind)
+        return known.schema if known is not None else None
 
     def compile(self, spec: Spec) -> Node:
         """Decode a bound Spec and build its Node; SpecError carries every Problem."""
@@ -97,10 +97,10 @@ class Scheme:
 
     def _guard(self, spec: Spec, kind: Kind[Any], build: Build) -> NodeGuard | None:
         """What a Spec that decodes says round its node; SpecError where a condition does not compile."""
-        said = decode_guard(spec, kind.schema)
-        if said is None:
+        fields = decode_guard(spec, kind.schema)
+        if fields is None:
             return None
-        again, turns = said.again, said.turns
+        again, turns = fields.again, fields.turns
         attempts: RetryRule | None = None
         if again is not None:
             when = again.when
@@ -113,7 +113,7 @@ class Scheme:
                 when=build.condition(when, "retry", "when") if when is not None else None,
             )
         return NodeGuard(
-            timeout=float(said.timeout) if said.timeout is not None else None,
+            timeout=float(fields.timeout) if fields.timeout is not None else None,
             attempts=attempts,
             limit=turns.limit if turns is not None else None,
             queue=turns.queue if turns is not None else 0,

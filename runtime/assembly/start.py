@@ -64,16 +64,16 @@ class Start:
     def begin(self) -> Pieces[None]:
         """Try everything, a Spec at a time."""
         draft = yield from self._drafter.draft_in_pieces(
-            self._accepted(), self._accepted_values, asked=()
+            self._accepted(), self._accepted_values, only=()
         )
         yield from self._put(draft)
         self._base = {symbol.source for symbol in self._table.all()}
         yield from self._block(self._problems)
         left = set(self._newest) | self._base
         left -= set(self.blocked)
-        for one, why in self._failures.items():
-            self._refuse(one, why)
-            left.discard(one)
+        for uuid, why in self._failures.items():
+            self._refuse(uuid, why)
+            left.discard(uuid)
         yield from self._take(left)
 
     @property
@@ -84,26 +84,26 @@ class Start:
     @property
     def fallbacks(self) -> list[UUID]:
         """The Specs of which the last accepted revision serves, and not the newest."""
-        return [one for one in (*self.blocked, *self.refused) if one in self._base]
+        return [uuid for uuid in (*self.blocked, *self.refused) if uuid in self._base]
 
-    def may_fall_back(self, one: UUID) -> bool:
+    def may_fall_back(self, uuid: UUID) -> bool:
         """Return whether a Spec could fall back: it serves as the newest has it, and was accepted otherwise."""
-        before = self._last.specs.get(one)
-        newest = self._newest.get(one)
-        if one not in self._base or one not in self.newest or before is None or newest is None:
+        before = self._last.specs.get(uuid)
+        newest = self._newest.get(uuid)
+        if uuid not in self._base or uuid not in self.newest or before is None or newest is None:
             return False
         return not before.same(newest)
 
     def waiting_sources(self) -> dict[UUID, str]:
         """Return the sources that were active and are not any more, though nobody took them out."""
         sources = self._last.sources(self._has_no_ins)
-        found: dict[UUID, str] = {}
-        for one in sources:
-            symbol = self._table.get(one)
-            known = one in self._newest or one in self.blocked or one in self.refused
+        mapping: dict[UUID, str] = {}
+        for source in sources:
+            symbol = self._table.get(source)
+            known = source in self._newest or source in self.blocked or source in self.refused
             if known and (symbol is None or not self._table.active(symbol)):
-                found[one] = self._last.specs[one].label
-        return found
+                mapping[source] = self._last.specs[source].label
+        return mapping
 
     def _has_no_ins(self, kind: str) -> bool:
         schema = self._scheme.schema(kind)
@@ -113,11 +113,11 @@ class Start:
 
     def _accepted(self) -> list[Spec]:
         """Return what was accepted; of the same two the newest, which knows where it stands."""
-        found: list[Spec] = []
-        for one, spec in self._last.specs.items():
-            newest = self._newest.get(one)
-            found.append(newest if newest is not None and newest.same(spec) else spec)
-        return found
+        specs: list[Spec] = []
+        for uuid, spec in self._last.specs.items():
+            newest = self._newest.get(uuid)
+            specs.append(newest if newest is not None and newest.same(spec) else spec)
+        return specs
 
     def _plan(self, draft: Draft) -> Pieces[TablePlan]:
         return self._table.plan_in_pieces(list(draft.puts.values()), draft.removes)
@@ -132,12 +132,12 @@ class Start:
 
     def _block(self, problems: Sequence[Problem]) -> Pieces[None]:
         """Leave out what stands in documents that cannot be read: what was accepted goes on."""
-        for one in self._base & set(self._last.specs):
+        for uuid in self._base & set(self._last.specs):
             yield
-            why = self._last.blocking(one, problems, present=one in self._newest)
+            why = self._last.blocking(uuid, problems, present=uuid in self._newest)
             if why:
-                self.blocked[one] = Rejection(spec=self._last.specs[one], problems=why)
-                self._newest.pop(one, None)
+                self.blocked[uuid] = Rejection(spec=self._last.specs[uuid], problems=why)
+                self._newest.pop(uuid, None)
 
     def _take(self, left: set[UUID]) -> Pieces[None]:
         """Take up as much of the newest as is fit together."""
@@ -154,30 +154,30 @@ class Start:
                 yield from self._put(draft, plan)
                 break
             unfit = culprits & left or set(left)
-            for one in unfit:
-                self._refuse(one, tuple(draft.problems.get(one, problems)))
+            for uuid in unfit:
+                self._refuse(uuid, tuple(draft.problems.get(uuid, problems)))
             left -= unfit
         self.newest = left
 
     def _draft(self, left: set[UUID]) -> Pieces[Draft]:
         forced = {symbol.source for symbol in self._table.asking(self._changed)}
         self._forced = forced & left
-        specs = [spec for one, spec in self._newest.items() if one in left]
+        specs = [spec for uuid, spec in self._newest.items() if uuid in left]
         return self._drafter.draft_in_pieces(
-            specs, self._values, asked=left, forced=frozenset(self._forced)
+            specs, self._values, only=left, forced=frozenset(self._forced)
         )
 
     def _culprits(self, draft: Draft, left: set[UUID]) -> set[UUID]:
         """Return whose Problems these are; of what does not change, who around it does."""
-        found: set[UUID] = set()
-        for one in draft.problems:
-            symbol, newest = self._table.get(one), self._newest.get(one)
+        uuids: set[UUID] = set()
+        for problem in draft.problems:
+            symbol, newest = self._table.get(problem), self._newest.get(problem)
             same = symbol is not None and newest is not None and symbol.spec.same(newest)
-            if symbol is None or (one in left and not same) or one in self._forced:
-                found.add(one)
+            if symbol is None or (problem in left and not same) or problem in self._forced:
+                uuids.add(problem)
             else:
-                found |= self._changing_around(symbol, draft)
-        return found & left or set(draft.problems)
+                uuids |= self._changing_around(symbol, draft)
+        return uuids & left or set(draft.problems)
 
     def _changing_around(self, symbol: Symbol, draft: Draft) -> set[UUID]:
         """Return what changes of all that a symbol leads to, is led to by, or is made with."""
@@ -189,10 +189,10 @@ class Start:
             used = self._table.get(name)
             if used is not None:
                 near[used.id] = used.source
-        found = {
+        uuids = {
             source for id_, source in near.items() if id_ in draft.puts or id_ in draft.removes
         }
-        return found | {
+        return uuids | {
             put.source for put in draft.puts.values() if {put.id, put.spec.name} & wanted
         }
 
@@ -214,13 +214,13 @@ class Start:
         new = draft.puts.get(symbol.id)
         return symbol.id in draft.removes or (new is not None and new.spec.name != symbol.spec.name)
 
-    def _refuse(self, one: UUID, problems: tuple[Problem, ...]) -> None:
-        spec, runs = self._newest.get(one), self._table.get(one)
+    def _refuse(self, uuid: UUID, problems: tuple[Problem, ...]) -> None:
+        spec, runs = self._newest.get(uuid), self._table.get(uuid)
         if spec is None and runs is None:
             return
         shown = spec if spec is not None else runs.spec if runs is not None else None
         if shown is not None:
-            self.refused[one] = Rejection(spec=shown, problems=problems, gone=spec is None)
+            self.refused[uuid] = Rejection(spec=shown, problems=problems, gone=spec is None)
 
 
 def accepted_values(
@@ -235,13 +235,13 @@ def accepted_values(
     names = {value.name: value for value in current if value.name is not None}
     merged: dict[UUID, Value] = dict(ids)
     changed: set[UUID] = set()
-    for one, value in last.values.items():
-        now = ids.get(one) or names.get(value.name or "")
+    for uuid, value in last.values.items():
+        now = ids.get(uuid) or names.get(value.name or "")
         withheld = value.secret and value.plain
-        kept = (now or history.get(one) or value) if withheld else value
-        if ids.get(one) != kept:
-            changed.add(one)
+        kept = (now or history.get(uuid) or value) if withheld else value
+        if ids.get(uuid) != kept:
+            changed.add(uuid)
             if now is not None:
                 merged.pop(now.id, None)
-        merged[one] = kept
+        merged[uuid] = kept
     return list(merged.values()), frozenset(changed)

@@ -64,7 +64,7 @@ class Symbol:
 
     def hold(self, expansion: Expansion, ids: Sequence[UUID]) -> None:
         """Link it to what its Spec holds: it is active only where all of that is."""
-        self.links[HELD] = tuple(Link(id=one) for one in ids)
+        self.links[HELD] = tuple(Link(id=uuid) for uuid in ids)
         for port, ends in expansion.inlets.items():
             inlet = tuple(Link(id=ids[number], port=name) for number, name in ends)
             self.inlets[canonical(port)] = self.links[HELD + canonical(port)] = inlet

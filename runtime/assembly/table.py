@@ -83,8 +83,8 @@ class SymbolTable:
     def get(self, key: Wanted) -> Symbol | None:
         """The symbol of this id or name."""
         if isinstance(key, str):
-            found = self._layout.names.get(key)
-            return self._layout.symbols.get(found) if found is not None else None
+            name = self._layout.names.get(key)
+            return self._layout.symbols.get(name) if name is not None else None
         return self._layout.symbols.get(key)
 
     def all(self) -> Iterable[Symbol]:
@@ -93,11 +93,11 @@ class SymbolTable:
 
     def using(self, names: Collection[str]) -> list[Symbol]:
         """The symbols whose Specs are made with one of these."""
-        return [self._layout.symbols[one] for one in self._bonds.using(names)]
+        return [self._layout.symbols[uuid] for uuid in self._bonds.using(names)]
 
     def asking(self, values: Iterable[Wanted]) -> list[Symbol]:
         """The symbols that ask for one of these Values by its id or name, or were given it."""
-        return [self._layout.symbols[one] for one in self._bonds.asking(values)]
+        return [self._layout.symbols[uuid] for uuid in self._bonds.asking(values)]
 
     def rebind(self, symbol: Symbol, binding: BoundSpec) -> None:
         """Note what a symbol is bound to now; it comes to the same as before."""
@@ -112,7 +112,7 @@ class SymbolTable:
 
     def waiters(self) -> list[Symbol]:
         """The symbols that are not active; this costs what they are, not what the table holds."""
-        return [self._layout.symbols[one] for one in self._layout.waiting]
+        return [self._layout.symbols[uuid] for uuid in self._layout.waiting]
 
     def active(self, symbol: Symbol) -> bool:
         """Whether everything that it leads to is there and compiled."""
@@ -123,12 +123,12 @@ class SymbolTable:
         layout = self._layout
         ids = layout.sources(symbol)
         for links in symbol.links.values():
-            ids |= {found for link in links if (found := layout.find(link)) is not None}
-        return [layout.symbols[one] for one in ids]
+            ids |= {uuid for link in links if (uuid := layout.find(link)) is not None}
+        return [layout.symbols[each] for each in ids]
 
     def wanting(self, name: str) -> list[Symbol]:
         """Who has a link to this name, whether or not somebody bears it."""
-        return [self._layout.symbols[one] for one in self._layout.wanted.get(name, ())]
+        return [self._layout.symbols[uuid] for uuid in self._layout.wanted.get(name, ())]
 
     def reasons(self, symbol: Symbol) -> list[str]:
         """Why it is not active: one line for each link that leads nowhere; empty where it is."""
@@ -159,7 +159,7 @@ class SymbolTable:
     def plan_in_pieces(self, puts: Sequence[Symbol], removes: Iterable[UUID]) -> Pieces[TablePlan]:
         """As `plan`, a Symbol at a time; the table must not change meanwhile."""
         old = self._layout
-        leaving = [old.symbols[one] for one in removes if one in old.symbols]
+        leaving = [old.symbols[remove] for remove in removes if remove in old.symbols]
         new = TableState(old, len(puts) + len(leaving))
         replaced = [old.symbols[symbol.id] for symbol in puts if symbol.id in old.symbols]
         swaps: list[tuple[Symbol | None, Symbol | None]] = [(symbol, None) for symbol in leaving]
@@ -181,22 +181,24 @@ class SymbolTable:
                 # Who leads to it leads past it, to what may be somebody else now.
                 relink |= new.sources(new.symbols[symbol.id])
         touched = {symbol.id for symbol in leaving}
-        for one in touched:
-            new.active.pop(one, None)
+        for each in touched:
+            new.active.pop(each, None)
         touched |= yield from deactivate(old, new, relink, leaving)
         touched |= yield from activate(new, relink | touched)
         new.note(touched | changed)
         # Who went and came back within this one change was never away, and keeps its Node.
-        went = {one for one in touched if one in old.active and one not in new.active}
-        came = {one for one in touched if one in new.active and one not in old.active}
-        opens = yield from self._opening(new, came | {one for one in changed if one in new.active})
+        went = {each for each in touched if each in old.active and each not in new.active}
+        uuids = {each for each in touched if each in new.active and each not in old.active}
+        opens = yield from self._opening(
+            new, uuids | {each for each in changed if each in new.active}
+        )
         opened = {symbol.id for symbol in opens}
-        for one in went:
-            new.wired.pop(one, None)
-        for one in {one for one in relink if one in new.active} | opened:
+        for uuid in went:
+            new.wired.pop(uuid, None)
+        for uuid in {each for each in relink if each in new.active} | opened:
             yield
-            new.wired[one] = new.wire(new.symbols[one])
-        gone = [old.symbols[one] for one in went | {one for one in opened if one in old.active}]
+            new.wired[each] = new.wire(new.symbols[each])
+        gone = [old.symbols[each] for each in went | {each for each in opened if each in old.active}]
         leave = yield from targets_first(old, gone)
         retires = [symbol for symbol in reversed(leave) if symbol.opened]
         leavers = {symbol.id for symbol in retires}
@@ -207,7 +209,7 @@ class SymbolTable:
                 heirs[symbol.id] = heir
         generation = Generation(self.wiring.generation.number + 1, self._ends, self.failed)
         wiring = Wiring(new.wired, new.inputs, generation, self._lens)
-        stops = [new.symbols[one] for one in went if one in new.symbols]
+        stops = [new.symbols[each] for each in went if each in new.symbols]
         return TablePlan(new, wiring, opens, retires, heirs, stops, swaps, self._look)
 
     def commit(self, plan: TablePlan) -> Wiring:
@@ -225,11 +227,11 @@ class SymbolTable:
 
     def _opening(self, new: TableState, ids: set[UUID]) -> Pieces[list[Symbol]]:
         """The symbols that begin, targets before sources; one that began before gets a fresh Node."""
-        for one in ids:
+        for uuid in ids:
             yield
-            if new.symbols[one].opened:
-                new.symbols[one] = self._rebuild(new.symbols[one])
-        return (yield from targets_first(new, [new.symbols[one] for one in ids]))
+            if new.symbols[each].opened:
+                new.symbols[each] = self._rebuild(new.symbols[each])
+        return (yield from targets_first(new, [new.symbols[each] for each in ids]))
 
 
 def _heir_of(

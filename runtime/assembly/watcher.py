@@ -95,8 +95,8 @@ class Watcher:
             _set(ready)
 
     def _report(self, error: Exception) -> None:
-        told = self._events.failed("watch failed", Error.of(error), store=self._store.url)
-        self._lost = f"its changes cannot be followed: {told.reason}"
+        event = self._events.failed("watch failed", Error.of(error), store=self._store.url)
+        self._lost = f"its changes cannot be followed: {event.reason}"
 
     @property
     def behind(self) -> bool:
@@ -119,10 +119,10 @@ class Watcher:
                 return
             except FAILURES as error:
                 self._behind = True
-                told = self._events.failed(
+                event = self._events.failed(
                     "watch failed", Error.of(error), store=self._store.url, again=pause
                 )
-                self._lost = f"its changes cannot be followed: {told.reason}"
+                self._lost = f"its changes cannot be followed: {event.reason}"
                 _set(ready)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST)
@@ -243,10 +243,10 @@ class Watcher:
         try:
             return await work
         except FAILURES as error:
-            found = Error.of(error)
-            told = self._events.failed("load failed", found)
-            self._failed = f"it could not be read after a change: {told.reason}"
-            raise NodeError(found) from error
+            problem = Error.of(error)
+            event = self._events.failed("load failed", problem)
+            self._failed = f"it could not be read after a change: {event.reason}"
+            raise NodeError(problem) from error
 
 
 async def _next(changes: AsyncIterator[ChangeSet]) -> ChangeSet | None:
@@ -262,10 +262,14 @@ def _set(ready: "asyncio.Future[None]") -> None:
 def merge(sets: list[ChangeSet]) -> ChangeSet:
     """One change set that tells to look wherever one of these does."""
     return ChangeSet(
-        specs=frozenset().union(*(one.specs for one in sets)),
-        values=frozenset().union(*(one.values for one in sets)),
-        problems=tuple(dict.fromkeys(problem for one in sets for problem in one.problems)),
-        spoiled=tuple(spec for one in sets for spec in one.spoiled),
-        revision=max((one.revision for one in sets), default=0),
-        origin=", ".join(dict.fromkeys(one.origin for one in sets if one.origin)),
+        specs=frozenset().union(*(change_set.specs for change_set in sets)),
+        values=frozenset().union(*(change_set.values for change_set in sets)),
+        problems=tuple(
+            dict.fromkeys(problem for change_set in sets for problem in change_set.problems)
+        ),
+        spoiled=tuple(spec for change_set in sets for spec in change_set.spoiled),
+        revision=max((change_set.revision for change_set in sets), default=0),
+        origin=", ".join(
+            dict.fromkeys(change_set.origin for change_set in sets if change_set.origin)
+        ),
     )

@@ -76,11 +76,11 @@ def left_in_pieces(
     yield from was.build(before)
     now = _Graph([each for each in later if isinstance(each, Value)], registry)
     yield from now.build(specs)
-    stops = [one for one in was.active if one in now.nodes and one not in now.active]
+    stops = [entry for entry in was.active if entry in now.nodes and entry not in now.active]
     if not stops:
         return bonds
-    told = yield from _told(now, stops, gone, registry, names)
-    return [*bonds, *told]
+    problems = yield from _told(now, stops, gone, registry, names)
+    return [*bonds, *problems]
 
 
 def after(steps: Sequence[Step], stored: Sequence[Resource]) -> Iterator[Resource]:
@@ -179,13 +179,15 @@ def linked(spec: Spec, find: Find, values: ValueSet, registry: Registry) -> Iter
     try:
         effective = expander.bind(spec)
         if kind.expand is None:
-            found = [Linked(effective.binding.spec, effective.binding.spec.ports)]
+            linkeds = [Linked(effective.binding.spec, effective.binding.spec.ports)]
         else:
-            found = [Linked(each.binding.spec, each.links) for each in expander.symbols(effective)]
+            linkeds = [
+                Linked(each.binding.spec, each.links) for each in expander.symbols(effective)
+            ]
     except FAILURES:
         # What is wrong with it is told elsewhere.
-        found = [Linked(spec, spec.ports)]
-    yield from found
+        linkeds = [Linked(spec, spec.ports)]
+    yield from linkeds
 
 
 def _find_in(named: Mapping[tuple[str, str], Spec], space: str, name: str) -> Spec | None:
@@ -269,7 +271,7 @@ def _told(
 ) -> Pieces[list[Problem]]:
     """Return why these stop: who leads to what goes, and else the links that lead nowhere."""
     still = set(stops)
-    told: list[Problem] = []
+    reasons: list[Problem] = []
     waiting: list[LinkProblem] = []
     for node in stops:
         yield
@@ -279,13 +281,13 @@ def _told(
                 target = gone.get(_target(Spec, spec, link))
                 shown: Path = ("ports", port) if len(links) == 1 else ("ports", port, number)
                 place: Path = ("ports", port, number)
-                found = now.find(node[0], link)
-                if target is not None and found is None:
-                    said = "name" if link.id is None else "id"
-                    told.append(_behind(spec, target, (*place, said), shown))
-                elif found is not None and found not in now.active and found not in still:
+                entry = now.find(node[0], link)
+                if target is not None and entry is None:
+                    text = "name" if link.id is None else "id"
+                    reasons.append(_behind(spec, target, (*place, text), shown))
+                elif entry is not None and entry not in now.active and entry not in still:
                     waiting.append(
-                        LinkProblem(spec, _waiting(spec, now.nodes[found].spec, place, shown))
+                        LinkProblem(spec, _waiting(spec, now.nodes[entry].spec, place, shown))
                     )
     specs = [each.spec for each in now.nodes.values()]
     stopping = [now.nodes[node].spec for node in stops]
@@ -293,8 +295,8 @@ def _told(
     for owner, problem in problems:
         yield
         if not _is_behind(problem, owner, gone):
-            told.append(problem)
-    return told
+            reasons.append(problem)
+    return reasons
 
 
 def _waiting(spec: Spec, target: Spec, place: Path, shown: Path) -> Problem:

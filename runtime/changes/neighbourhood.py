@@ -40,17 +40,17 @@ async def neighbourhood(
     `served` are the Specs of which an older revision runs than the store has. StoreError if the store
     cannot be read.
     """
-    found: dict[Key, Resource] = {}
+    mapping: dict[Key, Resource] = {}
     spaces = {side.namespace for step in steps for side in step if side is not None}
     for space in sorted(spaces):
         if len(steps) > MANY:
             every: list[Resource] = [*await store.specs(space), *await store.values(space)]
-            found.update((key_of(each), each) for each in every)
+            mapping.update((key_of(each), each) for each in every)
             continue
         mine = [step for step in steps if any(each and each.namespace == space for each in step)]
         reader = _NeighbourReader(store, space, registry, mine, served)
-        found.update(await reader.read())
-    return list(found.values())
+        mapping.update(await reader.read())
+    return list(mapping.values())
 
 
 class _NeighbourReader:
@@ -170,8 +170,8 @@ class _NeighbourReader:
         if not fresh:
             return []
         self._asked |= fresh
-        found = await called(self._store, self._namespace, fresh)
-        return self._keep(found)
+        resources = await called(self._store, self._namespace, fresh)
+        return self._keep(resources)
 
     def _keep(self, resources: Iterable[Resource]) -> list[Resource]:
         fresh = [each for each in resources if key_of(each) not in self._found]

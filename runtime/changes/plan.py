@@ -37,10 +37,10 @@ class Clash(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def resource(self) -> Resource:
         """What it is about, in the latest form that there is."""
-        found = self.theirs or self.mine or self.base
-        if found is None:
+        resource = self.theirs or self.mine or self.base
+        if resource is None:
             raise RuntimeError("a conflict needs one form of its resource")
-        return found
+        return resource
 
     def merged(self) -> MergeResult:
         """Both changes put together, by field and by port; with conflicts where they do not fit."""
@@ -48,13 +48,13 @@ class Clash(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         """What happened, in one line."""
-        one = self.resource
-        what = f"{type(one).__name__.lower()} {one.label}"
+        resource = self.resource
+        text = f"{type(resource).__name__.lower()} {resource.label}"
         if self.theirs is None:
-            return f"{what} was deleted by somebody else in the meantime"
+            return f"{text} was deleted by somebody else in the meantime"
         if self.base is None:
-            return f"{what} was created by somebody else in the meantime"
-        return f"{what} was changed by somebody else in the meantime"
+            return f"{text} was created by somebody else in the meantime"
+        return f"{text} was changed by somebody else in the meantime"
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,8 +94,8 @@ class ApplyResult(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def namespaces(self) -> tuple[str, ...]:
         """The namespaces in which something changed."""
-        found = {side.namespace for each in self.changed for side in _sides(each.turn)}
-        return tuple(sorted(found))
+        texts = {side.namespace for each in self.changed for side in _sides(each.turn)}
+        return tuple(sorted(texts))
 
     def ids(self, namespace: str) -> frozenset[UUID]:
         """What changed in a namespace."""
@@ -232,27 +232,27 @@ async def check_change(
 
 async def _served(store: Store, steps: Sequence[Step]) -> Served:
     """Return what runs of the Specs of which a runtime has rejected the newest."""
-    found: dict[UUID, Spec | None] = {}
+    specs: dict[UUID, Spec | None] = {}
     if not isinstance(store, ReportStore):
-        return found
+        return specs
     for space in sorted({side.namespace for step in steps for side in step if side is not None}):
         reports = await store.reports(space)
-        rejected = {one.id for report in reports for one in report.symbols if one.rejected}
+        rejected = {symbol.id for report in reports for symbol in report.symbols if symbol.rejected}
         if not rejected:
             continue
-        runs = {one.id for report in reports for one in report.symbols if one.observed}
+        runs = {symbol.id for report in reports for symbol in report.symbols if symbol.observed}
         state = (
             await store.accepted(space) if isinstance(store, AcceptanceStore) else AcceptedState()
         )
-        kept = {one.id: one for one in state.items if one.id in rejected & runs}
-        for one in rejected:
+        kept = {item.id: item for item in state.items if item.id in rejected & runs}
+        for uuid in rejected:
             try:
-                resource = kept[one].resource if one in kept else None
+                resource = kept[uuid].resource if uuid in kept else None
             except SpecError:
                 continue
-            if one not in runs or isinstance(resource, Spec):
-                found[one] = resource if isinstance(resource, Spec) else None
-    return found
+            if uuid not in runs or isinstance(resource, Spec):
+                specs[uuid] = resource if isinstance(resource, Spec) else None
+    return specs
 
 
 def check_steps(
@@ -283,10 +283,10 @@ def steps_in_pieces(
     checked = frozenset(bound | users)
     earlier = yield from check_in_pieces(before, was, registry, only=checked)
     known = set(earlier.problems)
-    found = yield from check_in_pieces(
+    result = yield from check_in_pieces(
         [*specs, *others], values, registry, only=checked | changed, later=True
     )
-    problems = [problem for problem in found.problems if problem not in known]
+    problems = [problem for problem in result.problems if problem not in known]
     if users:
         away = yield from check_in_pieces(
             [*specs, *others], values, registry, only=frozenset(users)
@@ -388,25 +388,25 @@ async def _clashes(store: Store, planned: Plan) -> tuple[Clash, ...]:
     """What of this was changed by somebody else since it was planned."""
     changed = planned.changed
     now = await current(store, [key_of(each.resource) for each in changed])
-    found: list[Clash] = []
+    clashes: list[Clash] = []
     for each in changed:
         theirs = now.get(key_of(each.resource))
         before = each.turn.before
         if theirs != before or _revision(theirs) != _revision(before):
-            found.append(Clash(base=before, mine=each.turn.after, theirs=theirs))
-    return tuple(found)
+            clashes.append(Clash(base=before, mine=each.turn.after, theirs=theirs))
+    return tuple(clashes)
 
 
 async def current(store: Store, keys: Sequence[Key]) -> dict[Key, Resource]:
     """What is stored under these keys now, in whichever namespace."""
     specs = [id_ for sort, id_ in keys if sort is Spec]
     values = [id_ for sort, id_ in keys if sort is Value]
-    found: list[Resource] = []
+    resources: list[Resource] = []
     if specs:
-        found += await store.specs(None, specs)
+        resources += await store.specs(None, specs)
     if values:
-        found += await store.values(None, values)
-    return {key_of(each): each for each in found}
+        resources += await store.values(None, values)
+    return {key_of(each): each for each in resources}
 
 
 def _revision(resource: Resource | None) -> int:

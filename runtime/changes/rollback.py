@@ -58,12 +58,12 @@ async def between(
     at_first = {turn.key: turn for turn in await since(kept, first, namespace)}
     later = [] if second is None else await since(kept, second, namespace)
     at_second = {turn.key: turn for turn in later}
-    found: list[Diff] = []
+    diffs: list[Diff] = []
     for key in dict.fromkeys((*at_first, *at_second)):
         before, after = _state(at_first, at_second, key), _state(at_second, at_first, key)
         if before != after:
-            found.append(difference(before, after))
-    return found
+            diffs.append(difference(before, after))
+    return diffs
 
 
 def _state(

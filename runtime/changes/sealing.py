@@ -49,8 +49,10 @@ def kept(old: Resource | None, new: Resource, keys: Keyring) -> Resource:
         return new
     if before is not None and before.sealed:
         if not keys.configured:
-            found = f'the Value "{new.label}" is sealed in the store, and would be written in clear'
-            raise wrong(new, "data", "missing-key", found, "the key", _HINT)
+            actual = (
+                f'the Value "{new.label}" is sealed in the store, and would be written in clear'
+            )
+            raise wrong(new, "data", "missing-key", actual, "the key", _HINT)
         if _named_alike(before, new) and _same_data(before, new, keys):
             return _sealed_as(before, new)
     return keys.seal(new) if keys.configured else new
@@ -61,26 +63,26 @@ _HINT = "Give the key, see docs/secrets.md; or say `secret: false` where it is n
 
 def kept_all(steps: Iterable[Step], keys: Keyring) -> tuple[list[Step], list[Problem]]:
     """What each of these becomes, as `kept` says, and the Problems of those that cannot be kept so."""
-    found: list[Step] = []
+    entries: list[Step] = []
     problems: list[Problem] = []
     for old, new in steps:
         try:
-            found.append((old, kept(old, new, keys) if new is not None else None))
+            entries.append((old, kept(old, new, keys) if new is not None else None))
         except SecretError as error:
             problems += error.problems
-            found.append((old, new))
-    return found, problems
+            entries.append((old, new))
+    return entries, problems
 
 
-def alike(one: Resource | None, other: Resource | None, keys: Keyring) -> bool:
+def alike(first: Resource | None, other: Resource | None, keys: Keyring) -> bool:
     """Whether both say the same, however they are sealed; what cannot be opened here is something else."""
-    if one == other:
+    if first == other:
         return True
-    if not (isinstance(one, Value) and isinstance(other, Value)):
+    if not (isinstance(first, Value) and isinstance(other, Value)):
         return False
-    if not ((one.sealed or other.sealed) and _same_data(one, other, keys)):
+    if not ((first.sealed or other.sealed) and _same_data(first, other, keys)):
         return False
-    return _sealed_as(one, other) == _sealed_as(one, one)
+    return _sealed_as(first, other) == _sealed_as(first, first)
 
 
 def resealed(value: Value, keys: Keyring, *, clear: bool = False) -> Value:

@@ -55,13 +55,13 @@ async def wait_live(
     changed: Collection[UUID],
     *,
     timeout: float | None = None,
-    told: Callable[[WaitResult], None] | None = None,
+    on_change: Callable[[WaitResult], None] | None = None,
 ) -> WaitResult:
     """Wait until every runtime that follows the namespace has come to this revision.
 
     `changed` are the ids of the change set. Ends at once where no runtime follows, and after
     `timeout` seconds with some still `behind`; a runtime that ends meanwhile is waited for no
-    longer. `told` is called with each state that differs from the last. StoreError where the
+    longer. `on_change` is called with each state that differs from the last. StoreError where the
     store cannot be read.
     """
     pause = FIRST
@@ -71,8 +71,8 @@ async def wait_live(
             while True:
                 waited = _looked(await store.reports(namespace), namespace, revision, changed)
                 states = [each.state for each in waited.arrivals]
-                if told is not None and states != last:
-                    told(waited)
+                if on_change is not None and states != last:
+                    on_change(waited)
                 if not waited.behind:
                     return waited
                 last = states

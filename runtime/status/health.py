@@ -61,24 +61,24 @@ class RuntimeHealth:
 
     # -- one symbol ----------------------------------------------------------------------------
 
-    def of(self, one: UUID) -> tuple[Condition, ...]:
+    def of(self, uuid: UUID) -> tuple[Condition, ...]:
         """All conditions of a symbol, in their order; none of one that is neither here nor refused."""
-        symbol, refusal = self._table.get(one), self._loader.unfit.get(one)
-        draining = self._draining(one)
+        symbol, refusal = self._table.get(uuid), self._loader.unfit.get(uuid)
+        draining = self._draining(uuid)
         if symbol is None and refusal is None:
-            return self._dated(one, [_yes("Draining", draining)], 0.0) if draining else ()
+            return self._dated(uuid, [_yes("Draining", draining)], 0.0) if draining else ()
         active = symbol is not None and self._table.active(symbol)
-        told = self._told(symbol) if symbol is not None and active else ""
-        if active and not (refusal or draining or told or one in self._since):
+        text = self._told(symbol) if symbol is not None and active else ""
+        if active and not (refusal or draining or text or uuid in self._since):
             return _well(_natural(symbol, active=True))
-        found = [
+        conditions = [
             *_written(refusal),
             self._linked(symbol, refusal),
             self._active(symbol, refusal, active=active),
             _yes("Draining", draining) if draining else Condition(type="Draining", status=False),
-            self._degraded(symbol, refusal, told, active=active),
+            self._degraded(symbol, refusal, text, active=active),
         ]
-        return self._dated(one, found, _natural(symbol, active=active))
+        return self._dated(uuid, conditions, _natural(symbol, active=active))
 
     def _linked(self, symbol: Symbol | None, refusal: Rejection | None) -> Condition:
         for problem in refusal.own if refusal is not None else ():
@@ -109,18 +109,18 @@ class RuntimeHealth:
         return _refused("Active", refusal, "Rejected", "")
 
     def _degraded(
-        self, symbol: Symbol | None, refusal: Rejection | None, told: str, *, active: bool
+        self, symbol: Symbol | None, refusal: Rejection | None, text: str, *, active: bool
     ) -> Condition:
         if symbol is not None and refusal is not None:
             runs = symbol.spec.revision
-            what = "its deletion" if refusal.gone else f"revision {refusal.revision}"
+            subject = "its deletion" if refusal.gone else f"revision {refusal.revision}"
             if refusal.revision == runs:
-                what = "what was written"
+                subject = "what was written"
             goes_on = "goes on running" if active else "stays"
-            said = f"{what} was rejected, revision {runs} {goes_on}: "
-            return _refused("Degraded", refusal, "Rejected", said, status=True)
-        if told:
-            return Condition(type="Degraded", status=True, reason="Impaired", message=told)
+            message = f"{subject} was rejected, revision {runs} {goes_on}: "
+            return _refused("Degraded", refusal, "Rejected", message, status=True)
+        if text:
+            return Condition(type="Degraded", status=True, reason="Impaired", message=text)
         return Condition(type="Degraded", status=False)
 
     def _told(self, symbol: Symbol) -> str:
@@ -130,21 +130,21 @@ class RuntimeHealth:
         except FAILURES as error:
             return f"it cannot say how it is: {type(error).__name__}: {error}"
 
-    def _draining(self, one: UUID) -> float:
+    def _draining(self, uuid: UUID) -> float:
         """Since when something of a symbol drains; 0 where nothing does."""
-        left = self._shift.draining.get(one)
+        left = self._shift.draining.get(uuid)
         return left[1] if left is not None else 0.0
 
-    def status(self, one: UUID) -> SymbolStatus:
+    def status(self, uuid: UUID) -> SymbolStatus:
         """Return what there is to say of a symbol."""
-        symbol, refusal = self._table.get(one), self._loader.unfit.get(one)
-        spec = self._spec(one)
+        symbol, refusal = self._table.get(uuid), self._loader.unfit.get(uuid)
+        spec = self._spec(uuid)
         observed = symbol.spec.revision if symbol is not None else 0
         revision = refusal.revision if refusal is not None else observed
-        conditions = self.of(one)
+        conditions = self.of(uuid)
         state = state_of(revision=revision, observed=observed, conditions=conditions)
         return SymbolStatus(
-            id=one,
+            id=uuid,
             name=spec.name if spec is not None else None,
             kind=spec.kind if spec is not None else "",
             namespace=spec.namespace if spec is not None else "",
@@ -154,39 +154,41 @@ class RuntimeHealth:
             conditions=conditions,
         )
 
-    def _spec(self, one: UUID) -> Spec | None:
-        symbol, refusal = self._table.get(one), self._loader.unfit.get(one)
+    def _spec(self, uuid: UUID) -> Spec | None:
+        symbol, refusal = self._table.get(uuid), self._loader.unfit.get(uuid)
         if symbol is not None:
             return symbol.spec
         if refusal is not None:
             return refusal.spec
-        left = self._shift.draining.get(one)
+        left = self._shift.draining.get(uuid)
         return left[0].spec if left is not None else None
 
     # -- all of them ---------------------------------------------------------------------------
 
     def ill(self) -> tuple[SymbolStatus, ...]:
         """Every symbol with a condition that is not as it should be, and those that drain."""
-        found: dict[UUID, None] = dict.fromkeys(self._loader.unfit)
-        found |= dict.fromkeys(symbol.id for symbol in self._table.waiters())
-        found |= dict.fromkeys(one.id for one in self._shift.telling.values() if self._told(one))
+        mapping: dict[UUID, None] = dict.fromkeys(self._loader.unfit)
+        mapping |= dict.fromkeys(symbol.id for symbol in self._table.waiters())
+        mapping |= dict.fromkeys(
+            symbol.id for symbol in self._shift.telling.values() if self._told(symbol)
+        )
         if not self.stopping:
             # Then all of them drain, which goes without saying.
-            found |= dict.fromkeys(self._shift.draining)
-        self._forget(found)
-        return tuple(self.status(one) for one in found)
+            mapping |= dict.fromkeys(self._shift.draining)
+        self._forget(mapping)
+        return tuple(self.status(uuid) for uuid in mapping)
 
     def _forget(self, ill: dict[UUID, None]) -> None:
         """Forget since when something was so with symbols that are no more."""
-        for one in [one for one in self._since if one is not None and one not in ill]:
-            if self._table.get(one) is None:
-                del self._since[one]
+        for uuid in [each for each in self._since if each is not None and each not in ill]:
+            if self._table.get(uuid) is None:
+                del self._since[uuid]
 
     # -- the runtime ---------------------------------------------------------------------------
 
     def overall(self, ill: Sequence[SymbolStatus]) -> tuple[Condition, ...]:
         """The conditions of the runtime as a whole, given the symbols that are not well."""
-        found = [
+        conditions = [
             self._sound("Valid", ill),
             self._sound("Compiled", ill),
             self._sound("Linked", ill),
@@ -196,14 +198,14 @@ class RuntimeHealth:
         ]
         unready = self.unready()
         if unready:
-            found[3] = Condition(
+            conditions[3] = Condition(
                 type="Active", status=False, reason="SourceWaiting", message=unready
             )
         if self.stopping:
-            found[3] = Condition(
+            conditions[3] = Condition(
                 type="Active", status=False, reason="Stopping", message="the runtime is stopping"
             )
-        return self._dated(None, found, 0.0)
+        return self._dated(None, conditions, 0.0)
 
     def unready(self) -> str:
         """Return why it is not ready: sources that were active before it began wait; empty if none does."""
@@ -213,8 +215,8 @@ class RuntimeHealth:
         fallbacks = set(self._loader.fallbacks)
         why = [
             str(problem)
-            for one, refusal in self._loader.unfit.items()
-            if one not in fallbacks
+            for uuid, refusal in self._loader.unfit.items()
+            if uuid not in fallbacks
             for problem in refusal.problems
         ]
         labels = some(sorted(waiting.values()))
@@ -226,20 +228,21 @@ class RuntimeHealth:
         if sort == "Valid" and self._loader.unreadable:
             problem = self._loader.unreadable[0]
             more = len(self._loader.unreadable) - 1
-            told = _no(sort, problem, None)
+            condition = _no(sort, problem, None)
             return msgspec.structs.replace(
-                told, message=f"{told.message} (and {more} more)" if more else told.message
+                condition,
+                message=f"{condition.message} (and {more} more)" if more else condition.message,
             )
         failing = [
-            (one, condition)
-            for one in ill
-            for condition in one.conditions
+            (status, condition)
+            for status in ill
+            for condition in status.conditions
             if condition.type == sort and not condition.status
         ]
         if not failing:
             return Condition(type=sort, status=True)
         first = failing[0][1]
-        names = _names(one for one, _ in failing)
+        names = _names(status for status, _ in failing)
         return msgspec.structs.replace(
             first, message=f"{names}: {first.message}" if first.message else names, since=0.0
         )
@@ -254,8 +257,8 @@ class RuntimeHealth:
         if fallbacks:
             return self._fallback(fallbacks, ill)
         if self._loader.unreadable:
-            told = _no("Degraded", self._loader.unreadable[0], None)
-            return msgspec.structs.replace(told, status=True, reason="Unreadable")
+            condition = _no("Degraded", self._loader.unreadable[0], None)
+            return msgspec.structs.replace(condition, status=True, reason="Unreadable")
         if self._team.trouble:
             return Condition(
                 type="Degraded",
@@ -263,44 +266,44 @@ class RuntimeHealth:
                 reason="ReplacementStopped",
                 message=self._team.trouble,
             )
-        bad = [one for one in ill if one.rejected or _is(one, "Degraded")]
+        bad = [status for status in ill if status.rejected or _is(status, "Degraded")]
         unkept = self._unkept() if not bad else ""
         if unkept:
             return Condition(type="Degraded", status=True, reason="ReportsNotKept", message=unkept)
         if not bad:
             return Condition(type="Degraded", status=False)
-        rejected = [one for one in bad if one.rejected]
-        said = f"{_names(rejected)} rejected" if rejected else f"{_names(bad)} impaired"
+        rejected = [status for status in bad if status.rejected]
+        text = f"{_names(rejected)} rejected" if rejected else f"{_names(bad)} impaired"
         reason = "Rejected" if rejected else "Impaired"
-        return Condition(type="Degraded", status=True, reason=reason, message=said)
+        return Condition(type="Degraded", status=True, reason=reason, message=text)
 
     def _fallback(self, fallbacks: Sequence[UUID], ill: Sequence[SymbolStatus]) -> Condition:
         """That it serves what was accepted last, as the newest had Problems when it began."""
-        found = [one for one in ill if one.id in fallbacks]
+        statuses = [status for status in ill if status.id in fallbacks]
         problem = next(
-            (each for one in fallbacks for each in self._loader.unfit[one].problems), None
+            (each for fallback in fallbacks for each in self._loader.unfit[fallback].problems), None
         )
-        what = f"{_names(found)}: the last accepted revision serves"
-        told = _no("Degraded", problem, None) if problem is not None else None
+        text = f"{_names(statuses)}: the last accepted revision serves"
+        condition = _no("Degraded", problem, None) if problem is not None else None
         return Condition(
             type="Degraded",
             status=True,
             reason="LastAccepted",
-            message=f"{what}: {told.message}" if told is not None else what,
-            place=told.place if told is not None else "",
+            message=f"{text}: {condition.message}" if condition is not None else text,
+            place=condition.place if condition is not None else "",
         )
 
     # -- since when ----------------------------------------------------------------------------
 
     def _dated(
-        self, one: UUID | None, found: Iterable[Condition], natural: float
+        self, uuid: UUID | None, conditions: Iterable[Condition], natural: float
     ) -> tuple[Condition, ...]:
         """The conditions with since when they are so, secrets masked."""
-        before = self._since.get(one, {})
+        before = self._since.get(uuid, {})
         now = time.time()
         noted: dict[str, tuple[bool, float]] = {}
         dated: list[Condition] = []
-        for condition in found:
+        for condition in conditions:
             status, since = before.get(condition.type, (condition.status, 0.0))
             if status is not condition.status:
                 since = condition.since or now
@@ -309,7 +312,7 @@ class RuntimeHealth:
             message = condition.message and self._events.shown(condition.message)
             dated.append(msgspec.structs.replace(condition, since=since, message=message))
         if before or any(condition.status is (condition.type in _NOT) for condition in dated):
-            self._since[one] = noted
+            self._since[uuid] = noted
         return tuple(dated)
 
 
@@ -362,14 +365,14 @@ def _refused(
     problem = own[0] if own else refusal.problems[0] if refusal.problems else None
     if problem is None:
         return Condition(type=sort, status=status, reason=reason, since=refusal.since)
-    told = said(problem)
+    text = said(problem)
     if not own and problem.place.file and problem.path:
-        told = f"{problem.path}: {told}"
+        text = f"{problem.path}: {text}"
     return Condition(
         type=sort,
         status=status,
         reason=reason if own else "HeldUp",
-        message=f"{prefix}{told}",
+        message=f"{prefix}{text}",
         place=_at(refusal.spec, problem.place),
         since=refusal.since,
     )
@@ -379,13 +382,13 @@ def _yes(sort: str, since: float) -> Condition:
     return Condition(type=sort, status=True, since=since)
 
 
-def _is(one: SymbolStatus, sort: str) -> bool:
-    return any(each.type == sort and each.status for each in one.conditions)
+def _is(status: SymbolStatus, sort: str) -> bool:
+    return any(each.type == sort and each.status for each in status.conditions)
 
 
 def _names(ill: Iterable[SymbolStatus]) -> str:
     """`pong, router and 3 more`."""
-    return some([one.label for one in ill])
+    return some([status.label for status in ill])
 
 
 def some(names: Sequence[str]) -> str:

@@ -53,19 +53,19 @@ async def namespace_status(
     reports = await store.reports(namespace) if isinstance(store, ReportStore) else ()
     reports = sorted(reports, key=lambda report: (report.host, report.started, report.runtime))
     specs = await store.specs(namespace)
-    told = [(report, {each.id: each for each in report.symbols}) for report in reports]
+    entries = [(report, {each.id: each for each in report.symbols}) for report in reports]
     turns = LoopYield()
-    found: dict[UUID, SymbolStatus] = {}
+    statuses: dict[UUID, SymbolStatus] = {}
     for spec in specs:
         await turns.rest()
-        found[spec.id] = _symbol(spec, told)
+        statuses[spec.id] = _symbol(spec, entries)
     for report in reports:
         for symbol in report.symbols:
-            if symbol.id not in found:
-                found[symbol.id] = _gone(symbol, reports)
+            if symbol.id not in statuses:
+                statuses[symbol.id] = _gone(symbol, reports)
     wanted = [
         each
-        for each in found.values()
+        for each in statuses.values()
         if not (names or ids)
         or each.id in ids
         or bool({each.name, each.label, str(each.id)} & set(names))

@@ -90,7 +90,7 @@ class Reporter:
             async with asyncio.timeout(max(seconds, 0.0)):
                 await self._changed.wait()
 
-    async def _tried(self, what: str, work: Awaitable[None]) -> None:
+    async def _tried(self, text: str, work: Awaitable[None]) -> None:
         """Await something of the store; the first failure of a row is told.
 
         A store that can be read and not written fails in one thing and not in the other: that is one
@@ -100,12 +100,12 @@ class Reporter:
             async with asyncio.timeout(LIMIT):
                 await work
         except FAILURES as error:
-            if what == "report":
+            if text == "report":
                 self.trouble = f"its reports cannot be kept: {Error.of(error).message}"
             if not self._failing:
                 self._events.failed("report failed", Error.of(error), level="warning")
-            self._failing.add(what)
+            self._failing.add(text)
         else:
-            if what == "report":
+            if text == "report":
                 self.trouble = ""
-            self._failing.discard(what)
+            self._failing.discard(text)

@@ -81,12 +81,14 @@ def _summary(frame: FrameType) -> traceback.FrameSummary:
 
 def _author(frames: list[FrameType]) -> FrameType | None:
     """Return the innermost frame in the file that the node's author wrote."""
-    snippet = next((one for one in frames if one.f_code.co_filename.startswith(SNIPPET)), None)
+    snippet = next(
+        (frame for frame in frames if frame.f_code.co_filename.startswith(SNIPPET)), None
+    )
     if snippet is not None:
         return snippet
     # The outermost file that is not ours is the author's; what it calls is a library.
-    file = next((one.f_code.co_filename for one in reversed(frames) if _foreign(one)), None)
-    return next((one for one in frames if one.f_code.co_filename == file), None)
+    file = next((frame.f_code.co_filename for frame in reversed(frames) if _foreign(frame)), None)
+    return next((frame for frame in frames if frame.f_code.co_filename == file), None)
 
 
 def _foreign(frame: FrameType) -> bool:

@@ -44,13 +44,13 @@ class Look:
         self._health = health
         self._events = events
 
-    def symbol(self, one: UUID) -> SymbolStatus:
+    def symbol(self, uuid: UUID) -> SymbolStatus:
         """One that is in the table, or that was rejected."""
-        symbol, refusal = self._table.get(one), self._loader.unfit.get(one)
+        symbol, refusal = self._table.get(uuid), self._loader.unfit.get(uuid)
         spec = symbol.spec if symbol is not None else refusal.spec if refusal is not None else None
         if spec is None:
             raise RuntimeError("neither the table nor the loader knows this symbol")
-        known = self._health.status(one)
+        known = self._health.status(uuid)
         wrong = [str(problem) for problem in refusal.problems] if refusal is not None else []
         reasons = wrong
         if symbol is not None:

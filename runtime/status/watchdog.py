@@ -152,11 +152,11 @@ class Watchdog:
             reason += "; its stack is on standard error"
         self._emit("loop blocked", "error", reason=reason, seconds=round(seconds, 1))
 
-    def _emit(self, event: str, level: str, **told: Any) -> None:
+    def _emit(self, event: str, level: str, **data: Any) -> None:
         """Emit an event in a thread of its own: a log that nobody reads holds up its writer."""
 
         def emit() -> None:
-            self._runtime.events.tell_apart(self._the_loop, event, level=level, **told)
+            self._runtime.events.tell_apart(self._the_loop, event, level=level, **data)
 
         self._beside(emit)
 
@@ -183,7 +183,7 @@ class Watchdog:
             return line
         table = self._runtime.table
         symbol = table.get(at.symbol) or next(
-            (one for one in list(table.all()) if one.label == at.symbol), None
+            (symbol for symbol in list(table.all()) if symbol.label == at.symbol), None
         )
         if symbol is None:
             return f"{at.symbol}, {line}"

@@ -29,55 +29,57 @@ class Accept(shapes.ApiModel, frozen=True, kw_only=True):
     dropped: list[AcceptedKey] = msgspec.field(default_factory=list)
 
 
-def _accepting(asked: ApiRequest) -> tuple[AcceptanceStore, str]:
-    store = asked.managed.store
-    if isinstance(store, AcceptanceStore) and asked.namespace is not None:
-        return store, asked.namespace
+def _accepting(request: ApiRequest) -> tuple[AcceptanceStore, str]:
+    store = request.managed.store
+    if isinstance(store, AcceptanceStore) and request.namespace is not None:
+        return store, request.namespace
     raise ApiError(501, "not-kept", f"the store {store.url} does not keep what was accepted last")
 
 
-async def accepted(asked: ApiRequest) -> ApiReply:
+async def accepted(request: ApiRequest) -> ApiReply:
     """List what a runtime accepted last."""
-    store, namespace = _accepting(asked)
+    store, namespace = _accepting(request)
     state = await store.accepted(namespace)
     return ApiReply(
-        AcceptedRevisions(items=list(state.items), problems=[wrong(one) for one in state.problems]),
+        AcceptedRevisions(
+            items=list(state.items), problems=[wrong(problem) for problem in state.problems]
+        ),
         header={"Cache-Control": "no-store"},
     )
 
 
-async def accept(asked: ApiRequest) -> ApiReply:
+async def accept(request: ApiRequest) -> ApiReply:
     """Keep what a runtime has accepted: only what the store holds or held, so that nobody slips in more."""
-    store, namespace = _accepting(asked)
-    said: Accept = await sent_json(asked, Accept)
-    for one in said.kept:
-        if not await _was_stored(asked.managed.store, one, namespace):
+    store, namespace = _accepting(request)
+    sent: Accept = await sent_json(request, Accept)
+    for resource in sent.kept:
+        if not await _was_stored(request.managed.store, resource, namespace):
             raise ApiError(
                 422,
                 "never-stored",
-                f"the {one.sort} {one.id} never was in the namespace {namespace} as it is sent at "
-                f"revision {one.revision} (expected: what the store holds, or held at that revision)",
+                f"the {resource.sort} {resource.id} never was in the namespace {namespace} as it is sent at "
+                f"revision {resource.revision} (expected: what the store holds, or held at that revision)",
             )
-    await store.accept(namespace, said.kept, said.dropped)
+    await store.accept(namespace, sent.kept, sent.dropped)
     return ApiReply(status=204)
 
 
-async def _was_stored(store: Store, one: AcceptedResource, namespace: str) -> bool:
+async def _was_stored(store: Store, resource: AcceptedResource, namespace: str) -> bool:
     """Return whether the store holds what a record says, or held it at its revision."""
     try:
-        wanted = one.resource
+        wanted = resource.resource
     except (HeddleError, msgspec.DecodeError):
         return False
-    if wanted.id != one.id or wanted.namespace != namespace:
+    if wanted.id != resource.id or wanted.namespace != namespace:
         return False
     find = store.specs if isinstance(wanted, Spec) else store.values
-    now: list[Resource] = list(await find(namespace, [one.id]))
+    now: list[Resource] = list(await find(namespace, [resource.id]))
     if any(recorded(each) == wanted for each in now):
         return True
-    if not isinstance(store, RevisionStore) or one.revision <= 0:
+    if not isinstance(store, RevisionStore) or resource.revision <= 0:
         return False
     try:
-        revision = await store.revision(one.revision)
+        revision = await store.revision(resource.revision)
     except NotFoundError:
         return False
     return any(turn.after is not None and recorded(turn.after) == wanted for turn in revision.turns)

@@ -93,37 +93,37 @@ class StoreQuery(msgspec.Struct, frozen=True, kw_only=True):
 # --- applying -------------------------------------------------------------------------------------
 
 
-async def apply(asked: ApiRequest) -> ApiReply:
+async def apply(request: ApiRequest) -> ApiReply:
     """Create or update what was sent, all or none."""
-    if asked.namespace is None:
+    if request.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
-    query = asked.query
-    found, unwritten = await sent_entries(asked, asked.namespace, None)
-    for space in sorted({one.namespace for one in found}):
-        asked.need("edit", space)
+    query = request.query
+    resources, unwritten = await sent_entries(request, request.namespace, None)
+    for space in sorted({resource.namespace for resource in resources}):
+        request.need("edit", space)
     planned = await plan_apply(
-        asked.managed.store,
-        found,
-        asked.managed.registry,
+        request.managed.store,
+        resources,
+        request.managed.registry,
         anonymous=unwritten,
         prune=query.prune,
         base=query.base,
     )
-    done = await finish(asked, planned, dry_run=query.dry_run, note=note_of(asked))
+    done = await finish(request, planned, dry_run=query.dry_run, note=note_of(request))
     names = tuple(each.resource.label for each in planned.changed)
     return ApiReply(done, names=names, revision=done.revision)
 
 
-async def rollback(asked: ApiRequest) -> ApiReply:
+async def rollback(request: ApiRequest) -> ApiReply:
     """Bring a namespace back to what it said at a revision, by a new one."""
-    query = asked.query
-    back: shapes.RollbackModel = await sent_json(asked, shapes.RollbackModel)
-    _recording(asked)
+    query = request.query
+    back: shapes.RollbackModel = await sent_json(request, shapes.RollbackModel)
+    _recording(request)
     planned = await plan_rollback(
-        asked.managed.store, back.revision, asked.managed.registry, namespace=asked.namespace
+        request.managed.store, back.revision, request.managed.registry, namespace=request.namespace
     )
-    note = note_of(asked, query.message or f"rolled back to revision {back.revision}")
-    done = await finish(asked, planned, dry_run=query.dry_run, note=note)
+    note = note_of(request, query.message or f"rolled back to revision {back.revision}")
+    done = await finish(request, planned, dry_run=query.dry_run, note=note)
     names = tuple(each.resource.label for each in planned.changed)
     return ApiReply(done, names=names, revision=done.revision)
 
@@ -131,55 +131,59 @@ async def rollback(asked: ApiRequest) -> ApiReply:
 # --- looking back ---------------------------------------------------------------------------------
 
 
-async def revisions(asked: ApiRequest) -> ApiReply:
+async def revisions(request: ApiRequest) -> ApiReply:
     """The revisions, the newest first."""
-    query, store = asked.query, _recording(asked)
+    query, store = request.query, _recording(request)
     if query.key:
-        made = await store.keyed(asked.key_of(query.key)) if isinstance(store, KeyedStore) else None
-        turns = _visible(asked, made.turns, query.name) if made is not None else []
+        made = (
+            await store.keyed(request.key_of(query.key)) if isinstance(store, KeyedStore) else None
+        )
+        turns = _visible(request, made.turns, query.name) if made is not None else []
         if made is None or not turns:
             return ApiReply(shapes.Revisions(items=[]))
         return ApiReply(shapes.Revisions(items=[await by_turns(forms.revision(made, turns))]))
-    found: list[shapes.RevisionModel] = []
+    models: list[shapes.RevisionModel] = []
     before: int | None = query.before
     more = True
     while more:
-        page = await store.history(asked.namespace, before=before, limit=query.limit)
+        page = await store.history(request.namespace, before=before, limit=query.limit)
         for each in page:
-            turns = _visible(asked, each.turns, query.name)
-            if turns and len(found) == query.limit:
-                return ApiReply(shapes.Revisions(items=found, before=found[-1].number))
+            turns = _visible(request, each.turns, query.name)
+            if turns and len(models) == query.limit:
+                return ApiReply(shapes.Revisions(items=models, before=models[-1].number))
             if turns:
-                found.append(await by_turns(forms.revision(each, turns)))
+                models.append(await by_turns(forms.revision(each, turns)))
         more = len(page) == query.limit
         before = page[-1].number if page else None
-    return ApiReply(shapes.Revisions(items=found))
+    return ApiReply(shapes.Revisions(items=models))
 
 
-async def revision(asked: ApiRequest) -> ApiReply:
+async def revision(request: ApiRequest) -> ApiReply:
     """One revision."""
-    number = asked.params.get("number", "")
-    store = _recording(asked)
+    number = request.params.get("number", "")
+    store = _recording(request)
     if not is_number(number) or len(number) > 18:
         raise ApiError(400, "revision", f'"{number}" is not a number of a revision')
     kept: Kept = await store.revision(int(number))
-    if asked.namespace is not None:
-        kept = kept.within(asked.namespace)
-    turns = _visible(asked, kept.turns, [])
+    if request.namespace is not None:
+        kept = kept.within(request.namespace)
+    turns = _visible(request, kept.turns, [])
     if not turns:
-        where = f" in the namespace {asked.namespace}" if asked.namespace is not None else ""
+        where = f" in the namespace {request.namespace}" if request.namespace is not None else ""
         raise ApiError(404, "not-found", f"revision {number} changed nothing{where}")
     return ApiReply(await by_turns(forms.revision(kept, turns)))
 
 
 def _visible(
-    asked: ApiRequest, turns: tuple[RevisionChange, ...], names: list[str]
+    request: ApiRequest, turns: tuple[RevisionChange, ...], names: list[str]
 ) -> list[RevisionChange]:
     """The turns that the caller may look at, of these names."""
     return [
         turn
         for turn in turns
-        if all(asked.sees(side.namespace) for side in (turn.before, turn.after) if side is not None)
+        if all(
+            request.sees(side.namespace) for side in (turn.before, turn.after) if side is not None
+        )
         and (
             not names
             or any(
@@ -190,8 +194,8 @@ def _visible(
     ]
 
 
-def _recording(asked: ApiRequest) -> RevisionStore:
-    store = asked.managed.store
+def _recording(request: ApiRequest) -> RevisionStore:
+    store = request.managed.store
     if isinstance(store, RevisionStore):
         return store
     raise ApiError(501, "no-history", f"the store {store.url} keeps no revisions")
@@ -200,13 +204,13 @@ def _recording(asked: ApiRequest) -> RevisionStore:
 # --- the contract of a store ----------------------------------------------------------------------
 
 
-async def newest(asked: ApiRequest) -> ApiReply:
+async def newest(request: ApiRequest) -> ApiReply:
     """How far the store has come."""
-    store = asked.managed.store
+    store = request.managed.store
     return ApiReply(
         shapes.NewestModel(
             revision=await store.newest(),
-            url=asked.relative(store.url),
+            url=request.relative(store.url),
             records=isinstance(store, RevisionStore),
             reports=isinstance(store, ReportStore),
         ),
@@ -214,19 +218,19 @@ async def newest(asked: ApiRequest) -> ApiReply:
     )
 
 
-async def problems(asked: ApiRequest) -> ApiReply:
+async def problems(request: ApiRequest) -> ApiReply:
     """What cannot be read in the store at this moment."""
-    found = await asked.managed.store.problems()
-    items = shapes.Problems(items=[wrong(one) for one in asked.hidden(found)])
-    return ApiReply(asked.relative(msgspec.to_builtins(items)))
+    listed = await request.managed.store.problems()
+    items = shapes.Problems(items=[wrong(problem) for problem in request.hidden(listed)])
+    return ApiReply(request.relative(msgspec.to_builtins(items)))
 
 
-async def store_changes(asked: ApiRequest) -> ApiReply:
+async def store_changes(request: ApiRequest) -> ApiReply:
     """Make changes as the contract of a store has them."""
-    sent: shapes.ChangeSetModel = await sent_json(asked, shapes.ChangeSetModel)
+    sent: shapes.ChangeSetModel = await sent_json(request, shapes.ChangeSetModel)
     changes = [_change(each) for each in sent.changes]
-    store = asked.managed.store
-    made = await made_before(asked)
+    store = request.managed.store
+    made = await made_before(request)
     if made is not None:
         items = [forms.held(each) for each in put_under(changes, made)]
         done = shapes.StoreResultModel(revision=made.number, items=items)
@@ -238,21 +242,21 @@ async def store_changes(asked: ApiRequest) -> ApiReply:
         new = change.resource if isinstance(change, Put) else None
         for side in (old, new):
             if side is not None:
-                asked.need("edit", side.namespace)
+                request.need("edit", side.namespace)
         steps.append((old, new))
-    await have_keys([side for step in steps for side in step], asked.managed.registry.keys)
-    changes, unsealed = _sealed(asked, changes, now)
+    await have_keys([side for step in steps for side in step], request.managed.registry.keys)
+    changes, unsealed = _sealed(request, changes, now)
     if unsealed:
-        raise refused(asked, unsealed)
-    problems = await check_change(store, steps, asked.managed.registry, whole=asked.query.check)
+        raise refused(request, unsealed)
+    problems = await check_change(store, steps, request.managed.registry, whole=request.query.check)
     if problems:
-        raise refused(asked, problems)
-    note = Note(_author(asked, sent.author), sent.message, asked.key_of(asked.once))
+        raise refused(request, problems)
+    note = Note(_author(request, sent.author), sent.message, request.key_of(request.once))
     put = await store.apply(changes, note)
     reached = max((each.revision for each in put), default=0) or await store.newest()
     touched = [new if new is not None else old for old, new in steps]
     names = tuple(each.label for each in touched if each is not None)
-    asked.made = reached, names
+    request.made = reached, names
     return ApiReply(
         shapes.StoreResultModel(revision=reached, items=[forms.held(each) for each in put]),
         names=names,
@@ -260,31 +264,31 @@ async def store_changes(asked: ApiRequest) -> ApiReply:
     )
 
 
-def _author(asked: ApiRequest, said: str) -> str:
+def _author(request: ApiRequest, text: str) -> str:
     """Who stands in the history: the token, whatever the request says.
 
     Without a token nobody is known: what the request says is kept, and marked as no more than that.
     """
-    name = asked.caller.name
-    return f"{said} (as {name})" if said and said != name and not asked.caller.known else name
+    name = request.caller.name
+    return f"{text} (as {name})" if text and text != name and not request.caller.known else name
 
 
 def _sealed(
-    asked: ApiRequest, changes: list[Change], now: Mapping[Key, Resource | None]
+    request: ApiRequest, changes: list[Change], now: Mapping[Key, Resource | None]
 ) -> tuple[list[Change], list[Problem]]:
     """The changes with their secrets sealed, as everything that gets into a store."""
-    found: list[Change] = []
+    items: list[Change] = []
     problems: list[Problem] = []
     for change in changes:
         if isinstance(change, Put):
             step = now.get(_key(change)), change.resource
-            [(_, kept)], wrong = kept_all([step], asked.managed.registry.keys)
+            [(_, kept)], wrong = kept_all([step], request.managed.registry.keys)
             problems += wrong
             if kept is None:
                 raise RuntimeError("a change that is written has a resource")
             change = msgspec.structs.replace(change, resource=kept)
-        found.append(change)
-    return found, problems
+        items.append(change)
+    return items, problems
 
 
 def _key(change: Change) -> Key:
@@ -297,18 +301,18 @@ def _change(sent: shapes.StoreChange) -> Change:
     if sent.delete is not UNSET:
         sort: type[Spec] | type[Value] = Spec if sent.delete.type == "spec" else Value
         return Delete(type=sort, id=sent.delete.id, revision=sent.revision)
-    found = read_entries(sent.put, DEFAULT_NAMESPACE, None)
-    if len(found) != 1:
+    entries = read_entries(sent.put, DEFAULT_NAMESPACE, None)
+    if len(entries) != 1:
         raise ApiError(422, "invalid", "each change puts one Spec or Value")
-    if isinstance(found[0], Value) and found[0].secret and _masked(found[0].data):
+    if isinstance(entries[0], Value) and entries[0].secret and _masked(entries[0].data):
         # Whoever read it masked would lose it by putting it back.
         raise ApiError(
             422,
             "masked",
-            f"the secret {found[0].label} is masked ({MASK}). Leave out what does not change, or read "
+            f"the secret {entries[0].label} is masked ({MASK}). Leave out what does not change, or read "
             "it with reveal=true",
         )
-    return Put(resource=found[0], revision=sent.revision)
+    return Put(resource=entries[0], revision=sent.revision)
 
 
 def _masked(data: Any) -> bool:

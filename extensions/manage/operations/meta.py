@@ -18,69 +18,71 @@ from heddle.schemas.suggestion import did_you_mean
 _NOT_KEPT = {"Cache-Control": "no-store"}
 
 
-async def healthy(asked: ApiRequest) -> ApiReply:
+async def healthy(request: ApiRequest) -> ApiReply:
     """It answers, and no source waits that was active before a runtime here began."""
-    return _unready(asked) or ApiReply(shapes.HealthModel(status="ok"), header=_NOT_KEPT)
+    return _unready(request) or ApiReply(shapes.HealthModel(status="ok"), header=_NOT_KEPT)
 
 
-async def ready(asked: ApiRequest) -> ApiReply:
+async def ready(request: ApiRequest) -> ApiReply:
     """Its store can be read, every runtime here has begun, and no source waits that was active before."""
     try:
-        await asked.managed.store.newest()
+        await request.managed.store.newest()
     except StoreError:
         return ApiReply(shapes.HealthModel(status="unready"), 503, header=_NOT_KEPT)
-    return await healthy(asked)
+    return await healthy(request)
 
 
-def _unready(asked: ApiRequest) -> ApiReply | None:
+def _unready(request: ApiRequest) -> ApiReply | None:
     """Return a text that says that a source waits; only those who may read the namespace see why."""
-    waiting = {one.namespace: why for one in asked.managed.runtimes if (why := one.unready)}
+    waiting = {
+        runtime.namespace: why for runtime in request.managed.runtimes if (why := runtime.unready)
+    }
     if not waiting:
         return None
     # Why it waits may quote what somebody wrote: without a token only its name is said.
-    said = [why if asked.sees(name) else why.partition(":")[0] for name, why in waiting.items()]
+    texts = [why if request.sees(name) else why.partition(":")[0] for name, why in waiting.items()]
     return ApiReply(
-        shapes.HealthModel(status="unready", reason="; ".join(said)), 503, header=_NOT_KEPT
+        shapes.HealthModel(status="unready", reason="; ".join(texts)), 503, header=_NOT_KEPT
     )
 
 
-async def api(asked: ApiRequest) -> ApiReply:
+async def api(request: ApiRequest) -> ApiReply:
     """What answers here, and who asks."""
     return ApiReply(
         shapes.Api(
             product="heddle",
             version=version("heddle-runtime"),
-            namespace=asked.host.namespace,
-            caller=asked.caller.name,
-            roles=list(asked.caller.roles),
-            namespaces=list(asked.caller.namespaces),
+            namespace=request.host.namespace,
+            caller=request.caller.name,
+            roles=list(request.caller.roles),
+            namespaces=list(request.caller.namespaces),
             openapi="/v1/openapi.json",
         )
     )
 
 
-async def kinds(asked: ApiRequest) -> ApiReply:
+async def kinds(request: ApiRequest) -> ApiReply:
     """Every kind, in one line."""
-    found = sorted(asked.managed.registry.scheme.kinds.items())
+    entries = sorted(request.managed.registry.scheme.kinds.items())
     return ApiReply(
         shapes.Kinds(
             items=[
                 shapes.KindLine(
                     kind=name, category=kind.schema.category, summary=kind.schema.summary
                 )
-                for name, kind in found
+                for name, kind in entries
             ]
         )
     )
 
 
-async def kind(asked: ApiRequest) -> ApiReply:
+async def kind(request: ApiRequest) -> ApiReply:
     """One kind."""
-    scheme = asked.managed.registry.scheme
-    schema = scheme.schema(asked.key)
+    scheme = request.managed.registry.scheme
+    schema = scheme.schema(request.key)
     if schema is None:
-        near = did_you_mean(asked.key, scheme.names, "kind")
-        raise ApiError(404, "not-found", f'there is no kind "{asked.key}". {near}'.rstrip())
+        near = did_you_mean(request.key, scheme.names, "kind")
+        raise ApiError(404, "not-found", f'there is no kind "{request.key}". {near}'.rstrip())
     return ApiReply(
         shapes.KindForm(
             kind=schema.kind,
@@ -99,32 +101,32 @@ def _port(port: Port) -> shapes.PortForm:
     return shapes.PortForm(name=port.name, help=port.help, indexed=port.indexed)
 
 
-async def schema(asked: ApiRequest) -> ApiReply:
+async def schema(request: ApiRequest) -> ApiReply:
     """The JSON Schema of spec files, with every kind that is known here."""
-    scheme = asked.managed.registry.scheme
+    scheme = request.managed.registry.scheme
     schemas = [kind.schema for kind in scheme.kinds.values()]
     return ApiReply(await asyncio.to_thread(file_schema, schemas, scheme.languages.known))
 
 
-async def refuse(asked: ApiRequest) -> ApiReply:
+async def refuse(request: ApiRequest) -> ApiReply:
     """The problem document of a response that another node has made, or of an Error."""
-    said: Any = asked.payload
-    status = said.get("status", 500) if isinstance(said.get("status"), int) else 500
+    payload: Any = request.payload
+    status = payload.get("status", 500) if isinstance(payload.get("status"), int) else 500
     if status < 400:
-        return ApiReply(status=status, header=_headers(said))
+        return ApiReply(status=status, header=_headers(payload))
     title = TITLES.get(status, "")
-    detail = said.get("detail") or {
+    detail = payload.get("detail") or {
         404: "nothing is found at this path. Try: /v1/openapi.json says which there are",
         405: "this path does not have this method",
         429: "too many requests in too short a time. Try again a little later",
     }.get(status, title)
     raise ApiError(
-        status, lower(title).replace(" ", "-") or "refused", detail, header=_headers(said)
+        status, lower(title).replace(" ", "-") or "refused", detail, header=_headers(payload)
     )
 
 
-def _headers(said: Any) -> dict[str, str]:
-    header = said.get("header") or {}
+def _headers(value: Any) -> dict[str, str]:
+    header = value.get("header") or {}
     return {
         name: ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         for name, value in header.items()
@@ -195,11 +197,11 @@ OPERATIONS = [
 def openapi_of(operations: Mapping[str, Operation]) -> Operation:
     """Return the operation that describes an API of these operations."""
 
-    async def openapi(asked: ApiRequest) -> ApiReply:
+    async def openapi(request: ApiRequest) -> ApiReply:
         """The description of this API, as its routes are now."""
         from heddle.extensions.manage.openapi import describe
 
-        specs = [symbol.spec for symbol in asked.home.table.all()]
+        specs = [symbol.spec for symbol in request.home.table.all()]
         # It is made of hundreds of types: a second of work, in which nobody waits.
         return ApiReply(await asyncio.to_thread(describe, specs, operations))
 

@@ -9,9 +9,9 @@ from heddle.extensions.manage.problem_response import ApiError
 from heddle.specs.model.store import Resource
 
 
-def order(one: Resource) -> tuple[str, str, str]:
+def order(resource: Resource) -> tuple[str, str, str]:
     """By what lists are ordered: by name, those without one at the end."""
-    return one.name or "~", one.namespace, str(one.id)
+    return resource.name or "~", resource.namespace, str(resource.id)
 
 
 def page_of(
@@ -20,7 +20,7 @@ def page_of(
     """What comes after the cursor, and the cursor of what comes next."""
     if cursor:
         after = _read_cursor(cursor)
-        kept = [one for one in kept if order(one) > after]
+        kept = [resource for resource in kept if order(resource) > after]
     page = kept[:limit]
     return page, _cursor(page[-1]) if len(kept) > limit else None
 

@@ -54,41 +54,41 @@ class Sort:
         id_ = parse_id(key)
         wanted = named_id(self.word, namespace, key)
         near = await self.read(store, namespace, [wanted] if id_ is None else [id_, wanted])
-        for one in near:
-            if one.id == id_ or one.name == key:
-                return one
+        for resource in near:
+            if resource.id == id_ or resource.name == key:
+                return resource
         every = await named(store, namespace, [key])
         return next((one for one in every if isinstance(one, self.type)), None)
 
-    async def get(self, asked: ApiRequest) -> Resource:
+    async def get(self, request: ApiRequest) -> Resource:
         """The one that the path names; Refusal 404 with the nearest name."""
-        if asked.namespace is None:
+        if request.namespace is None:
             raise RuntimeError("the operation needs a namespace in its path")
-        found = await self.find(asked.managed.store, asked.namespace, asked.key)
-        if found is None:
-            every = await self.read(asked.managed.store, asked.namespace)
-            raise missing(asked, self.word, [one.name for one in every if one.name is not None])
-        return found
+        resource = await self.find(request.managed.store, request.namespace, request.key)
+        if resource is None:
+            every = await self.read(request.managed.store, request.namespace)
+            raise missing(request, self.word, [one.name for one in every if one.name is not None])
+        return resource
 
-    def path(self, one: Resource) -> str:
+    def path(self, resource: Resource) -> str:
         """Where it is found."""
-        key = quote(one.name or str(one.id), safe="")
-        return f"/v1/namespaces/{quote(one.namespace, safe='')}/{self.words}/{key}"
+        key = quote(resource.name or str(resource.id), safe="")
+        return f"/v1/namespaces/{quote(resource.namespace, safe='')}/{self.words}/{key}"
 
     # -- looking -----------------------------------------------------------------------------
 
-    async def page(self, asked: ApiRequest) -> ApiReply:
+    async def page(self, request: ApiRequest) -> ApiReply:
         """Some of them."""
-        query, store = asked.query, asked.managed.store
+        query, store = request.query, request.managed.store
         reveal = getattr(query, "reveal", False)
         revision = await store.newest()
-        found = await self._seen(asked, reveal)
-        kept = await by_turns(self._kept(found, query))
+        resources = await self._seen(request, reveal)
+        kept = await by_turns(self._kept(resources, query))
         page, cursor = page_of(kept, query.cursor, query.limit)
         if reveal:
-            await have_keys(page, asked.managed.registry.keys)
-            page = [_opened(asked, one) for one in page]
-        items = [forms.held(one, reveal=reveal) for one in page]
+            await have_keys(page, request.managed.registry.keys)
+            page = [_opened(request, resource) for resource in page]
+        items = [forms.held(resource, reveal=reveal) for resource in page]
         body = (shapes.SpecList if self.type is Spec else shapes.ValueList)(
             items=items,  # type: ignore[arg-type]
             revision=revision,
@@ -96,30 +96,30 @@ class Sort:
         )
         return ApiReply(
             body,
-            resources=lambda: [forms.entry_of(one, reveal=reveal) for one in page],
+            resources=lambda: [forms.entry_of(resource, reveal=reveal) for resource in page],
             header={"Cache-Control": "no-store"} if reveal else {},
-            names=tuple(one.label for one in page) if reveal else (),
+            names=tuple(resource.label for resource in page) if reveal else (),
         )
 
-    async def _seen(self, asked: ApiRequest, reveal: bool) -> list[Resource]:
+    async def _seen(self, request: ApiRequest, reveal: bool) -> list[Resource]:
         """Those that the caller may look at."""
-        query = asked.query
+        query = request.query
         ids = _ids(query.id) if query.id else None
-        spaces: list[str | None] = [asked.namespace]
-        if asked.namespace is None:
+        spaces: list[str | None] = [request.namespace]
+        if request.namespace is None:
             spaces = list(query.namespace) or [None]
         for space in spaces:
             if space is not None:
-                asked.need("admin" if reveal else "read", space)
-        found: list[Resource] = []
+                request.need("admin" if reveal else "read", space)
+        resources: list[Resource] = []
         for space in spaces:
-            found += await self._found(asked.managed.store, space, ids, query)
-        if asked.namespace is None and not query.namespace:
-            found = [one for one in found if asked.sees(one.namespace)]
+            resources += await self._found(request.managed.store, space, ids, query)
+        if request.namespace is None and not query.namespace:
+            resources = [resource for resource in resources if request.sees(resource.namespace)]
             if reveal:
-                for space in {one.namespace for one in found}:
-                    asked.need("admin", space)
-        return found
+                for space in {resource.namespace for resource in resources}:
+                    request.need("admin", space)
+        return resources
 
     async def _found(
         self, store: Store, namespace: str | None, ids: Sequence[UUID] | None, query: Any
@@ -131,70 +131,70 @@ class Sort:
             return await mentioning(store, space, mentions)
         if space is not None and query.name and all(legal_name(name) for name in query.name):
             every = await named(store, space, query.name)
-            return [one for one in every if isinstance(one, self.type)]
-        found = await self.read(store, namespace, ids)
+            return [resource for resource in every if isinstance(resource, self.type)]
+        resources = await self.read(store, namespace, ids)
         if not mentions:
-            return found
+            return resources
         return [
-            one
-            for one in found
-            if isinstance(one, Spec) and not mentions_of(one).isdisjoint(mentions)
+            resource
+            for resource in resources
+            if isinstance(resource, Spec) and not mentions_of(resource).isdisjoint(mentions)
         ]
 
-    def _kept(self, found: Sequence[Resource], query: Any) -> Pieces[list[Resource]]:
+    def _kept(self, resources: Sequence[Resource], query: Any) -> Pieces[list[Resource]]:
         """Those that are asked for, in order."""
         kept: list[tuple[tuple[str, str, str], int, Resource]] = []
-        for number, one in enumerate(found):
+        for number, resource in enumerate(resources):
             yield
-            if self._fits(one, query):
-                kept.append((order(one), number, one))
+            if self._fits(resource, query):
+                kept.append((order(resource), number, resource))
         kept.sort(key=lambda each: each[:2])
         return [one for _, _, one in kept]
 
-    def _fits(self, one: Resource, query: Any) -> bool:
-        if query.name and not any(fnmatchcase(one.name or "", name) for name in query.name):
+    def _fits(self, resource: Resource, query: Any) -> bool:
+        if query.name and not any(fnmatchcase(resource.name or "", name) for name in query.name):
             return False
-        if isinstance(one, Spec) and query.kind and one.kind not in query.kind:
+        if isinstance(resource, Spec) and query.kind and resource.kind not in query.kind:
             return False
         for annotation in query.annotation:
             key, equals, value = annotation.partition("=")
-            held = one.annotations.get(key)
+            held = resource.annotations.get(key)
             if held is None or (equals and held != value):
                 return False
         return True
 
-    async def show(self, asked: ApiRequest) -> ApiReply:
+    async def show(self, request: ApiRequest) -> ApiReply:
         """One of them."""
-        reveal = getattr(asked.query, "reveal", False)
+        reveal = getattr(request.query, "reveal", False)
         if reveal:
-            if asked.namespace is None:
+            if request.namespace is None:
                 raise RuntimeError("the operation needs a namespace in its path")
-            asked.need("admin", asked.namespace)
-        one = await self.get(asked)
-        tag = etag(one)
+            request.need("admin", request.namespace)
+        resource = await self.get(request)
+        tag = etag(resource)
         if reveal:
-            await have_keys([one], asked.managed.registry.keys)
-            one = forms.opened(one, asked.managed.registry.keys)
+            await have_keys([resource], request.managed.registry.keys)
+            resource = forms.opened(resource, request.managed.registry.keys)
         header = {"ETag": tag, "Cache-Control": "no-store" if reveal else "no-cache"}
-        if tag in _tags(asked.header("If-None-Match")):
+        if tag in _tags(request.header("If-None-Match")):
             return ApiReply(status=304, header=header)
         return ApiReply(
-            forms.sent(one, reveal=reveal),
+            forms.sent(resource, reveal=reveal),
             header=header,
-            resources=lambda: forms.entry_of(one, reveal=reveal),
-            names=(one.label,) if reveal else (),
+            resources=lambda: forms.entry_of(resource, reveal=reveal),
+            names=(resource.label,) if reveal else (),
         )
 
     # -- changing ----------------------------------------------------------------------------
 
-    async def create(self, asked: ApiRequest) -> ApiReply:
+    async def create(self, request: ApiRequest) -> ApiReply:
         """A new one; its name and its id must be free."""
-        if asked.namespace is None:
+        if request.namespace is None:
             raise RuntimeError("the operation needs a namespace in its path")
-        new, said = await sent_entry(asked, asked.namespace, self.words)
-        same_space(asked, new)
-        old = await self._taken(asked, new)
-        if old is not None and not asked.sees(old.namespace):
+        new, reported = await sent_entry(request, request.namespace, self.words)
+        same_space(request, new)
+        old = await self._taken(request, new)
+        if old is not None and not request.sees(old.namespace):
             raise ApiError(409, "exists", f"its id {new.id} is taken. Leave the id out")
         if old is not None:
             raise ApiError(
@@ -204,109 +204,111 @@ class Sort:
                 f"Try: PUT {self.path(old)}",
                 revision=old.revision,
             )
-        if new.name is None and not said:
+        if new.name is None and not reported:
             new = msgspec.structs.replace(new, id=new_id())
-        return await self._write(asked, None, new, 201)
+        return await self._write(request, None, new, 201)
 
-    async def _taken(self, asked: ApiRequest, new: Resource) -> Resource | None:
-        store = asked.managed.store
-        found = await self.read(store, None, [new.id])
+    async def _taken(self, request: ApiRequest, new: Resource) -> Resource | None:
+        store = request.managed.store
+        resources = await self.read(store, None, [new.id])
         if new.name is not None:
             named = await self.find(store, new.namespace, new.name)
             return (
                 named
-                or next((one for one in found if one.name == new.name), None)
-                or (None if _derived(new, self.word) else next(iter(found), None))
+                or next((resource for resource in resources if resource.name == new.name), None)
+                or (None if _derived(new, self.word) else next(iter(resources), None))
             )
-        return next(iter(found), None)
+        return next(iter(resources), None)
 
-    async def replace(self, asked: ApiRequest) -> ApiReply:
+    async def replace(self, request: ApiRequest) -> ApiReply:
         """Put it in the place of what the path names, or create it there."""
-        if asked.namespace is None:
+        if request.namespace is None:
             raise RuntimeError("the operation needs a namespace in its path")
-        store = asked.managed.store
-        old = await self.find(store, asked.namespace, asked.key)
-        id_ = parse_id(asked.key)
-        named = asked.key if id_ is None else (old.name if old is not None else None)
-        if old is None and id_ is None and not legal_name(asked.key):
+        store = request.managed.store
+        old = await self.find(store, request.namespace, request.key)
+        id_ = parse_id(request.key)
+        named = request.key if id_ is None else (old.name if old is not None else None)
+        if old is None and id_ is None and not legal_name(request.key):
             raise ApiError(
                 422,
                 "name",
-                f"{json.dumps(asked.key[:40])} in the path cannot be the name of a {self.word} "
+                f"{json.dumps(request.key[:40])} in the path cannot be the name of a {self.word} "
                 f"(wanted: {NAME_RULE})",
             )
-        new, said = await sent_entry(asked, asked.namespace, self.words, named=named)
-        same_space(asked, new)
+        new, reported = await sent_entry(request, request.namespace, self.words, named=named)
+        same_space(request, new)
         kept = old.id if old is not None else id_
-        if not said and kept is None and new.name is not None:
+        if not reported and kept is None and new.name is not None:
             new = msgspec.structs.replace(new, id=named_id(self.word, new.namespace, new.name))
         derived = _derived(new, self.word)
         if kept is not None and new.id != kept:
-            if said and not derived:
+            if reported and not derived:
                 raise ApiError(
                     409,
                     "id",
                     f"its id is {kept}, and what was sent says {new.id}. Leave the id out",
                 )
             new = msgspec.structs.replace(new, id=kept)
-        if old is None and id_ is None and new.name != asked.key:
+        if old is None and id_ is None and new.name != request.key:
             raise ApiError(
                 422,
                 "name",
-                f'what was sent is called "{new.name}", and the path says "{asked.key}". '
+                f'what was sent is called "{new.name}", and the path says "{request.key}". '
                 "Leave the name out",
             )
-        await self._expected(asked, old, new)
+        await self._expected(request, old, new)
         if old is None and id_ is None and derived and await self.read(store, None, [new.id]):
             # The id that its name leads to belongs to one that was renamed since.
             new = msgspec.structs.replace(new, id=new_id())
-        return await self._write(asked, old, new, 200 if old is not None else 201)
+        return await self._write(request, old, new, 200 if old is not None else 201)
 
-    async def patch(self, asked: ApiRequest) -> ApiReply:
+    async def patch(self, request: ApiRequest) -> ApiReply:
         """Change some fields of it, and leave the others."""
-        if asked.namespace is None:
+        if request.namespace is None:
             raise RuntimeError("the operation needs a namespace in its path")
-        old = await self.get(asked)
-        patch = await sent_patch(asked)
+        old = await self.get(request)
+        patch = await sent_patch(request)
         held = forms.entry_of(old, reveal=True)
         if patch.keys() & _SAYS:
             # A Value says its data in one way: the way of the patch takes the place of another.
-            held = {key: said for key, said in held.items() if key not in _SAYS or key in patch}
+            held = {key: value for key, value in held.items() if key not in _SAYS or key in patch}
         patched = merge_patch(held, patch)
-        [new] = read_entries(patched, asked.namespace, self.words)
-        same_space(asked, new)
+        [new] = read_entries(patched, request.namespace, self.words)
+        same_space(request, new)
         if new.id != old.id:
             raise ApiError(422, "id", "an id never changes. Leave it out")
         if isinstance(old, Value) and isinstance(new, Value) and old.secret and not new.secret:
             # What a patch leaves as it is would be shown from now on: that is to reveal it.
-            asked.need("admin", old.namespace)
-        await self._expected(asked, old, new)
-        return await self._write(asked, old, new, 200)
+            request.need("admin", old.namespace)
+        await self._expected(request, old, new)
+        return await self._write(request, old, new, 200)
 
-    async def delete(self, asked: ApiRequest) -> ApiReply:
+    async def delete(self, request: ApiRequest) -> ApiReply:
         """Take it out."""
-        old = await self.get(asked)
-        await self._expected(asked, old, None)
-        query = asked.query
-        done = await carry_out(asked, [(old, None)], dry_run=query.dry_run, note=note_of(asked))
+        old = await self.get(request)
+        await self._expected(request, old, None)
+        query = request.query
+        done = await carry_out(request, [(old, None)], dry_run=query.dry_run, note=note_of(request))
         if query.dry_run:
             return ApiReply(done, names=(old.label,))
         return ApiReply(status=204, names=(old.label,), revision=done.revision)
 
     async def _expected(
-        self, asked: ApiRequest, old: Resource | None, new: Resource | None
+        self, request: ApiRequest, old: Resource | None, new: Resource | None
     ) -> None:
         """Refusal 412 where it is not as the caller expects it to be."""
-        await expected(asked, old, new, asked.header("If-Match"), asked.header("If-None-Match"))
+        await expected(
+            request, old, new, request.header("If-Match"), request.header("If-None-Match")
+        )
 
     async def _write(
-        self, asked: ApiRequest, old: Resource | None, new: Resource, status: int
+        self, request: ApiRequest, old: Resource | None, new: Resource, status: int
     ) -> ApiReply:
-        query = asked.query
-        done = await carry_out(asked, [(old, new)], dry_run=query.dry_run, note=note_of(asked))
+        query = request.query
+        done = await carry_out(request, [(old, new)], dry_run=query.dry_run, note=note_of(request))
         if query.dry_run:
             return ApiReply(done, names=(new.label,))
-        [now] = await self.read(asked.managed.store, new.namespace, [new.id]) or [new]
+        [now] = await self.read(request.managed.store, new.namespace, [new.id]) or [new]
         header = {"ETag": etag(now)}
         if status == 201 or (old is not None and old.name != now.name):
             header["Location" if status == 201 else "Content-Location"] = self.path(now)
@@ -323,48 +325,50 @@ class Sort:
 # --- helpers --------------------------------------------------------------------------------------
 
 
-def etag(one: Resource) -> str:
+def etag(resource: Resource) -> str:
     """Its revision, as an entity tag."""
-    return f'"{one.revision}"'
+    return f'"{resource.revision}"'
 
 
 def _tags(header: str) -> list[str]:
     return [tag.removeprefix("W/") for tag in elements(header)]
 
 
-def _opened(asked: ApiRequest, one: Resource) -> Resource:
+def _opened(request: ApiRequest, resource: Resource) -> Resource:
     """A resource with its secret opened; one that no key opens stays sealed."""
     try:
-        return forms.opened(one, asked.managed.registry.keys)
+        return forms.opened(resource, request.managed.registry.keys)
     except SecretError:
-        return one
+        return resource
 
 
-def same_space(asked: ApiRequest, new: Resource) -> None:
+def same_space(request: ApiRequest, new: Resource) -> None:
     """Refusal where an entry is of another namespace than the path."""
-    if new.namespace != asked.namespace:
+    if new.namespace != request.namespace:
         raise ApiError(
             422,
             "namespace",
             f"what was sent is of the namespace {new.namespace}, and the path says "
-            f"{asked.namespace}. Leave the namespace out",
+            f"{request.namespace}. Leave the namespace out",
         )
 
 
-def missing(asked: ApiRequest, word: str, names: Sequence[str]) -> ApiError:
+def missing(request: ApiRequest, word: str, names: Sequence[str]) -> ApiError:
     """The Refusal of what is not there, with the nearest name."""
-    near = did_you_mean(asked.key, list(names))
-    detail = f'there is no {word} "{asked.key}" in the namespace {asked.namespace}. {near}'
+    near = did_you_mean(request.key, list(names))
+    detail = f'there is no {word} "{request.key}" in the namespace {request.namespace}. {near}'
     return ApiError(404, "not-found", detail.rstrip(" ").removesuffix(". "))
 
 
-def _derived(one: Resource, word: str) -> bool:
-    return one.name is not None and one.id == named_id(word, one.namespace, one.name)
+def _derived(resource: Resource, word: str) -> bool:
+    return resource.name is not None and resource.id == named_id(
+        word, resource.namespace, resource.name
+    )
 
 
 def _ids(texts: Sequence[str]) -> list[UUID]:
-    found = [(text, parse_id(text)) for text in texts]
-    for text, id_ in found:
+    entries = [(text, parse_id(text)) for text in texts]
+    for text, id_ in entries:
         if id_ is None:
             raise ApiError(400, "query", f'id: "{text}" is not a UUID')
-    return [id_ for _, id_ in found if id_ is not None]
+    return [id_ for _, id_ in entries if id_ is not None]

@@ -88,228 +88,244 @@ class EventsQuery(msgspec.Struct, frozen=True, kw_only=True):
 # --- namespaces -----------------------------------------------------------------------------------
 
 
-async def namespaces(asked: ApiRequest) -> ApiReply:
+async def namespaces(request: ApiRequest) -> ApiReply:
     """Those that hold something, or run here."""
     counts: dict[str, list[int]] = {}
-    for spec in await asked.managed.store.specs():
+    for spec in await request.managed.store.specs():
         counts.setdefault(spec.namespace, [0, 0])[0] += 1
-    for value in await asked.managed.store.values():
+    for value in await request.managed.store.values():
         counts.setdefault(value.namespace, [0, 0])[1] += 1
-    for runtime in asked.managed.runtimes:
+    for runtime in request.managed.runtimes:
         counts.setdefault(runtime.namespace, [0, 0])
-    items = [_namespace(asked, name, *held) for name, held in sorted(counts.items())]
-    return ApiReply(shapes.Namespaces(items=[one for one in items if asked.sees(one.name)]))
+    items = [_namespace(request, name, *held) for name, held in sorted(counts.items())]
+    return ApiReply(shapes.Namespaces(items=[item for item in items if request.sees(item.name)]))
 
 
-async def namespace(asked: ApiRequest) -> ApiReply:
+async def namespace(request: ApiRequest) -> ApiReply:
     """One of them."""
-    if asked.namespace is None:
+    if request.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
-    store = asked.managed.store
-    specs, values = await store.specs(asked.namespace), await store.values(asked.namespace)
-    found = _namespace(asked, asked.namespace, len(specs), len(values))
-    if not found.specs and not found.values and not found.here:
-        known = {one.namespace for one in await store.specs()}
-        known |= {one.namespace for one in await store.values()}
-        near = did_you_mean(asked.namespace, [name for name in known if asked.sees(name)])
+    store = request.managed.store
+    specs, values = await store.specs(request.namespace), await store.values(request.namespace)
+    described = _namespace(request, request.namespace, len(specs), len(values))
+    if not described.specs and not described.values and not described.here:
+        known = {spec.namespace for spec in await store.specs()}
+        known |= {value.namespace for value in await store.values()}
+        near = did_you_mean(request.namespace, [name for name in known if request.sees(name)])
         raise ApiError(
             404,
             "not-found",
-            f"there is nothing in the namespace {asked.namespace}. {near}".rstrip(),
+            f"there is nothing in the namespace {request.namespace}. {near}".rstrip(),
         )
-    return ApiReply(found)
+    return ApiReply(described)
 
 
-def _namespace(asked: ApiRequest, name: str, specs: int, values: int) -> shapes.Namespace:
-    here = asked.managed.runtime(name) is not None
+def _namespace(request: ApiRequest, name: str, specs: int, values: int) -> shapes.Namespace:
+    here = request.managed.runtime(name) is not None
     return shapes.Namespace(name=name, specs=specs, values=values, here=here)
 
 
 # --- symbols and status ---------------------------------------------------------------------------
 
 
-async def status(asked: ApiRequest) -> ApiReply:
+async def status(request: ApiRequest) -> ApiReply:
     """How a namespace stands: each symbol in each runtime that follows it."""
-    if asked.namespace is None:
+    if request.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
-    found = await namespace_status(asked.managed.store, asked.namespace)
-    return ApiReply(await _masked(asked, found), header={"Cache-Control": "no-store"})
+    state = await namespace_status(request.managed.store, request.namespace)
+    return ApiReply(await _masked(request, state), header={"Cache-Control": "no-store"})
 
 
-async def symbols(asked: ApiRequest) -> ApiReply:
+async def symbols(request: ApiRequest) -> ApiReply:
     """Every symbol."""
-    if asked.namespace is None:
+    if request.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
-    found = await namespace_status(asked.managed.store, asked.namespace)
-    runtime = asked.managed.runtime(asked.namespace)
+    state = await namespace_status(request.managed.store, request.namespace)
+    runtime = request.managed.runtime(request.namespace)
     here = list(runtime.status().symbols) if runtime is not None else []
     return ApiReply(
-        await _masked(asked, Symbols(items=list(found.symbols), here=here)),
+        await _masked(request, Symbols(items=list(state.symbols), here=here)),
         header={"Cache-Control": "no-store"},
     )
 
 
-async def symbol(asked: ApiRequest) -> ApiReply:
+async def symbol(request: ApiRequest) -> ApiReply:
     """One symbol, by its name or id."""
-    if asked.namespace is None:
+    if request.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
-    found = await namespace_status(asked.managed.store, asked.namespace)
-    runtime = asked.managed.runtime(asked.namespace)
+    state = await namespace_status(request.managed.store, request.namespace)
+    runtime = request.managed.runtime(request.namespace)
     live = runtime.status().symbols if runtime is not None else ()
-    stands = next((one for one in found.symbols if asked.key in (one.name, str(one.id))), None)
-    here = next((one for one in live if asked.key in (one.name, str(one.id))), None)
+    stands = next(
+        (
+            symbol_status
+            for symbol_status in state.symbols
+            if request.key in (symbol_status.name, str(symbol_status.id))
+        ),
+        None,
+    )
+    here = next(
+        (
+            symbol_status
+            for symbol_status in live
+            if request.key in (symbol_status.name, str(symbol_status.id))
+        ),
+        None,
+    )
     if stands is None and here is None:
-        known = [one.name for one in found.symbols if one.name is not None]
-        known += [one.name for one in live if one.name is not None]
+        known = [
+            symbol_status.name for symbol_status in state.symbols if symbol_status.name is not None
+        ]
+        known += [symbol_status.name for symbol_status in live if symbol_status.name is not None]
         raise ApiError(
             404,
             "not-found",
-            f'there is no symbol "{asked.key}" in the namespace {asked.namespace}. '
-            f"{did_you_mean(asked.key, known)}".rstrip(),
+            f'there is no symbol "{request.key}" in the namespace {request.namespace}. '
+            f"{did_you_mean(request.key, known)}".rstrip(),
         )
     return ApiReply(
-        await _masked(asked, OneSymbol(symbol=stands, here=here)),
+        await _masked(request, OneSymbol(symbol=stands, here=here)),
         header={"Cache-Control": "no-store"},
     )
 
 
-async def _masked(asked: ApiRequest, shape: msgspec.Struct) -> Any:
+async def _masked(request: ApiRequest, shape: msgspec.Struct) -> Any:
     """The same with every secret masked that a runtime here knows, and without paths of the server.
 
     Long lists in slices.
     """
     data: dict[str, Any] = msgspec.to_builtins(shape)
-    redactor, turns = asked.home.events.redactor, LoopYield()
+    redactor, turns = request.home.events.redactor, LoopYield()
     lists = {name: value for name, value in data.items() if isinstance(value, list)}
     rest = {name: value for name, value in data.items() if name not in lists}
-    data |= asked.relative(asked.masked(redactor.redacted(rest)))
+    data |= request.relative(request.masked(redactor.redacted(rest)))
     for name, items in lists.items():
         for number, each in enumerate(items):
             await turns.rest()
             # A place begins at the name of the list, whose items do not count in it.
             shown = redactor.redacted({name: [each]})[name]
-            items[number] = asked.relative(asked.masked(shown[0] if shown != MASK else MASK))
+            items[number] = request.relative(request.masked(shown[0] if shown != MASK else MASK))
     return data
 
 
 # --- processes ------------------------------------------------------------------------------------
 
 
-def _runtime(asked: ApiRequest) -> Runtime:
+def _runtime(request: ApiRequest) -> Runtime:
     """The runtime of the namespace in this process; Refusal where none is here."""
-    if asked.namespace is None:
+    if request.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
-    found = asked.managed.runtime(asked.namespace)
-    if found is None:
-        here = ", ".join(sorted(one.namespace for one in asked.managed.runtimes)) or "none"
+    runtime = request.managed.runtime(request.namespace)
+    if runtime is None:
+        here = ", ".join(sorted(one.namespace for one in request.managed.runtimes)) or "none"
         raise ApiError(
             404,
             "not-here",
-            f"no runtime of the namespace {asked.namespace} runs in this process (here: {here}). "
+            f"no runtime of the namespace {request.namespace} runs in this process (here: {here}). "
             "Try: heddle start --system HOST:PORT, beside that runtime",
         )
-    return found
+    return runtime
 
 
-def _process(asked: ApiRequest) -> Process:
-    id_ = parse_id(asked.key)
-    for one in _runtime(asked).processes:
-        if one.id == id_:
-            return one
-    raise ApiError(404, "not-found", f"no process {asked.key} runs: it has ended, or never was")
+def _process(request: ApiRequest) -> Process:
+    id_ = parse_id(request.key)
+    for each in _runtime(request).processes:
+        if each.id == id_:
+            return each
+    raise ApiError(404, "not-found", f"no process {request.key} runs: it has ended, or never was")
 
 
-async def processes(asked: ApiRequest) -> ApiReply:
+async def processes(request: ApiRequest) -> ApiReply:
     """Those that run now."""
-    found = _runtime(asked).processes
-    items = [forms.process(one) for one in found[: asked.query.limit]]
+    running = _runtime(request).processes
+    items = [forms.process(each) for each in running[: request.query.limit]]
     return ApiReply(
-        await _masked(asked, shapes.Processes(items=items, total=len(found))),
+        await _masked(request, shapes.Processes(items=items, total=len(running))),
         header={"Cache-Control": "no-store"},
     )
 
 
-async def process(asked: ApiRequest) -> ApiReply:
+async def process(request: ApiRequest) -> ApiReply:
     """One of them."""
-    found = await _masked(asked, forms.process(_process(asked)))
-    return ApiReply(found, header={"Cache-Control": "no-store"})
+    value = await _masked(request, forms.process(_process(request)))
+    return ApiReply(value, header={"Cache-Control": "no-store"})
 
 
-async def cancel(asked: ApiRequest) -> ApiReply:
+async def cancel(request: ApiRequest) -> ApiReply:
     """End one: whatever it waits for is answered with the reason."""
-    found = _process(asked)
+    target = _process(request)
     # Not `cancelled`: that is a client that went away, and nobody answers those.
-    found.cancel(Error(f"{asked.caller.name} cancelled it", code="dropped"))
+    target.cancel(Error(f"{request.caller.name} cancelled it", code="dropped"))
     return ApiReply(
-        await _masked(asked, forms.process(found)), 202, names=(str(found.id),), told=True
+        await _masked(request, forms.process(target)), 202, names=(str(target.id),), notified=True
     )
 
 
 # --- reports --------------------------------------------------------------------------------------
 
 
-def _reporting(asked: ApiRequest) -> ReportStore:
-    store = asked.managed.store
+def _reporting(request: ApiRequest) -> ReportStore:
+    store = request.managed.store
     if isinstance(store, ReportStore):
         return store
     raise ApiError(501, "no-reports", f"runtimes do not say in the store {store.url} how they are")
 
 
-async def reports(asked: ApiRequest) -> ApiReply:
+async def reports(request: ApiRequest) -> ApiReply:
     """What runtimes say of themselves."""
-    store = _reporting(asked)
-    for name in asked.query.namespace:
-        asked.need("read", name)
-    spaces = asked.query.namespace or [None]
-    found: list[Report] = []
+    store = _reporting(request)
+    for name in request.query.namespace:
+        request.need("read", name)
+    spaces = request.query.namespace or [None]
+    stored: list[Report] = []
     for space in spaces:
-        found += await store.reports(space)
-    seen = [one for one in found if asked.sees(one.namespace)]
+        stored += await store.reports(space)
+    seen = [each for each in stored if request.sees(each.namespace)]
     return ApiReply(
-        asked.relative(msgspec.to_builtins(Reports(items=seen))),
+        request.relative(msgspec.to_builtins(Reports(items=seen))),
         header={"Cache-Control": "no-store"},
     )
 
 
-async def report(asked: ApiRequest) -> ApiReply:
+async def report(request: ApiRequest) -> ApiReply:
     """Keep the Report of a runtime."""
-    store = _reporting(asked)
-    said: Report = await sent_json(asked, Report)
-    asked.need("operate", said.namespace)
-    if said.runtime != asked.key:
+    store = _reporting(request)
+    sent: Report = await sent_json(request, Report)
+    request.need("operate", sent.namespace)
+    if sent.runtime != request.key:
         raise ApiError(
-            422, "runtime", f"the Report is of {said.runtime}, the path says {asked.key}"
+            422, "runtime", f"the Report is of {sent.runtime}, the path says {request.key}"
         )
-    if len(quote(said.runtime, safe="")) > LONGEST_NAME:
+    if len(quote(sent.runtime, safe="")) > LONGEST_NAME:
         raise ApiError(
             422, "runtime", f"the name of the runtime is longer than {LONGEST_NAME} bytes"
         )
-    if not 0 < said.interval <= LONGEST or not 0 <= said.pid <= _PIDS:
+    if not 0 < sent.interval <= LONGEST or not 0 <= sent.pid <= _PIDS:
         raise ApiError(
             422,
             "report",
-            f"no runtime reports every {said.interval:g} s with the pid {said.pid} (wanted: more than "
+            f"no runtime reports every {sent.interval:g} s with the pid {sent.pid} (wanted: more than "
             f"0 and at most {LONGEST:g} s, a pid of a process)",
         )
-    await _may_replace(asked, store)
+    await _may_replace(request, store)
     # One from the future would never count as gone.
-    await store.report(msgspec.structs.replace(said, seen=min(said.seen, time.time())))
+    await store.report(msgspec.structs.replace(sent, seen=min(sent.seen, time.time())))
     return ApiReply(status=204)
 
 
-async def withdraw(asked: ApiRequest) -> ApiReply:
+async def withdraw(request: ApiRequest) -> ApiReply:
     """Drop the Report of a runtime that ends."""
-    store = _reporting(asked)
-    await _may_replace(asked, store)
-    await store.withdraw(asked.key)
+    store = _reporting(request)
+    await _may_replace(request, store)
+    await store.withdraw(request.key)
     return ApiReply(status=204)
 
 
-async def _may_replace(asked: ApiRequest, store: ReportStore) -> None:
+async def _may_replace(request: ApiRequest, store: ReportStore) -> None:
     """Refusal where the Report that is there is of a namespace that the caller does not operate."""
-    for one in await store.reports():
-        if one.runtime == asked.key:
-            asked.need("operate", one.namespace)
+    for each in await store.reports():
+        if each.runtime == request.key:
+            request.need("operate", each.namespace)
 
 
 # --- events ---------------------------------------------------------------------------------------
@@ -317,24 +333,24 @@ async def _may_replace(asked: ApiRequest, store: ReportStore) -> None:
 TYPES = ("change", "reload", "process", "event")
 
 
-async def listen(asked: ApiRequest) -> ApiReply:
+async def listen(request: ApiRequest) -> ApiReply:
     """Whoever may hear what happens goes on to the stream."""
-    for word in asked.query.type:
+    for word in request.query.type:
         if word not in TYPES:
             near = did_you_mean(word, TYPES)
             raise ApiError(
                 400, "query", f'type: "{word}" (wanted: {", ".join(TYPES)}). {near}'.rstrip(". ")
             )
-    if asked.namespace is None and not asked.sees_all:
+    if request.namespace is None and not request.sees_all:
         raise ApiError(
             403, "forbidden", "this takes the role read in every namespace. Name one in the path"
         )
     return ApiReply(onward=True)
 
 
-async def begin(asked: ApiRequest) -> ApiReply:
+async def begin(request: ApiRequest) -> ApiReply:
     """The first event of a stream: how far the store has come."""
-    revision = await asked.managed.store.newest()
+    revision = await request.managed.store.newest()
     return ApiReply({"event": "begin", "data": {"revision": revision}}, plain=True)
 
 

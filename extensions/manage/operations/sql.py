@@ -33,14 +33,14 @@ class RowsModel(shapes.ApiModel, frozen=True, kw_only=True):
     rows: list[dict[str, Any]]
 
 
-async def ask(asked: ApiRequest) -> ApiReply:
+async def ask(request: ApiRequest) -> ApiReply:
     """Run one statement that reads."""
-    if not asked.sees_all or not asked.caller.may("operate", EVERY):
+    if not request.sees_all or not request.caller.may("operate", EVERY):
         # Tables hold every namespace, and frames hold what goes through them.
         raise ApiError(403, "forbidden", "this takes the role operate in every namespace")
-    question: Question = await sent_json(asked, Question)
+    question: Question = await sent_json(request, Question)
     try:
-        answer = await asked.home.send(ANSWERS, [question.statement, unmarked(question.args)])
+        answer = await request.home.send(ANSWERS, [question.statement, unmarked(question.args)])
     except NoSymbolError as error:
         raise ApiError(
             501,
