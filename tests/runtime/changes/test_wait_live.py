@@ -23,7 +23,9 @@ async def test_a_change_is_live_in_every_runtime() -> None:
         applied = await do(store, HELLO)
         told: list[WaitResult] = []
         waiting = asyncio.ensure_future(
-            wait_live(store, "default", applied.revision, applied.ids("default"), on_change=told.append)
+            wait_live(
+                store, "default", applied.revision, applied.ids("default"), on_change=told.append
+            )
         )
         await until(store, lambda report: report.runtime == one.id and report.observed == 2)
         assert not waiting.done()
