@@ -188,17 +188,19 @@ class SymbolTable:
         new.note(touched | changed)
         # Who went and came back within this one change was never away, and keeps its Node.
         went = {each for each in touched if each in old.active and each not in new.active}
-        uuids = {each for each in touched if each in new.active and each not in old.active}
+        begun = {each for each in touched if each in new.active and each not in old.active}
         opens = yield from self._opening(
-            new, uuids | {each for each in changed if each in new.active}
+            new, begun | {each for each in changed if each in new.active}
         )
         opened = {symbol.id for symbol in opens}
         for uuid in went:
             new.wired.pop(uuid, None)
         for uuid in {each for each in relink if each in new.active} | opened:
             yield
-            new.wired[each] = new.wire(new.symbols[each])
-        gone = [old.symbols[each] for each in went | {each for each in opened if each in old.active}]
+            new.wired[uuid] = new.wire(new.symbols[uuid])
+        gone = [
+            old.symbols[each] for each in went | {each for each in opened if each in old.active}
+        ]
         leave = yield from targets_first(old, gone)
         retires = [symbol for symbol in reversed(leave) if symbol.opened]
         leavers = {symbol.id for symbol in retires}
@@ -229,8 +231,8 @@ class SymbolTable:
         """The symbols that begin, targets before sources; one that began before gets a fresh Node."""
         for uuid in ids:
             yield
-            if new.symbols[each].opened:
-                new.symbols[each] = self._rebuild(new.symbols[each])
+            if new.symbols[uuid].opened:
+                new.symbols[uuid] = self._rebuild(new.symbols[uuid])
         return (yield from targets_first(new, [new.symbols[each] for each in ids]))
 
 
