@@ -6,7 +6,7 @@ BASE   := $(VENV)/.base
 READY  := $(VENV)/.ready
 PIP    := $(BIN)/pip --disable-pip-version-check install --progress-bar on
 
-.PHONY: demo test check bench docs docs-site dist deploy-check cover lock clean format
+.PHONY: demo test unit campaigns check bench docs docs-site dist deploy-check cover lock clean format
 
 # What the demo stands on; pip shows how far it is.
 $(BASE): pyproject.toml
@@ -31,8 +31,14 @@ demo/ping.yaml:
 demo: $(BASE) demo/ping.yaml  ## run the demo flow on http://localhost:8000/ping
 	@$(BIN)/heddle start demo/ping.yaml -e PORT=8000
 
-test: $(READY)  ## run every test
-	@$(BIN)/python -m pytest -n auto -q
+test: $(READY)  ## run the tests, without the campaigns
+	@$(BIN)/python -m pytest -n auto -q -m "not campaign"
+
+unit: $(READY)  ## run the tests that stay in their process: a minute
+	@$(BIN)/python -m pytest -n auto -q -m "unit and not campaign"
+
+campaigns: $(READY)  ## run the tests that try many thousands of inputs
+	@$(BIN)/python -m pytest -n auto -q -m campaign
 
 check: $(READY)  ## format, lint, types, layers
 	@$(BIN)/ruff format --check .

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Any
 from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.problem import Problem
 from heddle.specs.model.limits import limits
-from heddle.specs.yaml.document import (
-    Only,
-    ReadText,
+from heddle.specs.yaml.document import Only, ReadText, join, read_text
+from heddle.specs.yaml.spec_tree import (
     TooManyError,
     files_below,
-    join,
     link_outside,
-    read_text,
     too_large,
     unreadable,
 )

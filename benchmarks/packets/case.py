@@ -12,7 +12,8 @@ from benchmarks.measure import Measure, at_most
 from benchmarks.row import AnswerMismatchError
 from benchmarks.scale import Scale
 from heddle.runtime.flow.errors import NOTHING
-from heddle.runtime.flow.process import LiveProcess, finish
+from heddle.runtime.flow.finish import finish
+from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.runtime import Runtime
 from heddle.specs.stores.memory import MemoryStore
 from heddle.specs.yaml.document import read_text

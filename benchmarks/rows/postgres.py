@@ -21,7 +21,7 @@ from benchmarks.row import AnswerMismatchError, Row, Say
 from benchmarks.scale import Scale
 from heddle.runtime.runtime import Runtime
 from heddle.specs.model.store import Put, Store
-from heddle.specs.stores.contract import spec
+from heddle.specs.stores.contract_story import spec
 from heddle.specs.stores.opener import open_store
 from heddle.specs.yaml.document import read_path
 

@@ -21,7 +21,7 @@ from benchmarks.server import Heddle, free_port, heddle
 from heddle.runtime.assembly.extension import registry
 from heddle.runtime.changes.apply import apply_into
 from heddle.specs.model.store import Put
-from heddle.specs.stores.contract import spec
+from heddle.specs.stores.contract_story import spec
 from heddle.specs.stores.opener import open_store
 from heddle.specs.stores.remote.store import RemoteStore
 from heddle.specs.yaml.document import read_path

@@ -15,7 +15,7 @@ import psycopg
 
 from benchmarks.machine import fastest_loop
 from heddle.specs.model.store import Put
-from heddle.specs.stores.contract import spec
+from heddle.specs.stores.contract_story import spec
 from heddle.specs.stores.opener import open_store
 from heddle.specs.stores.postgres.address import read_address
 

@@ -27,7 +27,7 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.runtime.assembly.retry_rule import error_data
-from heddle.runtime.flow.process import finish
+from heddle.runtime.flow.finish import finish
 
 
 class For(Fields):

@@ -16,7 +16,8 @@ from heddle.specs.model.lossless_json import MarkError, unmarked
 from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.model.value import Value
-from heddle.specs.yaml.document import Only, ReadText, read_data, read_text, too_large
+from heddle.specs.yaml.document import Only, ReadText, read_data, read_text
+from heddle.specs.yaml.spec_tree import too_large
 
 _JSON = frozenset({JSON, "text/json"})
 _YAML = frozenset({YAML, "application/x-yaml", "text/yaml", "text/x-yaml"})

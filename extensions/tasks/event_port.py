@@ -7,7 +7,7 @@ import msgspec
 
 from heddle.extensions.extension import Error, Host, Process
 from heddle.extensions.tasks.status import Transition
-from heddle.runtime.flow.process import finish
+from heddle.runtime.flow.finish import finish
 from heddle.runtime.flow.source import Source
 
 EVENT = "event"

@@ -23,7 +23,7 @@ from heddle.extensions.extension import (
 )
 from heddle.extensions.testing.test_frames import KEY, FrameRecord
 from heddle.runtime.flow.contracts import Key
-from heddle.runtime.flow.process import settle
+from heddle.runtime.flow.finish import settle
 
 
 class Test(Fields):

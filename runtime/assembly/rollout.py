@@ -20,9 +20,10 @@ from heddle.runtime.assembly.team import ALONE, Team
 from heddle.runtime.events.events import Events, masked
 from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.finish import finish
 from heddle.runtime.flow.generation import Generation
 from heddle.runtime.flow.node import Node, dissolve
-from heddle.runtime.flow.process import LiveProcess, finish
+from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.flow.step import FAILURES
 from heddle.runtime.flow.tasks import Tasks
 from heddle.runtime.flow.wiring import Wiring

@@ -12,7 +12,7 @@ from heddle.runtime.flow.contracts import Companion, ExitHook, Key, Process, Pro
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, NodeError, Payload
 from heddle.runtime.flow.machine import DEPTH, PendingAnswer, drive
 from heddle.runtime.flow.reader import Reader
-from heddle.runtime.flow.step import FAILURES, RAISED, RUN, ReadStep, RunStep, Step
+from heddle.runtime.flow.step import RAISED, RUN, ReadStep, RunStep, Step
 from heddle.runtime.flow.tasks import Tasks, current_task
 from heddle.runtime.flow.writer import Writer
 from heddle.specs.model.names import new_id
@@ -570,40 +570,5 @@ class ProcessTasks(Tasks):
         self._process.wiring.generation.report(error, self._process.origin)
 
 
-async def settle(answer: Answer | PendingAnswer) -> Answer:
-    """Return the answer, waited for where it is still on its way."""
-    return await answer if type(answer) is PendingAnswer else answer
-
-
 async def _made(make: Callable[[], Awaitable[T]]) -> T:
     return await make()
-
-
-async def finish(process: Process, answer: Answer | PendingAnswer) -> Answer:
-    """Wait for the answer, end the process by it, and give what its sender should get.
-
-    That is the answer, or the Error of an exit hook that failed where the answer was none. Where
-    the task that waits here is cancelled, so is the process.
-    """
-    try:
-        answer = await settle(answer)
-    except BaseException as error:
-        await abandon(process, error)
-        raise
-    failed = answer if type(answer) is Error else None
-    ended = process.end(failed)
-    if isinstance(ended, Awaitable):
-        ended = await ended
-    return ended if failed is None and ended is not None else answer
-
-
-async def abandon(process: Process, error: BaseException) -> None:
-    """End a process whose answer cannot be waited for any more, because of this exception."""
-    if not isinstance(error, FAILURES):
-        process.cancel(Error("whoever waited for the answer has gone", code="cancelled"))
-    ended = process.end(process.reason or Error.of(error))
-    if isinstance(ended, Awaitable):
-        await ended
-
-
-__all__ = ["NOTHING", "LiveProcess", "abandon", "finish", "settle"]

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from heddle.runtime.flow.contracts import Key, Process, ProcessStatus
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, Payload
+from heddle.runtime.flow.finish import abandon, finish, settle
 from heddle.runtime.flow.machine import PendingAnswer
-from heddle.runtime.flow.process import LiveProcess, abandon, finish, settle
+from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.flow.tasks import Tasks
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from heddle.specs.model.mentions import BLANK
 from heddle.specs.model.names import named_id, new_id
 from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.store import Delete, IndexedStore, Put, Resource, Store
-from heddle.specs.stores.contract import Contract, spec, value
+from heddle.specs.stores.contract import Contract
+from heddle.specs.stores.contract_story import spec, value
 
 
 def indexed(store: Store) -> IndexedStore:

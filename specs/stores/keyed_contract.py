@@ -11,7 +11,8 @@ from heddle.specs.model.names import new_id
 from heddle.specs.model.revision import Note
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Delete, Put, Store
-from heddle.specs.stores.contract import Contract, spec
+from heddle.specs.stores.contract import Contract
+from heddle.specs.stores.contract_story import spec
 
 
 def keyed(store: Store) -> KeyedStore:

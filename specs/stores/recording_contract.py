@@ -21,7 +21,8 @@ from heddle.specs.model.store import Delete, Put, ResumableStore, Store
 from heddle.specs.model.symbol_status import Condition, SymbolStatus
 from heddle.specs.secrets.keyring import Keyring
 from heddle.specs.secrets.seal import new_key
-from heddle.specs.stores.contract import AWKWARD, Contract, spec, value
+from heddle.specs.stores.contract import Contract
+from heddle.specs.stores.contract_story import AWKWARD, spec, value
 
 
 def recording(store: Store) -> RevisionStore:

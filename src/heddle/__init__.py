@@ -86,7 +86,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "runtime.events.events": ("Event", "Events"),
     "runtime.flow.elsewhere": ("ElsewhereError", "await_program", "once", "resume"),
     "runtime.flow.packet": ("Packet",),
-    "runtime.flow.process": ("finish", "settle"),
+    "runtime.flow.finish": ("finish", "settle"),
     "runtime.flow.shapes": ("many_to_one", "one_to_many", "one_to_one"),
     "runtime.flow.writer": ("ClosedError", "Writer"),
     "runtime.runtime": ("NoSymbolError", "Runtime"),

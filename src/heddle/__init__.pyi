@@ -92,8 +92,8 @@ from heddle.runtime.flow.elsewhere import await_program as await_program
 from heddle.runtime.flow.elsewhere import once as once
 from heddle.runtime.flow.elsewhere import resume as resume
 from heddle.runtime.flow.packet import Packet as Packet
-from heddle.runtime.flow.process import finish as finish
-from heddle.runtime.flow.process import settle as settle
+from heddle.runtime.flow.finish import finish as finish
+from heddle.runtime.flow.finish import settle as settle
 from heddle.runtime.flow.shapes import many_to_one as many_to_one
 from heddle.runtime.flow.shapes import one_to_many as one_to_many
 from heddle.runtime.flow.shapes import one_to_one as one_to_one

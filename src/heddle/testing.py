@@ -7,7 +7,8 @@ class TestMyStore(StoreContract):
         return MyStore(...)
 """
 
-from heddle.specs.stores.contract import StoreContract, Watch, spec, value
+from heddle.specs.stores.contract import StoreContract
+from heddle.specs.stores.contract_story import Watch, spec, value
 from heddle.specs.stores.indexed_contract import IndexedContract
 from heddle.specs.stores.keyed_contract import KeyedContract
 from heddle.specs.stores.lease_contract import LeaseContract

@@ -18,7 +18,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
-from heddle.specs.yaml.document import files_below
+from heddle.specs.yaml.spec_tree import files_below
 from tests.docs.fences import fences
 from tests.support import fetch
 

@@ -16,7 +16,7 @@ from heddle.schemas.errors import ConflictError
 from heddle.specs.model.report import Report
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, Delete, Put
-from heddle.specs.stores.contract import spec
+from heddle.specs.stores.contract_story import spec
 from heddle.specs.stores.postgres.store import PostgresStore
 from tests.journeys.follower import live
 from tests.specs.stores.postgres.databases import OwnServer, fresh, in_schema, opened

@@ -6,10 +6,11 @@ from typing import Any
 
 from heddle.runtime.flow.contracts import Key, Target
 from heddle.runtime.flow.errors import NOTHING, Answer, Payload
+from heddle.runtime.flow.finish import finish
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.machine import PendingAnswer
 from heddle.runtime.flow.node import Action, Choice, Conversation, Handler, Node, Visit
-from heddle.runtime.flow.process import LiveProcess, finish
+from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.flow.reader import Reader
 from heddle.runtime.flow.wiring import Lens, WiredSymbol, Wiring
 

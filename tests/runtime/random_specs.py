@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from heddle.schemas.link import Link
 from heddle.specs.model.names import named_id
 from heddle.specs.model.spec import Binding, Spec
-from heddle.specs.stores.contract import spec, value
+from heddle.specs.stores.contract_story import spec, value
 
 NAMES = ("a", "b", "c", "d", "e", "f")
 VALUES = ("v", "w")

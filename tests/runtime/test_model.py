@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, Payload
+from heddle.runtime.flow.finish import finish
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.fusion import Fuser
 from heddle.runtime.flow.machine import PendingAnswer
 from heddle.runtime.flow.node import Action, Choice, Handler, Node, Visit
-from heddle.runtime.flow.process import LiveProcess, finish
+from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.flow.wiring import Lens, WiredSymbol, Wiring
 from tests.runtime.nodes import made, wired
 

@@ -7,7 +7,7 @@ import pytest
 
 from heddle.runtime.assembly.kind import node
 from heddle.runtime.flow.errors import Error
-from heddle.runtime.flow.process import finish
+from heddle.runtime.flow.finish import finish
 from heddle.runtime.runtime import NoSymbolError, Runtime
 from heddle.schemas.errors import StoreError
 from heddle.specs.model.store import ChangeSet, Put

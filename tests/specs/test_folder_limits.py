@@ -10,7 +10,7 @@ from heddle.schemas.problem import Problem
 from heddle.specs.model.limits import ReadLimits, limits, use_limits
 from heddle.specs.model.names import named_id
 from heddle.specs.model.store import Put
-from heddle.specs.stores.contract import Watch
+from heddle.specs.stores.contract_story import Watch
 from heddle.specs.stores.folder.store import FolderStore
 
 Story = Callable[[FolderStore, Watch], Awaitable[None]]

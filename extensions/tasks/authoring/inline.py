@@ -15,7 +15,8 @@ from heddle.runtime.assembly.expander import Expander
 from heddle.runtime.assembly.extension import Registry, registry
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import SymbolTable
-from heddle.runtime.flow.process import LiveProcess, finish
+from heddle.runtime.flow.finish import finish
+from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.flow.wiring import Wiring
 from heddle.schemas.errors import HeddleError, SpecError
 from heddle.schemas.problem import Problem

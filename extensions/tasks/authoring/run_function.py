@@ -12,7 +12,8 @@ from heddle.extensions.tasks.authoring.workflow import Workflow
 from heddle.extensions.tasks.scheduler.context import RunRoot
 from heddle.extensions.tasks.scheduler.watched_journal import WatchedJournal
 from heddle.extensions.tasks.workflow import EXECUTE
-from heddle.runtime.flow.process import LiveProcess, finish
+from heddle.runtime.flow.finish import finish
+from heddle.runtime.flow.process import LiveProcess
 from heddle.schemas.types.hints import plain_value
 from heddle.specs.model.names import new_id
 

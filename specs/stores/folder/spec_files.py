@@ -24,14 +24,11 @@ from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import ChangeSet, Resource
 from heddle.specs.model.value import Value
 from heddle.specs.stores.folder.placement import is_reserved
-from heddle.specs.yaml.document import (
-    ReadText,
+from heddle.specs.yaml.document import ReadText, failed, read_text, taken
+from heddle.specs.yaml.spec_tree import (
     TooManyError,
-    failed,
     files_below,
     link_outside,
-    read_text,
-    taken,
     too_large,
     unreadable,
 )

@@ -7,7 +7,7 @@ import pytest
 
 from heddle.extensions.control import keys
 from heddle.extensions.extension import NOTHING, ByteStream, Error, node
-from heddle.runtime.flow.process import finish
+from heddle.runtime.flow.finish import finish
 from tests.clock import JUMPING, follow
 from tests.support import change, running
 

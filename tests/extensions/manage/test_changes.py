@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from heddle.specs.model.accepted import AcceptedResource
-from heddle.specs.stores.contract import AWKWARD
+from heddle.specs.stores.contract_story import AWKWARD
 from tests.extensions.manage.support import DEFAULT, data, managing
 from tests.support import fetch, port_of
 

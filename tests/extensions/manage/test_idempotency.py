@@ -11,7 +11,7 @@ from heddle.schemas.errors import StoreError, UnconfirmedError
 from heddle.specs.model.names import new_id
 from heddle.specs.model.revision import NO_NOTE, Note
 from heddle.specs.model.store import Change, Put, Resource
-from heddle.specs.stores.contract import spec
+from heddle.specs.stores.contract_story import spec
 from heddle.specs.stores.memory import MemoryStore
 from heddle.specs.stores.remote import store as remote
 from heddle.specs.stores.remote.store import RemoteStore

@@ -13,7 +13,7 @@ from heddle.specs.model.store import Put
 from heddle.specs.model.value import Value
 from heddle.specs.secrets.keyring import KeyFile, Keyring
 from heddle.specs.secrets.seal import new_key
-from heddle.specs.stores.contract import AWKWARD
+from heddle.specs.stores.contract_story import AWKWARD
 from tests.extensions.manage.support import DEFAULT, PING, Client, data, managing
 from tests.support import fetch, port_of, stored
 

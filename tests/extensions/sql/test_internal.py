@@ -16,7 +16,7 @@ from heddle.runtime.managed import ManagedStores
 from heddle.runtime.runtime import Runtime
 from heddle.specs.model.revision import Note
 from heddle.specs.model.store import Put
-from heddle.specs.stores.contract import value
+from heddle.specs.stores.contract_story import value
 from heddle.specs.stores.memory import MemoryStore
 from tests.support import fetch, port_of, running, stored
 

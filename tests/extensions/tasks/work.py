@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from heddle.extensions.extension import Answer
-from heddle.runtime.flow.process import LiveProcess, finish
+from heddle.runtime.flow.finish import finish
+from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.runtime import Runtime
 from heddle.schemas.problem import Problem
 from heddle.specs.yaml.document import read_text

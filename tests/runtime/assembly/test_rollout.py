@@ -13,7 +13,7 @@ from heddle.runtime.assembly.rollout import ShiftError, _said
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import Error
-from heddle.runtime.flow.process import finish
+from heddle.runtime.flow.finish import finish
 from heddle.runtime.runtime import Runtime
 from tests.runtime.worlds import World, linked, node_of, put, remove, step, told, until, world
 

@@ -204,7 +204,7 @@ async def _put(rt: Runtime, value: Value) -> Any:
 
 
 def _value(name: str, data: Any) -> Value:
-    from heddle.specs.stores.contract import value
+    from heddle.specs.stores.contract_story import value
 
     return value(name, data, secret=True)
 

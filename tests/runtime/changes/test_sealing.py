@@ -16,7 +16,7 @@ from heddle.specs.model.store import Put
 from heddle.specs.model.value import Value, ValueSource
 from heddle.specs.secrets.keyring import Keyring
 from heddle.specs.secrets.seal import new_key
-from heddle.specs.stores.contract import value
+from heddle.specs.stores.contract_story import value
 from heddle.specs.stores.memory import MemoryStore
 
 pytestmark = pytest.mark.anyio

@@ -20,7 +20,7 @@ from heddle.specs.model.names import named_id
 from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.store import Put, Resource
 from heddle.specs.model.value import Value
-from heddle.specs.stores.contract import spec, value
+from heddle.specs.stores.contract_story import spec, value
 from heddle.specs.stores.memory import MemoryStore
 from tests.runtime.changing import everything, looked
 

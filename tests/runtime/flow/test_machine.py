@@ -13,10 +13,11 @@ import pytest
 from heddle.runtime.flow import machine
 from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, NodeError, Payload
+from heddle.runtime.flow.finish import settle
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.machine import PendingAnswer
 from heddle.runtime.flow.node import Action, Node, Visit
-from heddle.runtime.flow.process import LiveProcess, settle
+from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.flow.reader import Reader
 from heddle.runtime.flow.wiring import Wiring
 from tests.runtime.nodes import (

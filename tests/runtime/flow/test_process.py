@@ -8,9 +8,10 @@ import pytest
 
 from heddle.runtime.flow.contracts import Process, ProcessStatus
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, NodeError, Payload
+from heddle.runtime.flow.finish import finish, settle
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.machine import PendingAnswer
-from heddle.runtime.flow.process import LiveProcess, finish, settle
+from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.flow.wiring import Wiring
 from tests.runtime.nodes import act, add, ask, later, same, say, visit, wire
 

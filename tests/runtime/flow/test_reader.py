@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from heddle.runtime.flow.errors import Answer, Error, Payload
+from heddle.runtime.flow.finish import finish, settle
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.packet import Packet
-from heddle.runtime.flow.process import LiveProcess, finish, settle
+from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.flow.reader import Reader
 from tests.runtime.nodes import act, ask, say, talk, visit, wire
 

@@ -6,7 +6,8 @@ import pytest
 
 from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import Error, Payload
-from heddle.runtime.flow.process import LiveProcess, finish
+from heddle.runtime.flow.finish import finish
+from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.flow.writer import ClosedError, Writer
 from tests.runtime.nodes import act, add, say, wire
 

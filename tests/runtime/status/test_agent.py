@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from heddle.runtime.flow.errors import Error
-from heddle.runtime.flow.process import finish
+from heddle.runtime.flow.finish import finish
 from heddle.runtime.flow.step import RunStep
 from heddle.runtime.runtime import Runtime
 from heddle.runtime.status.agent import Frame

@@ -10,7 +10,7 @@ from heddle.specs.binding.bind import BoundSpec, ValueSet, bind
 from heddle.specs.model.names import named_id, new_id
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
-from heddle.specs.stores.contract import value
+from heddle.specs.stores.contract_story import value
 from heddle.specs.yaml.document import read_text
 
 DATABASE = value("database", {"url": "pg://x", "password": "hunter22"}, secret=True)

@@ -15,7 +15,7 @@ from heddle.specs.model.names import named_id, new_id
 from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.model.value import ValueSource
-from heddle.specs.stores.contract import spec, value
+from heddle.specs.stores.contract_story import spec, value
 
 
 def fields(merged: MergeResult) -> dict[str, Any]:

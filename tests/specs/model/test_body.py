@@ -12,7 +12,7 @@ from heddle.schemas.errors import SpecError, StoreError
 from heddle.specs.model.body import body_of, kept, resource_of
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
-from heddle.specs.stores.contract import AWKWARD, spec, value
+from heddle.specs.stores.contract_story import AWKWARD, spec, value
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 TAGS = st.sampled_from(["!!binary", "!!float", "!!map", "!!", "!!x"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from heddle.schemas.link import Link
 from heddle.specs.model.difference import ABSENT, difference
-from heddle.specs.stores.contract import spec, value
+from heddle.specs.stores.contract_story import spec, value
 
 
 def told(before: Any, after: Any) -> dict[str, tuple[Any, Any]]:

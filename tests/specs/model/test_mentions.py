@@ -5,7 +5,7 @@ from heddle.schemas.pieces import at_once
 from heddle.specs.model.index import ResourceIndex
 from heddle.specs.model.mentions import BLANK, mentions_of, needs_of
 from heddle.specs.model.spec import Spec
-from heddle.specs.stores.contract import spec
+from heddle.specs.stores.contract_story import spec
 from heddle.specs.yaml.document import read_text
 
 TEXT = """\

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from heddle.schemas.link import Link
 from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.strict_eq import identical
-from heddle.specs.stores.contract import AWKWARD, spec, value
+from heddle.specs.stores.contract_story import AWKWARD, spec, value
 
 PAIRS = [(1, True), (0, False), (1, 1.0), (1.0, True), (2**70, float(2**70))]
 

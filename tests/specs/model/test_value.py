@@ -10,7 +10,7 @@ from heddle.specs.model.mask import MASK
 from heddle.specs.model.value import ValueSource
 from heddle.specs.secrets.keyring import Keyring
 from heddle.specs.secrets.seal import new_key
-from heddle.specs.stores.contract import value
+from heddle.specs.stores.contract_story import value
 from heddle.specs.yaml.document import read_text
 
 KEYS = Keyring.of(new_key())

@@ -12,7 +12,7 @@ from heddle.specs.model.sealed_text import sealed_by
 from heddle.specs.model.value import Value, ValueSource
 from heddle.specs.secrets.keyring import CommandKeys, KeyFile, Keyring, Variable, exposed, keys_in
 from heddle.specs.secrets.seal import Key, new_key
-from heddle.specs.stores.contract import value
+from heddle.specs.stores.contract_story import value
 
 OLD, NEW = new_key(), new_key()
 PASSWORD = value("password", "hunter2", secret=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from heddle.specs.model.sealed_text import sealed_by
 from heddle.specs.secrets.seal import KEY_PREFIX, decode, encode, key_of, new_key, seal, unseal
-from heddle.specs.stores.contract import AWKWARD, value
+from heddle.specs.stores.contract_story import AWKWARD, value
 
 KEY = new_key()
 DB = value("database", None)

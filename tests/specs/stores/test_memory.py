@@ -4,7 +4,8 @@ import asyncio
 from pathlib import Path
 
 from heddle.specs.model.store import Put, Store
-from heddle.specs.stores.contract import StoreContract, Watch, spec
+from heddle.specs.stores.contract import StoreContract
+from heddle.specs.stores.contract_story import Watch, spec
 from heddle.specs.stores.indexed_contract import IndexedContract
 from heddle.specs.stores.keyed_contract import KeyedContract
 from heddle.specs.stores.memory import MemoryStore

@@ -11,7 +11,8 @@ from heddle.specs.model.names import new_id
 from heddle.specs.model.report import ReportStore
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Delete, Put, Store
-from heddle.specs.stores.contract import StoreContract, spec, value
+from heddle.specs.stores.contract import StoreContract
+from heddle.specs.stores.contract_story import spec, value
 from heddle.specs.stores.indexed_contract import IndexedContract
 from heddle.specs.stores.memory import MemoryStore
 from heddle.specs.stores.overlay import Overlay, overlay

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from heddle.schemas.errors import SpecError
 from heddle.specs.model.entry import data_of
 from heddle.specs.model.store import Resource
-from heddle.specs.stores.contract import AWKWARD, spec, value
+from heddle.specs.stores.contract_story import AWKWARD, spec, value
 from heddle.specs.yaml.canonical_form import formatted
 from heddle.specs.yaml.document import read_text
 from heddle.specs.yaml.rewrite import Edit, rewrite

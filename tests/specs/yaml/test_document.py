@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from heddle.schemas.link import Link
 from heddle.specs.model.entry import data_of
 from heddle.specs.model.names import legal_name, named_id
-from heddle.specs.stores.contract import AWKWARD
-from heddle.specs.yaml.document import ReadText, files_below, read_data, read_path, read_text
+from heddle.specs.stores.contract_story import AWKWARD
+from heddle.specs.yaml.document import ReadText, read_data, read_path, read_text
 from heddle.specs.yaml.fast import SpecPlaces
 from heddle.specs.yaml.layout import entry_text
+from heddle.specs.yaml.spec_tree import files_below
 
 PING = """\
 - kind: listener

@@ -10,7 +10,7 @@ import pytest
 from heddle.specs.model.index import key_of
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
-from heddle.specs.stores.contract import spec
+from heddle.specs.stores.contract_story import spec
 from heddle.specs.yaml.document import read_text
 from heddle.specs.yaml.rewrite import Edit, pinned, rewrite
 from tests.specs.yaml.styles import JSON, YAML

@@ -13,7 +13,7 @@ from heddle.schemas.link import Link
 from heddle.specs.model.index import key_of
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
-from heddle.specs.stores.contract import AWKWARD, spec
+from heddle.specs.stores.contract_story import AWKWARD, spec
 from heddle.specs.yaml.document import read_text
 from heddle.specs.yaml.rewrite import Edit, pinned, rewrite
 

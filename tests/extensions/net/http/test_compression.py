@@ -154,7 +154,7 @@ def test_a_body_of_gzip_has_a_few_members_or_large_ones() -> None:
         assert raised.value.status == 413
 
 
-async def test_a_stream_of_gzip_has_any_number_of_members_and_others_have_their_turn() -> None:
+async def test_a_gzip_stream_has_any_number_of_members_beside_other_work() -> None:
     async def chunks() -> AsyncIterator[bytes]:
         yield gzip.compress(b"x") * 20_000
 

@@ -13,7 +13,7 @@ import trustme
 from heddle.extensions.extension import ByteStream, Error, Process
 from heddle.extensions.net.http.tls import TLS
 from heddle.extensions.net.http_client.http import HttpNode
-from heddle.runtime.flow.process import settle
+from heddle.runtime.flow.finish import settle
 from heddle.runtime.runtime import Runtime
 from tests.extensions.net.http.wire import until
 from tests.extensions.net.http_client.remote import remote

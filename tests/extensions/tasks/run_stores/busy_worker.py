@@ -14,7 +14,7 @@ from uuid import UUID
 from heddle.extensions.tasks.run_stores.durable_journal import DurableJournal
 from heddle.extensions.tasks.run_stores.kit import COMPLETED, commit, new_run
 from heddle.extensions.tasks.run_stores.sqlite import SqliteRunStore
-from heddle.runtime.flow.process import finish, settle
+from heddle.runtime.flow.finish import finish, settle
 from heddle.runtime.runtime import Runtime
 from heddle.specs.stores.memory import MemoryStore
 from heddle.specs.yaml.document import read_text

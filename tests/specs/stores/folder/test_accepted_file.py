@@ -7,7 +7,7 @@ import pytest
 from heddle.schemas.errors import StoreError
 from heddle.specs.files.spare import SPARE
 from heddle.specs.model.accepted import AcceptedResource
-from heddle.specs.stores.contract import spec
+from heddle.specs.stores.contract_story import spec
 from heddle.specs.stores.folder.accepted_file import AcceptedFile
 from tests.specs.files.test_spare import exhausted
 

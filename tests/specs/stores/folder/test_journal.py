@@ -17,7 +17,7 @@ from heddle.specs.model.revision import Note, Revision, RevisionChange, since
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Delete, Put
 from heddle.specs.model.value import Value
-from heddle.specs.stores.contract import AWKWARD, Watch, spec, value
+from heddle.specs.stores.contract_story import AWKWARD, Watch, spec, value
 from heddle.specs.stores.folder.journal import Journal
 from heddle.specs.stores.folder.store import FolderStore
 

@@ -10,7 +10,7 @@ import pytest
 from heddle.schemas.errors import StoreError
 from heddle.specs.model.report import Report
 from heddle.specs.model.store import Put
-from heddle.specs.stores.contract import spec
+from heddle.specs.stores.contract_story import spec
 from heddle.specs.stores.folder.state_folder import state_of
 from heddle.specs.stores.folder.store import FolderStore
 

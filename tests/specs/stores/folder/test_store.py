@@ -20,7 +20,8 @@ from heddle.specs.model.names import named_id
 from heddle.specs.model.report import Report
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import ChangeSet, Delete, Put, Store
-from heddle.specs.stores.contract import StoreContract, Watch, refused, spec, value
+from heddle.specs.stores.contract import StoreContract, refused
+from heddle.specs.stores.contract_story import Watch, spec, value
 from heddle.specs.stores.folder import store as folder_module
 from heddle.specs.stores.folder.notifier import Notifier
 from heddle.specs.stores.folder.spec_files import SpecFiles

@@ -10,7 +10,7 @@ import pytest
 from heddle.schemas.errors import StoreError
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import ChangeSet, Delete, Put
-from heddle.specs.stores.contract import Watch, spec, value
+from heddle.specs.stores.contract_story import Watch, spec, value
 from heddle.specs.stores.postgres.queries import channel
 from heddle.specs.stores.postgres.store import PostgresStore
 from tests.postgres import Line, server

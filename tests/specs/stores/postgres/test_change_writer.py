@@ -11,7 +11,7 @@ import pytest
 from heddle.schemas.errors import ConflictError, StoreError, UnconfirmedError
 from heddle.specs.model.revision import Note
 from heddle.specs.model.store import Put
-from heddle.specs.stores.contract import spec, value
+from heddle.specs.stores.contract_story import spec, value
 from heddle.specs.stores.postgres.store import PostgresStore
 from tests.postgres import Line, server
 from tests.specs.stores.postgres.databases import fresh, in_schema, opened, schema_of

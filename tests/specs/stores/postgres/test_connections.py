@@ -12,7 +12,7 @@ import pytest
 from heddle.schemas.errors import StoreError
 from heddle.specs.model.report import Report
 from heddle.specs.model.store import Put
-from heddle.specs.stores.contract import Watch, spec
+from heddle.specs.stores.contract_story import Watch, spec
 from heddle.specs.stores.postgres import change_feed as listening
 from heddle.specs.stores.postgres.pool import Connection
 from heddle.specs.stores.postgres.store import PostgresStore

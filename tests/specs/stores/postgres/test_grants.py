@@ -12,7 +12,7 @@ from heddle.schemas.errors import StoreError
 from heddle.specs.model.report import Report
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Delete, Put
-from heddle.specs.stores.contract import Watch, spec
+from heddle.specs.stores.contract_story import Watch, spec
 from heddle.specs.stores.postgres.admin import grant
 from heddle.specs.stores.postgres.store import PostgresStore
 from tests.specs.stores.postgres.databases import fresh, opened, role

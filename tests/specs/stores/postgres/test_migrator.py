@@ -7,7 +7,7 @@ import pytest
 
 from heddle.schemas.errors import StoreError
 from heddle.specs.model.store import Put
-from heddle.specs.stores.contract import spec
+from heddle.specs.stores.contract_story import spec
 from heddle.specs.stores.postgres.admin import bring_up, look
 from heddle.specs.stores.postgres.migrator import migrations, newest, script
 from heddle.specs.stores.postgres.store import PostgresStore

@@ -14,7 +14,7 @@ from heddle.specs.model.revision import RevisionStore
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, Delete, Put, Resource, Store
 from heddle.specs.model.value import Value
-from heddle.specs.stores.contract import spec, value
+from heddle.specs.stores.contract_story import spec, value
 from heddle.specs.stores.memory import MemoryStore
 from heddle.specs.stores.postgres.store import PostgresStore
 from tests.specs.stores.postgres.databases import fresh

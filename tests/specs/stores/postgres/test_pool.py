@@ -9,7 +9,7 @@ import pytest
 
 from heddle.schemas.errors import StoreError
 from heddle.specs.model.store import Put
-from heddle.specs.stores.contract import Watch, spec
+from heddle.specs.stores.contract_story import Watch, spec
 from heddle.specs.stores.postgres.pool import (
     Connection,
     ConnectionPool,

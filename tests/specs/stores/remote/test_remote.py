@@ -19,7 +19,8 @@ from heddle.specs.model.value import ValueSource
 from heddle.specs.secrets.keyring import Keyring
 from heddle.specs.secrets.seal import new_key
 from heddle.specs.secrets.vault import Vault
-from heddle.specs.stores.contract import StoreContract, Watch, refused, spec, value
+from heddle.specs.stores.contract import StoreContract, refused
+from heddle.specs.stores.contract_story import Watch, spec, value
 from heddle.specs.stores.indexed_contract import IndexedContract
 from heddle.specs.stores.keyed_contract import KeyedContract
 from heddle.specs.stores.memory import MemoryStore
