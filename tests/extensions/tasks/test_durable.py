@@ -405,7 +405,7 @@ def test_a_task_that_kills_its_worker_every_time_has_crashed(tmp_path: Path) -> 
     assert done.stdout.startswith("crashed its worker died 3 times")
 
 
-def test_an_output_that_cannot_be_stored_fails_its_task_and_names_the_part(tmp_path: Path) -> None:
+def test_an_output_that_cannot_be_stored_fails_its_task(tmp_path: Path) -> None:
     async def work() -> None:
         text = REPORT.replace(
             ":wait', inputs: {name: {value: slow}, value: first}", ":odd', inputs: {after: first}"
@@ -467,7 +467,7 @@ def test_drained_runs_wait_for_a_person_and_are_resumed(tmp_path: Path) -> None:
     story(work())
 
 
-def test_a_run_store_that_cannot_be_used_is_a_condition_and_fails_runs(tmp_path: Path) -> None:
+def test_a_run_store_that_cannot_be_used_fails_runs(tmp_path: Path) -> None:
     async def work() -> None:
         async with running(tmp_path / "missing") as runtime:
             error = await runtime.send("report", {"day": "d"})

@@ -269,7 +269,7 @@ def test_a_runtime_follows_a_store_through_the_api_and_reports_there() -> None:
     tell(story())
 
 
-def test_a_runtime_behind_the_api_does_not_act_beside_those_at_the_store() -> None:
+def test_a_runtime_behind_the_api_leaves_acting_to_those_at_the_store() -> None:
     specs = [
         spec("clock", "timer", fields={"interval": "20ms"}),
         spec("own", "timer", fields={"interval": "20ms", "singleton": "machine"}),
