@@ -16,7 +16,7 @@ LONGEST = 16 * 1024 * 1024
 
 
 async def lines_of(payload: Payload, encoding: str) -> AsyncIterator[list[str]]:
-    """Yield the lines, with their ends, some at a time. NodeError if the bytes are no such text."""
+    """Yield the lines, with their ends, some at a time. Raise NodeError if the bytes are no such text."""
     rest = ""
     async for text in _texts(payload, encoding):
         whole = rest + text if rest else text

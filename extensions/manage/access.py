@@ -74,7 +74,7 @@ class FieldRequest(Protocol):
     """A request that can be given fields without being read."""
 
     def with_fields(self, **fields: Any) -> dict[str, Any]:
-        """The same with these fields."""
+        """Return the same with these fields."""
         ...
 
 
@@ -102,7 +102,7 @@ class AccessNode(Node):
             self._before = predecessor
 
     def disown(self, predecessor: Node) -> None:
-        """The streams are the predecessor's again."""
+        """Give the streams back to the predecessor."""
         if isinstance(predecessor, AccessNode) and predecessor._door is not None:
             predecessor._door.streams.owner = predecessor
         self._before = None
@@ -131,7 +131,7 @@ class AccessNode(Node):
 
     @staticmethod
     async def _any(door: Doorkeeper) -> bool:
-        """Whether there is a token, or may be one."""
+        """Return whether there is a token, or may be one."""
         try:
             return bool(await door.tokens())
         except TokensUnknownError:
@@ -148,11 +148,11 @@ class AccessNode(Node):
             await self._door.close()
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return the handler of its only in port."""
         return self._visit if port == "in" else None
 
     def snapshot(self) -> Mapping[str, Any]:
-        """How many were let in, and were not."""
+        """Return how many were let in, and were not."""
         return {"let_in": self._let_in, "turned_away": self._turned_away}
 
     # -- packets -------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ class AccessNode(Node):
         return token.caller(remote), token
 
     def _local(self, remote: str, host: str, header: Mapping[str, Any]) -> Caller:
-        """A caller from this machine, as long as there is no token.
+        """Return a caller from this machine, as long as there is no token.
 
         A page of another site, open in a browser of this machine, is no such caller: not by its own
         name that leads here (Host), and not by sending a request across (Origin).
@@ -264,7 +264,7 @@ def _one(header: Mapping[str, Any], name: str) -> str:
 
 
 def _brings(header: Mapping[str, Any]) -> bool:
-    """Whether a request has the header Authorization, whatever it holds."""
+    """Return whether a request has the header Authorization, whatever it holds."""
     return "Authorization" in header
 
 
@@ -286,7 +286,7 @@ def _misdirected(host: str) -> ApiError:
 
 
 def name_of(host: str) -> str:
-    """The name in a Host header, without its port."""
+    """Return the name in a Host header, without its port."""
     text = lower(trim(host))
     if text.startswith("["):
         return text[1:].partition("]")[0]
@@ -295,7 +295,7 @@ def name_of(host: str) -> str:
 
 @lru_cache(maxsize=1024)
 def is_local(host: str) -> bool:
-    """Whether an address or a name is one of this machine alone."""
+    """Return whether an address or a name is one of this machine alone."""
     text = lower(host).removesuffix(".")
     if text in _NAMES or text.endswith(".localhost"):
         return True
@@ -308,7 +308,7 @@ def is_local(host: str) -> bool:
 
 
 def compile_access(fields: Access, build: Build) -> Node:
-    """Nothing to be checked beforehand."""
+    """Return no problem: nothing has to be checked beforehand."""
     del build
     return AccessNode(fields)
 

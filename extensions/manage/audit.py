@@ -75,7 +75,7 @@ def note(
 
 
 def _append(file: str, line: bytes) -> None:
-    """One write to the end of the file: lines of several processes do not mix."""
+    """Append with one write to the end of the file: lines of several processes do not mix."""
     handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _MODE)
     try:
         os.write(handle, line)

@@ -38,7 +38,7 @@ class Caller(msgspec.Struct, frozen=True):
     known: bool = True
 
     def may(self, right: Role, namespace: str) -> bool:
-        """Whether it has this right in this namespace (`*`: in every one)."""
+        """Return whether it has this right in this namespace (`*`: in every one)."""
         there = EVERY in self.namespaces or namespace in self.namespaces
         return there and any(right in RIGHTS[role] for role in self.roles)
 
@@ -49,12 +49,12 @@ def introduce(process: Process, caller: Caller) -> None:
 
 
 def caller_of(process: Process) -> Caller | None:
-    """For whom this process acts; None where nobody was introduced."""
+    """For whom this process acts; None if nobody was introduced."""
     caller: Caller | None = process.get(_KEY)
     return caller
 
 
 def known_roles(words: Iterable[str]) -> tuple[Role, ...]:
-    """Those of the words that are roles, in our order."""
+    """Return those of the words that are roles, in our order."""
     texts = set(words)
     return tuple(role for role in ROLES if role in texts)

@@ -24,7 +24,7 @@ from heddle.specs.model.value import Value
 
 
 def note_of(request: ApiRequest, message: str = "") -> Note:
-    """Who asks, and why."""
+    """Return who asks, and why."""
     message = message or getattr(request.query, "message", "")
     return Note(request.caller.name, message, request.key_of(request.once))
 
@@ -40,7 +40,7 @@ async def carry_out(
 async def finish(
     request: ApiRequest, planned: Plan, *, dry_run: bool, note: Note
 ) -> shapes.ApplyResultModel:
-    """Make what was planned; Refusal where something is wrong with it."""
+    """Make what was planned; Refusal if something is wrong with it."""
     spaces = {
         side.namespace
         for each in planned.changed
@@ -66,7 +66,7 @@ async def finish(
 
 
 async def _waited(request: ApiRequest, done: ApplyResult) -> list[shapes.ArrivalModel]:
-    """What became of it in the runtimes that follow, where the caller wants to wait for that."""
+    """Return what became of it in the runtimes that follow, where the caller wants to wait for that."""
     seconds = getattr(request.query, "wait", 0.0)
     store = request.managed.store
     if not seconds or not done.revision or not isinstance(store, ReportStore):
@@ -85,7 +85,7 @@ async def _waited(request: ApiRequest, done: ApplyResult) -> list[shapes.Arrival
 
 
 def refused(request: ApiRequest, problems: Sequence[Problem]) -> ApiError:
-    """The Refusal of what does not pass its check; no secret stands in it."""
+    """Return the Refusal of what does not pass its check; no secret stands in it."""
     return ApiError(
         422,
         "invalid",
@@ -95,7 +95,7 @@ def refused(request: ApiRequest, problems: Sequence[Problem]) -> ApiError:
 
 
 async def clashed(request: ApiRequest, clashes: Sequence[Clash]) -> ApiError:
-    """The Refusal where somebody else was quicker."""
+    """Return the Refusal where somebody else was quicker."""
     first = clashes[0]
     more = merged(first.base, first.mine, first.theirs) if len(clashes) == 1 else {}
     if request.header("If-Match"):
@@ -116,7 +116,7 @@ async def clashed(request: ApiRequest, clashes: Sequence[Clash]) -> ApiError:
 async def expected(
     request: ApiRequest, old: Resource | None, new: Resource | None, match: str, none_match: str
 ) -> None:
-    """Refusal 412, with what there is and both changes merged, where it is not as expected."""
+    """Refusal 412, with what there is and both changes merged, if it is not as expected."""
     if none_match:
         known = [f'"{old.revision}"', "*"] if old is not None else []
         if any(tag in known for tag in _tags(none_match)):
@@ -159,7 +159,7 @@ def _failed(old: Resource | None, detail: str, more: dict[str, Any]) -> ApiError
 
 
 async def _before(request: ApiRequest, old: Resource, tags: Sequence[str]) -> Resource | None:
-    """What the caller began with; None where the store does not know that any more."""
+    """Return what the caller began with; None if the store does not know that any more."""
     store = request.managed.store
     if not isinstance(store, RevisionStore):
         return None
@@ -178,7 +178,7 @@ async def _before(request: ApiRequest, old: Resource, tags: Sequence[str]) -> Re
 
 
 def merged(base: Resource | None, mine: Resource | None, theirs: Resource | None) -> dict[str, Any]:
-    """Both changes in one, or where they cannot be."""
+    """Return both changes in one, or where they cannot be."""
     if base is None or mine is None or theirs is None:
         return {}
     if any(isinstance(resource, Value) and resource.secret for resource in (base, mine, theirs)):

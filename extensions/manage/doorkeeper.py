@@ -62,7 +62,7 @@ class Doorkeeper:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
-        """Read the tokens, and follow their changes; StoreError if the store cannot be read."""
+        """Read the tokens, and follow their changes; raise StoreError if the store cannot be read."""
         self._tasks = [self._owner.start(self._watch()), self._owner.start(self._end_streams())]
         # The watch begins first: a change between the two would be seen late otherwise.
         await asyncio.sleep(0)
@@ -132,7 +132,7 @@ class Doorkeeper:
             self.streams.wake()
 
     async def _was_guarded(self, revision: int) -> bool:
-        """Whether the history of the store has ever held a token."""
+        """Return whether the history of the store has ever held a token."""
         store = self._store
         if not isinstance(store, RevisionStore) or revision == self._searched:
             return False
@@ -198,7 +198,7 @@ class Doorkeeper:
 
 
 def _hiding(problems: Sequence[Problem]) -> Problem | None:
-    """The first Problem that may hide a token."""
+    """Return the first Problem that may hide a token."""
     return next((problem for problem in problems if _hides(problem)), None)
 
 

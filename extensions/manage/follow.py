@@ -96,7 +96,7 @@ class FollowNode(Node):
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def snapshot(self) -> Mapping[str, Any]:
-        """How much was told, and waits."""
+        """Return how much was told, and waits."""
         return {"told": self._count, "waiting": self._waiting.qsize(), "left_out": self._left_out}
 
     # -- what happens --------------------------------------------------------------------------
@@ -130,7 +130,7 @@ class FollowNode(Node):
         self._where |= {value.id: value.namespace for value in await store.values()}
 
     async def _changed(self, changes: ChangeSet) -> None:
-        """A change set, told apart by namespace."""
+        """Hand a change set to the streams of each namespace that it concerns."""
         if self._host is None:
             raise RuntimeError("the node is not open")
         store = managed_by(self._host).store
@@ -229,7 +229,7 @@ class FollowNode(Node):
 
 
 def compile_follow(fields: Follow, build: Build) -> Node:
-    """Nothing to be checked beforehand."""
+    """Return no problem: nothing has to be checked beforehand."""
     del build
     return FollowNode(fields)
 

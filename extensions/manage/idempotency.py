@@ -38,7 +38,7 @@ async def repeated(request: ApiRequest, operation: Operation) -> ApiReply | None
 
 
 def _same(request: ApiRequest, operation: Operation, made: Revision) -> bool:
-    """Whether a revision can be what this request has become."""
+    """Return whether a revision can be what this request has become."""
     sides = [side for turn in made.turns for side in (turn.before, turn.after) if side is not None]
     if any(side.namespace != request.namespace for side in sides):
         return False

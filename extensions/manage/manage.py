@@ -74,15 +74,15 @@ class ManageNode(Node):
         self._refused = 0
 
     async def open(self, host: Host) -> None:
-        """What is managed is found through its host."""
+        """Find through the host what is managed."""
         self._host = host
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return the handler of its only in port."""
         return self._visit if port == "in" else None
 
     def snapshot(self) -> Mapping[str, Any]:
-        """How often it did what it does, and did not."""
+        """Return how often it did what it does, and did not."""
         return {"done": self._done, "refused": self._refused}
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
@@ -153,7 +153,7 @@ class ManageNode(Node):
 
 
 def _shown(refusal: ApiError, host: Host) -> ApiError:
-    """The same, with no secret and no path of the server in what it says."""
+    """Return the same, with no secret and no path of the server in what it says."""
     url = managed_by(host).store.url
     runtimes = dict.fromkeys((*managed_by(host).runtimes, home_of(host)))
 
@@ -205,7 +205,7 @@ def _remote(payload: Payload) -> str:
 
 
 def _request(payload: Payload) -> Mapping[str, Any]:
-    """The request in a packet: itself, that which an `sse` passes on, or what an Error was about."""
+    """Return the request in a packet: itself, that which an `sse` passes on, or what an Error was about."""
     if isinstance(payload, Error):
         return _failed(payload)
     if payload is None or payload is NOTHING:
@@ -225,7 +225,7 @@ _STATUSES = {"busy": 429, "timeout": 504, "dropped": 503}
 
 
 def _failed(error: Error) -> dict[str, Any]:
-    """What an Error is as a response: nothing from inside is told."""
+    """Return what an Error is as a response: nothing from inside is told."""
     status = _STATUSES.get(error.code, 500)
     after = error.data.get("retry_after") if isinstance(error.data, dict) else None
     header = {"Retry-After": str(max(1, round(after)))} if isinstance(after, int | float) else {}
@@ -240,7 +240,7 @@ def _failed(error: Error) -> dict[str, Any]:
 
 
 async def _refusing(request: ApiRequest, operation: Operation) -> ApiReply:
-    """What the operation answers; what the store and the specs say against it is a Refusal."""
+    """Return what the operation answers; what the store and the specs say against it is a Refusal."""
     try:
         return await repeated(request, operation) or await operation.run(request)
     except SpecError as error:
@@ -280,7 +280,7 @@ async def _refusing(request: ApiRequest, operation: Operation) -> ApiReply:
 
 
 def rendered(reply: ApiReply, accept: str) -> Answer:
-    """A Reply as a response: JSON, or YAML where the client would rather have that."""
+    """Return a Reply as a response: JSON, or YAML if the client would rather have that."""
     header: dict[str, Any] = dict(reply.header)
     if reply.plain:
         return reply.body
@@ -296,7 +296,7 @@ def rendered(reply: ApiReply, accept: str) -> Answer:
 
 
 def prefers_yaml(accept: str) -> bool:
-    """Whether an Accept header names YAML, and not JSON before it."""
+    """Return whether an Accept header names YAML, and not JSON before it."""
     for media in lower(accept).split(","):
         kind = trim(media.partition(";")[0])
         if kind in (JSON, "*/*"):
@@ -318,7 +318,7 @@ def to_yaml(entries: list[dict[str, Any]] | dict[str, Any]) -> str:
 
 
 def compile_manage(fields: Manage, build: Build) -> Node:
-    """An operation that is none is a Problem."""
+    """Return an operation that is none is a Problem."""
     operation = OPERATIONS.get(fields.operation)
     if operation is None:
         build.refuse(

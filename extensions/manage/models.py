@@ -267,7 +267,7 @@ class DeleteModel(ApiModel, frozen=True, kw_only=True):
 class StoreChange(ApiModel, frozen=True, kw_only=True):
     """Either keep this or drop it; with `revision`, only if what is stored still has that revision.
 
-    A revision of 0 is: only where it is new.
+    A revision of 0 is: only if it is new.
     """
 
     put: Entry | UnsetType = UNSET

@@ -113,7 +113,7 @@ class OpenApiRoute(msgspec.Struct, frozen=True):
 
 
 def routes_of(specs: Iterable[Spec], operations: Mapping[str, Operation]) -> list[OpenApiRoute]:
-    """The routes of all routers that lead straight to a `manage`, in the order of the specs."""
+    """Return the routes of all routers that lead straight to a `manage`, in the order of the specs."""
     known = list(specs)
     named = {spec.name: spec for spec in known if spec.name is not None}
     ids = {spec.id: spec for spec in known}
@@ -200,7 +200,7 @@ class _Shapes:
         }
 
     def of(self, kind: Any) -> dict[str, Any]:
-        """The schema of a type."""
+        """Return the schema of a type."""
         return self._made[id(kind)]
 
 

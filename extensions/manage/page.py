@@ -12,7 +12,7 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 
 
 def refreshed(page: str, document: Mapping[str, Any]) -> str:
-    """The page with its written part made anew; ValueError where the mark is missing."""
+    """Return the page with its written part made anew; raise ValueError if the mark is missing."""
     kept, mark, _ = page.partition(MARK)
     if not mark:
         raise ValueError(f"the page has no line {MARK}")
@@ -20,7 +20,7 @@ def refreshed(page: str, document: Mapping[str, Any]) -> str:
 
 
 def reference(document: Mapping[str, Any]) -> str:
-    """Every operation with what it takes and answers, and the shapes of bodies, as Markdown."""
+    """Return every operation with what it takes and answers, and the shapes of bodies, as Markdown."""
     parts: list[str] = []
     for tag in document["tags"]:
         parts.append(f"## {tag['name']}")
@@ -82,7 +82,7 @@ def _shape(name: str, schema: Mapping[str, Any]) -> str:
 
 
 def _type(schema: Mapping[str, Any]) -> str:
-    """A schema in a few words, with a link where it is one of the shapes."""
+    """Return a schema in a few words, with a link where it is one of the shapes."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f"[{name}](#{lower(name)})"

@@ -31,7 +31,7 @@ def _without(data: Any, roots: tuple[tuple[str, str], ...]) -> Any:
 
 @lru_cache(maxsize=64)
 def _roots(url: str) -> tuple[tuple[str, str], ...]:
-    """The ways in which the path of a store may be written, the longest first, and its name.
+    """Return the ways in which the path of a store may be written, the longest first, and its name.
 
     A file is seen from the folder that it is in.
     """

@@ -116,7 +116,7 @@ class ApiError(Exception):
 
 
 def wrong(problem: Problem) -> ProblemModel:
-    """A Problem as it is told over HTTP."""
+    """Return a Problem as it is told over HTTP."""
     return ProblemModel(
         code=problem.code,
         found=problem.found,

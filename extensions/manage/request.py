@@ -78,7 +78,7 @@ class ApiRequest:
 
     @property
     def namespace(self) -> str | None:
-        """The namespace in the path; None where the path has none."""
+        """The namespace in the path; None if the path has none."""
         return self.params.get("namespace")
 
     @property
@@ -120,7 +120,7 @@ class ApiRequest:
             raise self._forbidden(needed, namespace)
 
     def sees(self, namespace: str) -> bool:
-        """Whether the caller may look into a namespace."""
+        """Return whether the caller may look into a namespace."""
         return self.managed.covers(namespace) and self.caller.may("read", namespace)
 
     @property
@@ -137,14 +137,14 @@ class ApiRequest:
         )
 
     def hidden(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
-        """The same Problems with every secret masked that a runtime here knows."""
+        """Return the same Problems with every secret masked that a runtime here knows."""
         kept = tuple(problems)
         for runtime in (*self.managed.runtimes, self.home):
             kept = runtime.events.masked(kept)
         return kept
 
     def masked(self, data: Any) -> Any:
-        """The same plain data with every secret masked that a runtime here knows."""
+        """Return the same plain data with every secret masked that a runtime here knows."""
         for runtime in (*self.managed.runtimes, self.home):
             data = runtime.events.mask(data)
         return data
@@ -178,7 +178,7 @@ class ApiRequest:
     # -- how -----------------------------------------------------------------------------------
 
     def header(self, name: str) -> str:
-        """One header of the request, several joined by commas; empty without it."""
+        """Return one header of the request, several joined by commas; empty without it."""
         header = self.payload.get("header")
         values = header.get(name, "") if isinstance(header, Mapping) else ""
         return ", ".join(map(str, values)) if isinstance(values, list) else str(values)
@@ -202,7 +202,7 @@ class ApiRequest:
         return "header" not in self.payload and "method" not in self.payload
 
     async def body(self) -> Any:
-        """The body: bytes as they came, or data where somebody has read them; None without one."""
+        """Return the body: bytes as they came, or data if somebody has read them; None without one."""
         body = self.payload.get("body")
         if not isinstance(body, ByteStream):
             return body
@@ -216,7 +216,7 @@ class ApiRequest:
 
 
 def read_query(given: Mapping[str, Any], query: type[msgspec.Struct]) -> msgspec.Struct:
-    """The query as the struct says; Refusal names what is not known and what does not fit."""
+    """Return the query as the struct says; Refusal names what is not known and what does not fit."""
     fields = _fields(query)
     data: dict[str, Any] = {}
     for name, value in given.items():
@@ -237,12 +237,12 @@ def read_query(given: Mapping[str, Any], query: type[msgspec.Struct]) -> msgspec
 
 @cache
 def _fields(query: type[msgspec.Struct]) -> Mapping[str, Any]:
-    """The types of the parameters, by name."""
+    """Return the types of the parameters, by name."""
     return {field.encode_name: bare(field.type) for field in msgspec.structs.fields(query)}
 
 
 def bare(kind: Any) -> Any:
-    """A type without its annotation and without None."""
+    """Return a type without its annotation and without None."""
     while get_origin(kind) is not None and hasattr(kind, "__metadata__"):
         kind = kind.__origin__
     members = [get_arg for get_arg in get_args(kind) if get_arg is not type(None)]

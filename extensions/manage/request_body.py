@@ -24,14 +24,14 @@ _YAML = frozenset({YAML, "application/x-yaml", "text/yaml", "text/x-yaml"})
 
 
 def is_json(media: str) -> bool:
-    """Whether a media type is JSON, or built upon it."""
+    """Return whether a media type is JSON, or built upon it."""
     return media in _JSON or media.endswith("+json")
 
 
 async def sent_entries(
     request: ApiRequest, namespace: str, only: Only
 ) -> tuple[list[Resource], frozenset[UUID]]:
-    """The entries of the body, and those ids among them that nobody wrote.
+    """Return the entries of the body, and those ids among them that nobody wrote.
 
     An entry that names no namespace is of this one. Refusal with every Problem.
     """
@@ -46,7 +46,7 @@ async def sent_entries(
 async def sent_entry(
     request: ApiRequest, namespace: str, only: Only, *, named: str | None = None
 ) -> tuple[Resource, bool]:
-    """The one entry of the body, and whether it says its own id; `named` is its name where it says none."""
+    """Return the one entry of the body, and whether it says its own id; `named` is its name where it says none."""
     resources, unwritten = await sent_entries(request, namespace, only)
     if len(resources) != 1:
         count = len(resources) or "no"
@@ -59,7 +59,7 @@ async def sent_entry(
 
 
 async def sent_json(request: ApiRequest, kind: type[msgspec.Struct]) -> Any:
-    """The body as this struct; Refusal says what does not fit."""
+    """Return the body as this struct; Refusal says what does not fit."""
     accept(request, is_json, (JSON,))
     body = await request.body()
     try:
@@ -73,7 +73,7 @@ async def sent_json(request: ApiRequest, kind: type[msgspec.Struct]) -> Any:
 
 
 async def sent_patch(request: ApiRequest) -> Any:
-    """A merge patch: a map."""
+    """Return a merge patch: a map."""
     accept(request, is_json, (PATCH, JSON))
     body = await request.body()
     try:
@@ -111,7 +111,7 @@ def read_entries(entries: Any, namespace: str, only: Only) -> list[Resource]:
 
 
 def invalid(reading: ReadText, status: int = 400) -> ApiError:
-    """The Refusal of what cannot be read; with this status if it cannot be read at all."""
+    """Return the Refusal of what cannot be read; with this status if it cannot be read at all."""
     broken = not reading.whole
     return ApiError(
         status if broken else 422,
@@ -133,7 +133,7 @@ def accept(request: ApiRequest, fits: Callable[[str], bool], wanted: Sequence[st
 
 
 def unsupported(media: str, wanted: Sequence[str]) -> ApiError:
-    """The Refusal of a body in a type that is not read here."""
+    """Return the Refusal of a body in a type that is not read here."""
     hint = f". Try: -H 'Content-Type: {wanted[-1]}'"
     header = (
         {"Accept-Patch": ", ".join(wanted)} if PATCH in wanted else {"Accept": ", ".join(wanted)}
@@ -146,7 +146,7 @@ def unsupported(media: str, wanted: Sequence[str]) -> ApiError:
 async def _read(
     request: ApiRequest, namespace: str, only: Only
 ) -> tuple[ReadText, frozenset[UUID]]:
-    """The body read twice, with other ids for what has none: those that stay the same are written."""
+    """Return the body read twice, with other ids for what has none: those that stay the same are written."""
     accept(request, lambda media: is_json(media) or media in _YAML, (JSON, YAML))
     marks, body = is_json(request.media), await request.body()
     if body is None or body in (b"", ""):

@@ -27,7 +27,7 @@ def sort_of(resource: Resource) -> shapes.Sort:
 
 
 def entry_of(resource: Resource, *, reveal: bool = False) -> dict[str, Any]:
-    """The entry that says it, its id and namespace always; the data of a secret is masked.
+    """Return the entry that says it, its id and namespace always; the data of a secret is masked.
 
     What is sealed stays so: see `opened`.
     """
@@ -39,20 +39,20 @@ def entry_of(resource: Resource, *, reveal: bool = False) -> dict[str, Any]:
 
 
 def opened(resource: Resource, keys: Keyring) -> Resource:
-    """A Value that is sealed with its data instead; SecretError where no key opens it."""
+    """Return a Value that is sealed with its data instead; raise SecretError if no key opens it."""
     if not isinstance(resource, Value) or not resource.sealed:
         return resource
     return msgspec.structs.replace(resource, data=keys.open(resource), sealed="")
 
 
 def sent(resource: Resource, *, reveal: bool = False) -> dict[str, Any]:
-    """The entry as JSON can say it."""
+    """Return the entry as JSON can say it."""
     data: dict[str, Any] = marked(entry_of(resource, reveal=reveal))
     return data
 
 
 def held(resource: Resource, *, reveal: bool = False) -> shapes.ResourceModel:
-    """A resource with its revision."""
+    """Return a resource with its revision."""
     entry = sent(resource, reveal=reveal)
     if isinstance(resource, Spec):
         return shapes.ResourceModel(revision=resource.revision, spec=entry)
@@ -60,7 +60,7 @@ def held(resource: Resource, *, reveal: bool = False) -> shapes.ResourceModel:
 
 
 def change(difference: Diff) -> shapes.Change:
-    """What becomes of one resource, field by field; of a secret only which fields."""
+    """Return what becomes of one resource, field by field; of a secret only which fields."""
     resource = difference.resource
     secret = any(
         isinstance(side, Value) and side.secret
@@ -97,7 +97,7 @@ def applied(
     dry_run: bool = False,
     waited: Sequence[shapes.ArrivalModel] = (),
 ) -> Pieces[shapes.ApplyResultModel]:
-    """What a change set did."""
+    """Return what a change set did."""
     changes: list[shapes.Change] = []
     for each in differences:
         changes.append(change(each))
@@ -108,7 +108,7 @@ def applied(
 
 
 def arrival(namespace: str, each: Arrival) -> shapes.ArrivalModel:
-    """How far a runtime has come with a change set."""
+    """Return how far a runtime has come with a change set."""
     return shapes.ArrivalModel(
         namespace=namespace,
         runtime=each.report.runtime,
@@ -118,7 +118,7 @@ def arrival(namespace: str, each: Arrival) -> shapes.ArrivalModel:
 
 
 def turn(revision_change: RevisionChange) -> shapes.RevisionChangeModel:
-    """What a revision made of one resource."""
+    """Return what a revision made of one resource."""
     return shapes.RevisionChangeModel(
         type=sort_of(revision_change.resource),
         before=held(revision_change.before) if revision_change.before is not None else None,
@@ -127,7 +127,7 @@ def turn(revision_change: RevisionChange) -> shapes.RevisionChangeModel:
 
 
 def revision(one: Revision, turns: Iterable[RevisionChange]) -> Pieces[shapes.RevisionModel]:
-    """A revision with those of its turns that may be seen."""
+    """Return a revision with those of its turns that may be seen."""
     shown: list[shapes.RevisionChangeModel] = []
     for each in turns:
         shown.append(turn(each))
@@ -142,7 +142,7 @@ def revision(one: Revision, turns: Iterable[RevisionChange]) -> Pieces[shapes.Re
 
 
 def process(each: Process) -> shapes.ProcessModel:
-    """A process as it is now."""
+    """Return a process as it is now."""
     return shapes.ProcessModel(
         id=each.id,
         status=each.status.value,

@@ -92,7 +92,7 @@ async def _end(stream: ClosingStream) -> None:
 
 
 def _still(before: ApiToken, now: ApiToken | None, moment: float) -> bool:
-    """Whether the token that there is now allows everything that this one did."""
+    """Return whether the token that there is now allows everything that this one did."""
     if now is None or now.hash != before.hash or now.expired(moment):
         return False
     if EVERY not in now.namespaces and not set(before.namespaces) <= set(now.namespaces):

@@ -56,7 +56,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 @cache
 def shipped() -> tuple[Spec, ...]:
-    """The Specs of the system namespace as they are shipped."""
+    """Return the Specs of the system namespace as they are shipped."""
     reading = read_path(FLOWS, namespace=SYSTEM)
     if reading.problems:
         raise SpecError(reading.problems)
@@ -66,7 +66,7 @@ def shipped() -> tuple[Spec, ...]:
 
 
 def texts() -> dict[str, str]:
-    """The files that they stand in, by name."""
+    """Return the files that they stand in, by name."""
     return {file.name: file.read_text(encoding="utf-8") for file in sorted(FLOWS.glob("*.yaml"))}
 
 
@@ -81,7 +81,7 @@ def system_runtime(
     drain: float = 30.0,
     **options: Any,
 ) -> Runtime:
-    """A runtime, not begun yet, that manages this store and the runtimes beside it.
+    """Return a runtime, not begun yet, that manages this store and the runtimes beside it.
 
     What the store says of the namespace `system` stands over what is shipped. With `owned` the
     store opens and closes with it. `options` are those of a Runtime.

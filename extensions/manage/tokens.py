@@ -40,26 +40,26 @@ class ApiToken(msgspec.Struct, frozen=True, kw_only=True):
     expires: float | None = None
 
     def expired(self, now: float) -> bool:
-        """Whether it lets nobody in any more."""
+        """Return whether it lets nobody in any more."""
         return self.expires is not None and now >= self.expires
 
     def caller(self, remote: str) -> Caller:
-        """Who comes with it."""
+        """Return who comes with it."""
         return Caller(self.name, self.roles, self.namespaces, remote)
 
 
 def new_token() -> str:
-    """A token that nobody has seen yet."""
+    """Return a token that nobody has seen yet."""
     return BEGINS + token_urlsafe(_BYTES)
 
 
 def hash_of(token: str) -> str:
-    """What is kept in its place."""
+    """Return what is kept in its place."""
     return "sha256:" + sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def value_of(token: ApiToken, namespace: str) -> Value:
-    """The Value that keeps it."""
+    """Return the Value that keeps it."""
     name = PREFIX + token.name
     data: dict[str, Any] = {
         "hash": token.hash,
@@ -73,7 +73,7 @@ def value_of(token: ApiToken, namespace: str) -> Value:
 
 
 def token_of(value: Value) -> ApiToken | None:
-    """The token that a Value keeps; None where it keeps none, or nothing that can be used.
+    """Return the token that a Value keeps; None if it keeps none, or nothing that can be used.
 
     What cannot be read lets nobody in.
     """
@@ -99,31 +99,31 @@ def token_of(value: Value) -> ApiToken | None:
 
 
 def tokens_of(values: Iterable[Value]) -> list[ApiToken]:
-    """The tokens that these Values keep, by name."""
+    """Return the tokens that these Values keep, by name."""
     tokens = (token_of(value) for value in values)
     return sorted((token for token in tokens if token is not None), key=lambda token: token.name)
 
 
 def is_token(resource: object) -> bool:
-    """Whether this is a Value that holds a token, or says that tokens are needed."""
+    """Return whether this is a Value that holds a token, or says that tokens are needed."""
     name = resource.name or "" if isinstance(resource, Value) else ""
     return name.startswith(PREFIX) or name == CLOSED
 
 
 def guarded(values: Iterable[Value]) -> bool:
-    """Whether there is a token, be it one that lets nobody in any more."""
+    """Return whether there is a token, be it one that lets nobody in any more."""
     return any(is_token(value) for value in values)
 
 
 def closing_mark(namespace: str) -> Value:
-    """The Value that says that callers need a token, although none is left."""
+    """Return the Value that says that callers need a token, although none is left."""
     return Value(
         id=named_id("value", namespace, CLOSED), namespace=namespace, name=CLOSED, data="closed"
     )
 
 
 def match(tokens: Sequence[ApiToken], given: str) -> ApiToken | None:
-    """The token that this text is. All of them are compared, each in constant time."""
+    """Return the token that this text is. All of them are compared, each in constant time."""
     digest = hash_of(given).encode()
     api_token: ApiToken | None = None
     for token in tokens:
@@ -133,7 +133,7 @@ def match(tokens: Sequence[ApiToken], given: str) -> ApiToken | None:
 
 
 def legal_token_name(name: str) -> bool:
-    """Whether a token may be called that."""
+    """Return whether a token may be called that."""
     return bool(name) and legal_name(PREFIX + name)
 
 
@@ -143,7 +143,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def moment(seconds: float) -> str:
-    """A time in seconds since 1970 as people write it, in UTC."""
+    """Return a time in seconds since 1970 as people write it, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

@@ -93,7 +93,7 @@ class SqlConnection(Protocol):
         ...
 
     async def commit(self) -> None:
-        """Make it last; NodeError if it does not."""
+        """Make it last; raise NodeError if it does not."""
         ...
 
     async def rollback(self) -> None:

@@ -105,7 +105,7 @@ class Statement:
 
 @lru_cache(maxsize=1024)
 def statement(text: str, dialect: str) -> Statement:
-    """Return the Statement of this text; NodeError if it cannot be one."""
+    """Return the Statement of this text; raise NodeError if it cannot be one."""
     if not text.strip():
         raise refused("an empty statement")
     return Statement(text, dialect)

@@ -58,7 +58,7 @@ class Transaction:
             raise refused("the transaction is over: its process has ended")
 
     async def end(self, error: Error | None) -> None:
-        """Commit where the process ended well, roll back otherwise; NodeError if it cannot commit."""
+        """Commit where the process ended well, roll back otherwise; raise NodeError if it cannot commit."""
         async with self._turn:
             self._over = True
             try:

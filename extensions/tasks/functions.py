@@ -183,7 +183,7 @@ def register_function(name: str, fn: Callable[..., Any], *, override: bool = Fal
 
 
 def unregister_function(name: str) -> None:
-    """Remove a registered function; KeyError if there is none of this name."""
+    """Remove a registered function; raise KeyError if there is none of this name."""
     del _registered[name]
 
 
@@ -303,7 +303,7 @@ def _place_of(error: BaseException) -> str:
 
 
 def _takes_first(fn: Callable[..., Any]) -> bool:
-    """Whether the first parameter may be given without its name."""
+    """Return whether the first parameter may be given without its name."""
     parameters = inspect.signature(fn).parameters.values()
     return next(iter(parameters)).kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
 

@@ -112,7 +112,7 @@ class WorkflowNode(Node):
 
     @property
     def durable(self) -> DurableWorkflow:
-        """Its durable runs; a command begins them, whatever the Spec says. NodeError if it is not active."""
+        """Its durable runs; a command begins them, whatever the Spec says. Raise NodeError if it is not active."""
         if self._durable is None:
             if self._host is None or self.graph is None:
                 raise NodeError(Error(f"{self.label} is not active", code="dropped"))

@@ -228,7 +228,7 @@ def _parts(assembled: AssembledSpec, scheme: Scheme) -> list[FlowPart]:
 
 
 def _away(problem: Problem) -> bool:
-    """Whether a Value cannot be opened here for lack of what another place may have."""
+    """Return whether a Value cannot be opened here for lack of what another place may have."""
     if problem.code == "missing-extra":
         # That of a kind is a Problem wherever the Spec is checked.
         return problem.wanted == f"the extra {EXTRA}"

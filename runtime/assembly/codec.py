@@ -72,7 +72,7 @@ class Build:
         return self.code(language, expression.code, *path, condition=True, leaves=leaves)
 
     def _written(self, path: Path) -> Path:
-        """Where the code of an expression stands: at its field, or under `code` of the mapping there."""
+        """Return where the code of an expression stands: at its field, or under `code` of the mapping there."""
         field: Any = self.spec.fields
         for step in path:
             try:
@@ -90,9 +90,9 @@ class Build:
         leaves: bool = True,
         options: Options | None = None,
     ) -> Program:
-        """Compile code in a language; SpecError where it does not compile.
+        """Compile code in a language; raise SpecError if it does not compile.
 
-        The program waits only where `options` allow it. An option that the language cannot keep is
+        The program waits only if `options` allow it. An option that the language cannot keep is
         a Problem at the field of that name beside the code. `leaves` as for `program`.
         """
         try:
@@ -196,7 +196,7 @@ def _where(spec: Spec, path: Path, line: int, column: int) -> str:
 
 
 def codec_failed(spec: Spec, error: BaseException) -> Problem:
-    """The Problem of a Spec whose codec raised what no codec should: the author of the kind mends it."""
+    """Return the Problem of a Spec whose codec raised what no codec should: the author of the kind mends it."""
     if isinstance(error, UnicodeError):
         actual = "a text that holds half of a character pair"
         return Problem(code="type", found=actual, place=spec.place(), path=spec.at(()))
@@ -205,7 +205,7 @@ def codec_failed(spec: Spec, error: BaseException) -> Problem:
 
 
 Codec: TypeAlias = Callable[[F, Build], Node]
-"""Builds a Node from decoded fields; SpecError where they cannot be used together. Never waits."""
+"""Builds a Node from decoded fields; raise SpecError if they cannot be used together. Never waits."""
 
 
 class Kind(msgspec.Struct, Generic[F], frozen=True, eq=False):
@@ -214,7 +214,7 @@ class Kind(msgspec.Struct, Generic[F], frozen=True, eq=False):
     schema: Schema[F]
     codec: Codec[F]
     expand: Callable[[F, Build], Expansion | None] | None = None
-    """What a Spec of this kind holds, for a kind whose Specs hold others; SpecError where that is wrong."""
+    """What a Spec of this kind holds, for a kind whose Specs hold others; raise SpecError if that is wrong."""
     links: Callable[[F], Mapping[str, tuple[Link, ...]]] | None = None
     """Links that stand among the fields, by out port, beside those under `ports`."""
 

@@ -49,7 +49,7 @@ class Draft:
         return {*self.puts, *self.removes, *self.problems}
 
     def all_problems(self) -> tuple[Problem, ...]:
-        """Every Problem of every Spec, by place, each once."""
+        """Return every Problem of every Spec, by place, each once."""
         problems = {problem for problems in self.problems.values() for problem in problems}
         return tuple(
             sorted(
@@ -259,7 +259,7 @@ class Drafter:
 
 
 def _alike(before: Symbol, after: Symbol) -> bool:
-    """Whether two symbols of one held Spec say the same."""
+    """Return whether two symbols of one held Spec say the same."""
     return (
         before.spec.same(after.spec)
         and before.binding.spec.same(after.binding.spec)
@@ -268,7 +268,7 @@ def _alike(before: Symbol, after: Symbol) -> bool:
 
 
 def stopping(plan: TablePlan, scheme: Scheme) -> Pieces[list[Problem]]:
-    """The links by which a plan would stop symbols that are active now, and stay in the store.
+    """Return the links by which a plan would stop symbols that are active now, and stay in the store.
 
     That is what a mistyped name or a premature deletion looks like: a Problem, where a link of a
     new symbol that leads nowhere yet is none.

@@ -205,7 +205,7 @@ class Duty:
         actor.take(mark)
 
     def _away(self, reason: str) -> None:
-        """The lease could not be renewed, or even asked for."""
+        """Note that the lease could not be renewed, or not even requested."""
         if self.held:
             # It is ours as long as it lasts; what keeps us from renewing it is tried again soon.
             self.trouble = ""
@@ -235,7 +235,7 @@ class Duties:
         ttl: float = TTL,
         changed: Callable[[], Any] = lambda: None,
     ) -> None:
-        """`changed` is called when it begins to act for others, or acts no more."""
+        """Keep `changed`, which is called when it begins to act for others, or stops acting."""
         self._changed = changed
         self._store = store
         self._holder = Holder(runtime=runtime, host=socket.gethostname(), pid=os.getpid())

@@ -29,7 +29,7 @@ from heddle.specs.model.entry import spec_of
 from heddle.specs.model.spec import Spec
 
 Find: TypeAlias = Callable[[str], Spec | None]
-"""The Spec of that name that others may use; None where there is none."""
+"""The Spec of that name that others may use; None if there is none."""
 
 DEPTH = 50
 """How deep Specs may hold each other."""
@@ -59,7 +59,7 @@ class Inside:
         return self._spec.place((*self._path, *path))
 
     def inside(self, path: Path, line: int, column: int = 0) -> Place:
-        """Where line and column of the text at this path stand in the file."""
+        """Return where line and column of the text at this path stand in the file."""
         return self._spec.inside((*self._path, *path), line, column)
 
 
@@ -76,11 +76,11 @@ class UsedSite:
         return self._of(path).place(path)
 
     def inside(self, path: Path, line: int, column: int = 0) -> Place:
-        """Where line and column of the text at this path stand in the file."""
+        """Return where line and column of the text at this path stand in the file."""
         return self._of(path).inside(path, line, column)
 
     def moved(self, user: Spec) -> "UsedSite":
-        """The same for a user that stands somewhere else."""
+        """Return the same for a user that stands somewhere else."""
         return UsedSite(user, self._definition)
 
     def _of(self, path: Path) -> Spec:
@@ -102,11 +102,11 @@ class RootSite:
         return self._spec.place(path)
 
     def inside(self, path: Path, line: int, column: int = 0) -> Place:
-        """Where line and column of the text at this path stand in the file."""
+        """Return where line and column of the text at this path stand in the file."""
         return self._spec.inside(path, line, column)
 
     def move(self, spec: Spec) -> None:
-        """The same Spec stands somewhere else."""
+        """Note that the same Spec stands somewhere else."""
         places = self._spec.places
         if isinstance(places, UsedSite):
             spec = msgspec.structs.replace(spec, places=places.moved(spec))
@@ -114,7 +114,7 @@ class RootSite:
 
 
 def moved(symbol: Symbol, spec: Spec) -> None:
-    """The Spec of a symbol says the same as before, and may stand somewhere else."""
+    """Note that the Spec of a symbol is the same as before, and may stand somewhere else."""
     symbol.spec = spec
     root = symbol.binding.spec.places
     if isinstance(root, RootSite):
@@ -137,7 +137,7 @@ class Expander:
         self._find = find
 
     def bind(self, spec: Spec) -> Effective:
-        """A Spec of the store as it counts; its Problems are those of the binding.
+        """Return a Spec of the store as it counts; its Problems are those of the binding.
 
         SpecError where what it uses is not there, or is used wrongly.
         """
@@ -150,7 +150,7 @@ class Expander:
         return self._effective(spec, binding, ())
 
     def symbols(self, effective: Effective) -> list[Symbol]:
-        """The Symbol of a Spec, and one for each that it holds; SpecError with every Problem."""
+        """Return the Symbol of a Spec, and one for each that it holds; SpecError with every Problem."""
         problems: list[Problem] = []
         if self._expands(effective.spec.kind):
             bound = effective.binding.spec
@@ -168,7 +168,7 @@ class Expander:
         return symbols
 
     def check(self, spec: Spec) -> list[Problem]:
-        """Every Problem of a Spec and of those that it holds, its blanks included; nothing is opened."""
+        """Return every Problem of a Spec and of those that it holds, its blanks included; nothing is opened."""
         try:
             effective = self.bind(spec)
             if effective.binding.problems:
@@ -181,7 +181,7 @@ class Expander:
     # -- what a Spec uses ----------------------------------------------------------------------
 
     def _defines(self, spec: Spec) -> bool:
-        """Whether it is there to be used by others only."""
+        """Return whether it is there to be used by others only."""
         return spec.fields.get("params") is not None and self._expands(spec.kind)
 
     def _expands(self, kind: str) -> bool:
@@ -189,7 +189,7 @@ class Expander:
         return known is not None and known.expand is not None
 
     def _effective(self, spec: Spec, binding: BoundSpec, trail: tuple[str, ...]) -> Effective:
-        """The Spec with what it uses put in, and with the links that stand among its fields."""
+        """Return the Spec with what it uses put in, and with the links that stand among its fields."""
         uses: frozenset[str] = frozenset()
         whole = spec
         name = binding.spec.fields.get("uses")
@@ -210,7 +210,7 @@ class Expander:
     def _using(
         self, spec: Spec, binding: BoundSpec, name: str, trail: tuple[str, ...]
     ) -> tuple[Spec, BoundSpec]:
-        """The Spec with what stands in the definition, the names of its parameters given."""
+        """Return the Spec with what stands in the definition, the names of its parameters given."""
         bound = binding.spec
         definition = self._find(name)
         if definition is None or definition.kind != spec.kind:
@@ -247,7 +247,7 @@ class Expander:
     def _expand(
         self, effective: Effective, problems: list[Problem], trail: tuple[str, ...]
     ) -> list[Symbol]:
-        """The Symbols of a Spec, its own first; what is wrong is noted."""
+        """Return the Symbols of a Spec, its own first; what is wrong is noted."""
         spec, whole, binding, uses = effective
         if self._defines(spec):
             problems += self._unfilled(spec)
@@ -335,7 +335,7 @@ class Expander:
         ids: list[UUID],
         problems: list[Problem],
     ) -> Mapping[str, tuple[Link, ...]]:
-        """The links of a held Spec: to its siblings, and where the out ports of the outer one lead."""
+        """Return the links of a held Spec: to its siblings, and where the out ports of the outer one lead."""
         links: dict[str, tuple[Link, ...]] = {}
         for port, written in spec.ports.items():
             for index, link in enumerate(written):
@@ -366,7 +366,7 @@ class Expander:
         return links
 
     def _sibling(self, outer: Spec, expansion: Expansion, link: Link) -> int | None:
-        """Which of the held Specs a link inside means."""
+        """Return which of the held Specs a link inside means."""
         if link.id is None:
             names = list(expansion.names)
             return names.index(link.name) if link.name in names else None
@@ -380,7 +380,7 @@ class Expander:
         return schema is None or schema.ports is not None or schema.has_out(port)
 
     def _unfilled(self, spec: Spec) -> list[Problem]:
-        """What is wrong with the held Specs of a definition whatever its parameters may be."""
+        """Return what is wrong with the held Specs of a definition whatever its parameters may be."""
         problems: list[Problem] = []
         for place, name, data in _written(spec):
             label = f"{spec.label}/{name}"
@@ -413,7 +413,7 @@ def _flows(expansion: Expansion, ids: Sequence[UUID]) -> dict[int, dict[str, tup
 
 
 def _walk(fields: Any, path: Path) -> Any:
-    """What stands at a path; an empty mapping where it is not there."""
+    """Return what stands at a path; an empty mapping if it is not there."""
     for step in path:
         # A lone one may stand where a list is wanted.
         if step == 0 and isinstance(fields, dict):
@@ -426,7 +426,7 @@ def _walk(fields: Any, path: Path) -> Any:
 
 
 def _raw(bound: Spec, data: Mapping[str, Any]) -> Spec:
-    """The same held Spec as it was written, its blanks not filled: what people may see of it."""
+    """Return the same held Spec as it was written, its blanks not filled: what people may see of it."""
     fields = {key: value for key, value in data.items() if key not in SPEC_FIELDS}
     return msgspec.structs.replace(bound, fields=fields)
 

@@ -136,7 +136,7 @@ def registry(
     language: str = "cel",
     installed: bool = True,
 ) -> Registry:
-    """A Registry with every installed extension, and these."""
+    """Return a Registry with every installed extension, and these."""
     made = Registry(language)
     if installed:
         made.discover()
@@ -146,7 +146,7 @@ def registry(
 
 
 def _named(name: str) -> Register:
-    """The register function that `module` or `module:function` names."""
+    """Return the register function that `module` or `module:function` names."""
     module, _, function = name.partition(":")
     try:
         register: Register = getattr(import_module(module), function or "register")

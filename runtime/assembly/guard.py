@@ -26,7 +26,7 @@ class Gate:
         self.waiting: deque[tuple[asyncio.Future[None], Process, int]] = deque()
 
     async def enter(self, process: Process, limit: int, queue: int) -> Process:
-        """Come in, as soon as fewer than `limit` are inside; NodeError where more than `queue` wait.
+        """Come in, as soon as fewer than `limit` are inside; raise NodeError if more than `queue` wait.
 
         Who is inside already, or has an ancestor inside, does not wait for itself. Returns who is
         to be counted out again.
@@ -89,17 +89,17 @@ class NodeGuard:
         self._gate = Gate()
 
     def adopt(self, predecessor: "NodeGuard") -> None:
-        """Who is inside the node before counts here too."""
+        """Count who is inside the node already."""
         self._gate = predecessor._gate
 
     def snapshot(self) -> Mapping[str, Any]:
-        """How many are inside, and how many wait; nothing where nobody counts them."""
+        """Return how many are inside, and how many wait; nothing if nobody counts them."""
         if self._limit is None:
             return {}
         return {"inside": len(self._gate.inside), "waiting": len(self._gate.waiting)}
 
     def around(self, handler: Handler) -> Handler:
-        """The same handler with the guard round it; conversations are met at their entry, see `visit`."""
+        """Return the same handler with the guard round it; conversations are met at their entry, see `visit`."""
         if isinstance(handler, Action):
             return self._action(handler)
         if isinstance(handler, Choice):
@@ -109,7 +109,7 @@ class NodeGuard:
         return handler
 
     def visit(self) -> Visit:
-        """A Visit that sends on by the port `""`, to whoever holds a conversation."""
+        """Return a Visit that sends on by the port `""`, to whoever holds a conversation."""
 
         async def guarded(flow: Flow, payload: Payload) -> Answer:
             return await self._guarded(flow.process, lambda: flow.send("", payload))
@@ -173,7 +173,7 @@ class NodeGuard:
         return self._attempts is None and self._limit is None
 
     def _timed(self, fn: Callable[..., Any]) -> Callable[..., Any]:
-        """A plain function that fails where it took too long: nobody can stop it on its way."""
+        """Return a plain function that fails where it took too long: nobody can stop it on its way."""
         if self._timeout is None:
             return fn
 
@@ -229,7 +229,7 @@ class NodeGuard:
                 await asyncio.sleep(pause)
 
     async def _limited(self, act: Callable[[], Awaitable[Any]]) -> Any:
-        """One attempt, within the time limit."""
+        """Return one attempt, within the time limit."""
         if self._timeout is None:
             return await act()
         limit = asyncio.timeout(self._timeout)

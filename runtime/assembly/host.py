@@ -82,7 +82,7 @@ class SymbolHost:
         return own
 
     def duty(self, singleton: Singleton) -> Duty:
-        """What this symbol does as one of several runtimes; a successor of its node has the same."""
+        """Return what this symbol does as one of several runtimes; a successor of its node has the same."""
         return self._duties.of(self.id, singleton, self.tell)
 
     def act(self) -> None:
@@ -103,7 +103,7 @@ class SymbolHost:
             await self._tasks.close()
 
     def mask(self, value: Any) -> Any:
-        """The same plain data with every known secret masked, for whatever people may see."""
+        """Return the same plain data with every known secret masked, for whatever people may see."""
         return self._events.mask(value)
 
     def shown(self, value: Any) -> Any:

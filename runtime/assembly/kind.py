@@ -31,7 +31,7 @@ class FunctionNode(Node):
         self._action = Action(fn, waits=waits)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return the handler of its only in port."""
         return self._action if port == "in" else None
 
 
@@ -71,7 +71,7 @@ def node(
 
 
 def _fields(kind: str, function: Callable[..., Any]) -> tuple[Any, Any, type[Fields]]:
-    """What the payload must be, what is returned, and the Struct of the keyword-only parameters."""
+    """Return what the payload must be, what is returned, and the Struct of the keyword-only parameters."""
     hints = get_type_hints(function, include_extras=True)
     data: dict[str, Any] = {"__module__": function.__module__, "__annotations__": {}}
     positional: list[inspect.Parameter] = []
@@ -100,7 +100,7 @@ def _fields(kind: str, function: Callable[..., Any]) -> tuple[Any, Any, type[Fie
 
 
 def _checked(act: Callable[..., Any], accepts: Any) -> Callable[[Any], Any]:
-    """The function, with its payload checked and converted first."""
+    """Return the function, with its payload checked and converted first."""
 
     def checked(payload: Any) -> Any:
         return act(msgspec.convert(payload, accepts))
@@ -109,7 +109,7 @@ def _checked(act: Callable[..., Any], accepts: Any) -> Callable[[Any], Any]:
 
 
 def _checked_async(act: Callable[..., Any], accepts: Any) -> Callable[[Any], Any]:
-    """The waiting function, with its payload checked and converted first."""
+    """Return the waiting function, with its payload checked and converted first."""
 
     async def checked(payload: Any) -> Any:
         return await act(msgspec.convert(payload, accepts))

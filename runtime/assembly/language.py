@@ -59,7 +59,7 @@ class OptionError(CompileError):
 class Options(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """How code is to run; what is None is left to the language.
 
-    One run may take `timeout` seconds and `memory` bytes. `isolation` is "process" where it runs
+    One run may take `timeout` seconds and `memory` bytes. `isolation` is "process" if it runs
     in a process of its own. `waits` says that whoever runs the program can await it; `condition`
     that only the truth of its result counts; `leaves` that the program may raise ElsewhereError. `say` takes what the code prints. `where` tells in errors of a run where the
     code stands.
@@ -132,7 +132,7 @@ class Languages:
         self._owner[language.name] = owner
 
     def get(self, name: str) -> Language:
-        """The language of that name; CompileError with the nearest right name otherwise."""
+        """Return the language of that name; CompileError with the nearest right name otherwise."""
         language = self._known.get(name)
         if language is None:
             known = ", ".join(sorted(self._known)) or "none"
@@ -161,5 +161,5 @@ class Languages:
 
 
 def truthy(value: Any) -> bool:
-    """Whether a condition's result counts as true: false, null, 0, "" and empty data do not."""
+    """Return whether a condition's result counts as true: false, null, 0, "" and empty data do not."""
     return bool(value)

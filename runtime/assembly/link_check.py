@@ -19,7 +19,7 @@ SUGGESTED: Final = 100
 """How many links that lead nowhere come with the name that was probably meant."""
 
 SchemaOf: TypeAlias = Callable[[str], Schema[Any] | None]
-"""The Schema of a kind; None where nobody serves it."""
+"""The Schema of a kind; None if nobody serves it."""
 
 
 class LinkProblem(NamedTuple):
@@ -121,7 +121,7 @@ class _Links:
         self._tell("unknown-port", actual, spec, ("ports", name), _near(name, known))
 
     def _link(self, spec: Spec, path: Path, link: Link, *, alone: bool) -> None:
-        """Does the target stand there, and has it this in port?"""
+        """Check that the target is there and has this in port."""
         if spec.id in self._partial and link.id is None and link.name is None:
             return
         target = self._target(spec, link)
@@ -139,7 +139,7 @@ class _Links:
         )
 
     def _target(self, spec: Spec, link: Link) -> Spec | None:
-        """The Spec that the link leads to; an id wins over a name, and namespaces never mix."""
+        """Return the Spec that the link leads to; an id wins over a name, and namespaces never mix."""
         if link.id is not None:
             target = self._ids.get(link.id)
             return target if target is not None and target.namespace == spec.namespace else None
@@ -170,7 +170,7 @@ class _Links:
         )
 
     def _of(self, spec: Spec) -> Ports | None:
-        """The ports of a Spec, as far as they can be known."""
+        """Return the ports of a Spec, as far as they can be known."""
         if spec.id not in self._ports:
             self._ports[spec.id] = self._read(spec)
         return self._ports[spec.id]
@@ -217,7 +217,7 @@ def _has(ports: tuple[Port, ...]) -> str:
 
 
 def _near(name: str, ports: tuple[Port, ...]) -> str:
-    """The port that was probably meant, with its index where it may have one."""
+    """Return the port that was probably meant, with its index where it may have one."""
     parsed = parse_port(name)
     base, index = parsed if parsed is not None else (name.partition("[")[0], None)
     near = nearest(base, [port.name for port in ports])
@@ -232,12 +232,12 @@ def _near(name: str, ports: tuple[Port, ...]) -> str:
 
 
 def _who(spec: Spec) -> str:
-    """A Spec and where it stands."""
+    """Return a Spec and where it stands."""
     place = spec.place()
     return f"{spec.label} at {place}" if place.line else spec.label
 
 
 def _bearer(spec: Spec) -> str:
-    """The kind of a Spec and where it stands: its name is what is asked about."""
+    """Return the kind of a Spec and where it stands: its name is what is asked about."""
     place = spec.place()
     return f"{spec.kind} at {place}" if place.line else f"a {spec.kind}"

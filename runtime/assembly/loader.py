@@ -91,7 +91,7 @@ class Loader:
         return self._recovery.waiting_sources(self.unfit)
 
     def rebuild(self, symbol: Symbol) -> Symbol:
-        """A fresh Symbol of the same Spec, for one whose Node was closed meanwhile."""
+        """Return a fresh Symbol of the same Spec, for one whose Node was closed meanwhile."""
         return symbol.renewed(self._scheme.compile(symbol.binding.spec))
 
     async def load_all(self) -> LoadResult:
@@ -340,7 +340,7 @@ class Loader:
     async def _live(
         self, draft: Draft, plan: TablePlan, problems: tuple[Problem, ...]
     ) -> LoadResult:
-        """Make the difference live, and tell it; ShiftError where it was undone."""
+        """Make the difference live, and tell it; raise ShiftError if it was undone."""
         turns = LoopYield()
         removed = tuple(
             sorted(symbol.label for remove in draft.removes if (symbol := self._table.get(remove)))
@@ -486,7 +486,7 @@ def _some(labels: Sequence[str]) -> str:
 
 
 def _told(changed: tuple[str, ...], removed: tuple[str, ...]) -> str:
-    """`changed pong, router; removed old`, shortened."""
+    """Return `changed pong, router; removed old`, shortened."""
     parts = []
     for word, labels in (("changed", changed), ("removed", removed)):
         if labels:

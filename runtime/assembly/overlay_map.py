@@ -33,7 +33,7 @@ class Layer(MutableMapping[K, V]):
         return over
 
     def get(self, key: K, default: Any = None) -> Any:
-        """The value of a key; the default where there is none."""
+        """Return the value of a key; the default where there is none."""
         over = self._over.get(key, _GONE)
         if over is not _GONE:
             return over
@@ -82,9 +82,9 @@ class Layer(MutableMapping[K, V]):
 
 
 def branch(mapping: Mapping[K, V], changes: int) -> MutableMapping[K, V]:
-    """The same items, to be changed about so often; the mapping itself must not change any more.
+    """Return the same items, to be changed about so often; the mapping itself must not change any more.
 
-    What that costs grows with the changes, not with what is there: all of it is copied only where
+    What that costs grows with the changes, not with what is there: all of it is copied only if
     most of it may be new, and once in a while.
     """
     if isinstance(mapping, Layer):

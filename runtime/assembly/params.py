@@ -62,7 +62,7 @@ class Param(Fields):
 
 
 def given(definition: Spec, user: Spec) -> dict[str, Any]:
-    """What the names of a definition stand for where this Spec uses it; SpecError with every Problem.
+    """Return what the names of a definition stand for where this Spec uses it; SpecError with every Problem.
 
     A definition whose own params are not right tells that itself, and leaves nothing open here.
     """
@@ -117,7 +117,7 @@ def check_params(params: "dict[str, Param]") -> None:
 
 
 def _fits(param: Param, value: Any) -> tuple[Any] | None:
-    """The value as its type takes it; None where it does not fit."""
+    """Return the value as its type takes it; None if it does not fit."""
     try:
         made = msgspec.convert(value, _TYPES[param.type], strict=False, dec_hook=read_field)
     except msgspec.ValidationError:

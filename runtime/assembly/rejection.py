@@ -24,11 +24,11 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def revision(self) -> int:
-        """The revision that the store holds; 0 where it is gone."""
+        """The revision that the store holds; 0 if it is gone."""
         return 0 if self.gone else self.spec.revision
 
     def after(self, before: "Rejection | None") -> "Rejection":
-        """The same, which goes on since it was refused before for the same reasons."""
+        """Return the same, which goes on since it was refused before for the same reasons."""
         if before is None or before.problems != self.problems:
             return self
         return msgspec.structs.replace(self, since=before.since)
@@ -40,7 +40,7 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def owns(spec: Spec, problem: Problem) -> bool:
-    """Whether a Problem is of this Spec, going by its path and its file."""
+    """Return whether a Problem is of this Spec, going by its path and its file."""
     file = file_of(spec.places)
     if file and problem.place.file and file != problem.place.file:
         return False
@@ -54,7 +54,7 @@ def of_spoiled(
     before: dict[UUID, Rejection],
     running: dict[UUID, Spec],
 ) -> dict[UUID, Rejection]:
-    """What documents with Problems say, and does not count: what is wrong, and what differs from what runs."""
+    """Return what documents with Problems say, and does not count: what is wrong, and what differs from what runs."""
     rejections: dict[UUID, Rejection] = {}
     for spec in spoiled:
         own = [problem for problem in problems if owns(spec, problem)]

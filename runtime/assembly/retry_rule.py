@@ -28,7 +28,7 @@ class RetryRule(msgspec.Struct, frozen=True, kw_only=True):
     when: Program | None = None
 
     def pause(self, error: Error, made: int, deadline: float | None = None) -> float | None:
-        """How long to wait after this many attempts; None where it is not tried again.
+        """Return how long to wait after this many attempts; None if it is not tried again.
 
         A pause that would pass the deadline (`loop.time()`) is not begun. Raises what `when` raises.
         """
@@ -56,7 +56,7 @@ class RetryRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def error_data(error: Error) -> dict[str, Any]:
-    """An Error as data: its `code`, `message` and `data`, and the `symbol` where it arose."""
+    """Return an Error as data: its `code`, `message` and `data`, and the `symbol` where it arose."""
     return {
         "code": error.code,
         "message": error.message,

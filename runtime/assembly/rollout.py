@@ -104,7 +104,7 @@ class Shift:
         return [self._table.wiring.generation, *self._old]
 
     async def make(self, plan: TablePlan) -> None:
-        """Begin what is new, swap, and retire what is old; ShiftError where something cannot begin."""
+        """Begin what is new, swap, and retire what is old; raise ShiftError if something cannot begin."""
         begun: list[StartProgress] = []
         turns = LoopYield()
         try:
@@ -285,7 +285,7 @@ class Shift:
         self._events.failed("retiring failed", Error.of(error))
 
     async def _cut(self, generations: Sequence[Generation]) -> None:
-        """The drain deadline has passed: what still runs on an old generation is cancelled."""
+        """Cancel what still runs on an old generation: the drain deadline has passed."""
         reason = Error("its generation was replaced, and the time to drain is over", code="dropped")
         for process in _processes(generations):
             self._events.tell(
@@ -327,7 +327,7 @@ class Shift:
             )
 
     async def _limited(self, work: Awaitable[None]) -> None:
-        """Await something of a node; TimeoutError where it takes too long."""
+        """Await something of a node; raise TimeoutError if it takes too long."""
         limit = asyncio.timeout(self._lifecycle)
         try:
             async with limit:
@@ -380,7 +380,7 @@ async def _idle_within(generations: Iterable[Generation], seconds: float) -> boo
 
 
 def _own(error: BaseException) -> bool:
-    """Whether it is a failure of what was called, not the end of whoever called it."""
+    """Return whether it is a failure of what was called, not the end of whoever called it."""
     if isinstance(error, asyncio.CancelledError):
         task = asyncio.current_task()
         return task is not None and not task.cancelling()
@@ -392,7 +392,7 @@ async def _call(function: Any, *args: Any) -> None:
 
 
 def _said(error: BaseException) -> str:
-    """What an exception says, in one line."""
+    """Return what an exception says, in one line."""
     if isinstance(error, asyncio.CancelledError):
         return "what it waited for was cancelled"
     if isinstance(error, OSError) and error.strerror:

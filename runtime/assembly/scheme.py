@@ -63,7 +63,7 @@ class Scheme:
         return frozenset(self._kinds)
 
     def find(self, kind: str) -> Kind[Any] | None:
-        """A kind by name; None where nobody serves it."""
+        """Return a kind by name; None if nobody serves it."""
         known = self._kinds.get(kind)
         if not isinstance(known, str):
             return known
@@ -73,11 +73,11 @@ class Scheme:
         return made
 
     def owner(self, kind: str) -> str:
-        """The extension that a kind came from."""
+        """Return the extension that a kind came from."""
         return self._owner.get(kind, "")
 
     def schema(self, kind: str) -> Schema[Any] | None:
-        """The Schema of a kind; None where nobody serves it."""
+        """Return the Schema of a kind; None if nobody serves it."""
         known = self.find(kind)
         return known.schema if known is not None else None
 
@@ -96,7 +96,7 @@ class Scheme:
         return node
 
     def _guard(self, spec: Spec, kind: Kind[Any], build: Build) -> NodeGuard | None:
-        """What a Spec that decodes says round its node; SpecError where a condition does not compile."""
+        """Return what a Spec that decodes says round its node; raise SpecError if a condition does not compile."""
         fields = decode_guard(spec, kind.schema)
         if fields is None:
             return None
@@ -120,7 +120,7 @@ class Scheme:
         )
 
     def check(self, spec: Spec) -> list[Problem]:
-        """Every Problem of a bound Spec by itself; its code is compiled, nothing is opened."""
+        """Return every Problem of a bound Spec by itself; its code is compiled, nothing is opened."""
         try:
             self.compile(spec)
         except SpecError as error:
@@ -128,7 +128,7 @@ class Scheme:
         return []
 
     def check_unbound(self, spec: Spec) -> list[Problem]:
-        """Every Problem of a Spec whose blanks are not known yet."""
+        """Return every Problem of a Spec whose blanks are not known yet."""
         schema = self.schema(spec.kind)
         if schema is None:
             return [unknown_kind(spec, self.names)]

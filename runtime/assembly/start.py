@@ -42,7 +42,7 @@ class Start:
         environment: Mapping[str, Any],
         failures: Mapping[UUID, tuple[Problem, ...]],
     ) -> None:
-        """`accepted` are the Values as they were accepted, `changed` the ids of those that differ now."""
+        """Keep `accepted`, the Values as they were accepted, and `changed`, the ids of those that differ now."""
         self.refused: dict[UUID, Rejection] = {}
         self.blocked: dict[UUID, Rejection] = {}
         """What serves because the newest cannot be read, and why."""

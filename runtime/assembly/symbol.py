@@ -63,7 +63,7 @@ class Symbol:
         self.flows: dict[str, tuple[Link, ...]] = {}
 
     def hold(self, expansion: Expansion, ids: Sequence[UUID]) -> None:
-        """Link it to what its Spec holds: it is active only where all of that is."""
+        """Link it to what its Spec holds: it is active only if all of that is."""
         self.links[HELD] = tuple(Link(id=uuid) for uuid in ids)
         for port, ends in expansion.inlets.items():
             inlet = tuple(Link(id=ids[number], port=name) for number, name in ends)
@@ -74,7 +74,7 @@ class Symbol:
             )
 
     def renewed(self, node: Node) -> "Symbol":
-        """The same symbol with a fresh Node."""
+        """Return the same symbol with a fresh Node."""
         fresh = Symbol(self.spec, self.binding, node)
         fresh.links = self.links
         fresh.inlets = self.inlets
@@ -93,5 +93,5 @@ class Symbol:
         return self.spec.label
 
     def lifecycle(self, port: str) -> bool:
-        """Whether a flow is linked to this lifecycle port."""
+        """Return whether a flow is linked to this lifecycle port."""
         return bool(self.links.get(port))

@@ -81,22 +81,22 @@ class SymbolTable:
         return len(self._layout.symbols)
 
     def get(self, key: Wanted) -> Symbol | None:
-        """The symbol of this id or name."""
+        """Return the symbol of this id or name."""
         if isinstance(key, str):
             name = self._layout.names.get(key)
             return self._layout.symbols.get(name) if name is not None else None
         return self._layout.symbols.get(key)
 
     def all(self) -> Iterable[Symbol]:
-        """Every symbol of the current state."""
+        """Return every symbol of the current state."""
         return self._layout.symbols.values()
 
     def using(self, names: Collection[str]) -> list[Symbol]:
-        """The symbols whose Specs are made with one of these."""
+        """Return the symbols whose Specs are made with one of these."""
         return [self._layout.symbols[uuid] for uuid in self._bonds.using(names)]
 
     def asking(self, values: Iterable[Wanted]) -> list[Symbol]:
-        """The symbols that ask for one of these Values by its id or name, or were given it."""
+        """Return the symbols that ask for one of these Values by its id or name, or were given it."""
         return [self._layout.symbols[uuid] for uuid in self._bonds.asking(values)]
 
     def rebind(self, symbol: Symbol, binding: BoundSpec) -> None:
@@ -111,15 +111,15 @@ class SymbolTable:
         return len(self._layout.waiting)
 
     def waiters(self) -> list[Symbol]:
-        """The symbols that are not active; this costs what they are, not what the table holds."""
+        """Return the symbols that are not active; this costs what they are, not what the table holds."""
         return [self._layout.symbols[uuid] for uuid in self._layout.waiting]
 
     def active(self, symbol: Symbol) -> bool:
-        """Whether everything that it leads to is there and compiled."""
+        """Return whether everything that it leads to is there and compiled."""
         return symbol.id in self._layout.active
 
     def neighbours(self, symbol: Symbol) -> list[Symbol]:
-        """Who is linked to it, and who it is linked to."""
+        """Return who is linked to it, and who it is linked to."""
         layout = self._layout
         ids = layout.sources(symbol)
         for links in symbol.links.values():
@@ -127,15 +127,15 @@ class SymbolTable:
         return [layout.symbols[each] for each in ids]
 
     def wanting(self, name: str) -> list[Symbol]:
-        """Who has a link to this name, whether or not somebody bears it."""
+        """Return who has a link to this name, whether or not somebody bears it."""
         return [self._layout.symbols[uuid] for uuid in self._layout.wanted.get(name, ())]
 
     def reasons(self, symbol: Symbol) -> list[str]:
-        """Why it is not active: one line for each link that leads nowhere; empty where it is."""
+        """Why it is not active: one line for each link that leads nowhere; empty if it is."""
         return self._layout.reasons(symbol)
 
     def lacks(self, symbol: Symbol) -> tuple[Path, str] | None:
-        """The path of its first link that leads nowhere, and why; None where it is active."""
+        """Return the path of its first link that leads nowhere, and why; None if it is active."""
         return next(self._layout.lacks(symbol), None)
 
     def look_through(self, lens: Lens | None) -> None:
@@ -153,7 +153,7 @@ class SymbolTable:
     # -- change ------------------------------------------------------------------------------
 
     def plan(self, puts: Sequence[Symbol], removes: Iterable[UUID]) -> TablePlan:
-        """The state after these changes, made beside the current one. SpecError from `rebuild`."""
+        """Return the state after these changes, made beside the current one. SpecError from `rebuild`."""
         return at_once(self.plan_in_pieces(puts, removes))
 
     def plan_in_pieces(self, puts: Sequence[Symbol], removes: Iterable[UUID]) -> Pieces[TablePlan]:
@@ -228,7 +228,7 @@ class SymbolTable:
         return replaced
 
     def _opening(self, new: TableState, ids: set[UUID]) -> Pieces[list[Symbol]]:
-        """The symbols that begin, targets before sources; one that began before gets a fresh Node."""
+        """Return the symbols that begin, targets before sources; one that began before gets a fresh Node."""
         for uuid in ids:
             yield
             if new.symbols[uuid].opened:
@@ -239,7 +239,7 @@ class SymbolTable:
 def _heir_of(
     symbol: Symbol, old: TableState, leavers: set[UUID], opened: set[UUID]
 ) -> Symbol | None:
-    """The symbol that this one takes over from: one that leaves, of the same id, or else of the
+    """Return the symbol that this one takes over from: one that leaves, of the same id, or else of the
     same name where nobody has its id any more; and of the same sort of Node."""
     before = old.symbols.get(symbol.id)
     if before is None and symbol.spec.name is not None:

@@ -51,13 +51,13 @@ class TableState:
             self.wired = branch(layout.wired, changes)
 
     def find(self, link: Link) -> UUID | None:
-        """Who a link leads to; None where nobody is there yet."""
+        """Return who a link leads to; None if nobody is there yet."""
         if link.id is not None:
             return link.id if link.id in self.symbols else None
         return self.names.get(link.name or "")
 
     def sources(self, symbol: Symbol) -> set[UUID]:
-        """Who has a link to this symbol."""
+        """Return who has a link to this symbol."""
         found = set(self.wanted.get(symbol.id, ()))
         if symbol.spec.name is not None and self.names.get(symbol.spec.name) == symbol.id:
             found |= self.wanted.get(symbol.spec.name, set())
@@ -94,21 +94,21 @@ class TableState:
             self._wanting(key).add(new.id)
 
     def _unwant(self, key: Wanted, one: UUID) -> None:
-        """This one wants the key no more."""
+        """Remove a key that this symbol wants no more."""
         left = self._wanting(key)
         left.discard(one)
         if not left:
             del self.wanted[key]
 
     def _wanting(self, key: Wanted) -> set[UUID]:
-        """Who wants this key, to be changed."""
+        """Return who wants this key, to be changed."""
         if key not in self._own or key not in self.wanted:
             self._own.add(key)
             self.wanted[key] = set(self.wanted.get(key, ()))
         return self.wanted[key]
 
     def stuck(self, symbol: Symbol) -> bool:
-        """Whether a link of this symbol leads to nobody, or to one who is not active."""
+        """Return whether a link of this symbol leads to nobody, or to one who is not active."""
         for links in symbol.links.values():
             for link in links:
                 target = self.find(link)
@@ -117,7 +117,7 @@ class TableState:
         return False
 
     def wire(self, symbol: Symbol) -> WiredSymbol:
-        """The symbol with its links resolved."""
+        """Return the symbol with its links resolved."""
         links: dict[str, tuple[Target, ...]] = {}
         for port, wanted in symbol.links.items():
             if port != HELD:
@@ -125,7 +125,7 @@ class TableState:
         return WiredSymbol(symbol.label, symbol.node, links)
 
     def _leads(self, link: Link) -> Iterator[Target]:
-        """Where a packet that takes a link gets to: past a symbol that holds others, straight inside."""
+        """Yield where a packet that takes a link gets to: past a symbol that holds others, straight inside."""
         key = self.find(link)
         if key is None:
             return
@@ -147,7 +147,7 @@ class TableState:
                 self.waiting.pop(one, None)
 
     def lacks(self, symbol: Symbol) -> Iterator[tuple[Path, str]]:
-        """Each link of a symbol that is not active which leads nowhere: its path, and why."""
+        """Yield each link of a symbol that is not active which leads nowhere: its path, and why."""
         if symbol.id in self.active:
             return
         for port, links in symbol.links.items():
@@ -165,7 +165,7 @@ class TableState:
         return list(dict.fromkeys(why for _, why in self.lacks(symbol)))
 
     def inputs(self, owner: Key) -> Sequence[str]:
-        """The in ports of a symbol that an active symbol is linked to, in order."""
+        """Return the in ports of a symbol that an active symbol is linked to, in order."""
         symbol = self.symbols.get(owner) if isinstance(owner, UUID) else None
         if symbol is None:
             return ()
@@ -181,13 +181,13 @@ class TableState:
 
 
 def _number(port: str) -> tuple[str, int]:
-    """What ports are ordered by: `in`, `in[1]`, `in[2]`, `in[10]`."""
+    """Return what ports are ordered by: `in`, `in[1]`, `in[2]`, `in[10]`."""
     base, number = parse_port(port) or (port, None)
     return base, number or 0
 
 
 def _wants(symbol: Symbol) -> set[Wanted]:
-    """What its links name their targets by."""
+    """Return what its links name their targets by."""
     return {
         link.id if link.id is not None else link.name or ""
         for links in symbol.links.values()
@@ -196,7 +196,7 @@ def _wants(symbol: Symbol) -> set[Wanted]:
 
 
 def find_moved(old: TableState, new: TableState, touched: Iterable[Symbol]) -> Pieces[set[UUID]]:
-    """Who has a link that leads to somebody else now: its target came, went, or took a name."""
+    """Return who has a link that leads to somebody else now: its target came, went, or took a name."""
     found: set[UUID] = set()
     for symbol in touched:
         yield

@@ -24,7 +24,7 @@ class Team:
     ) -> Sequence[socket.socket]:
         """Sockets that all of the team accept from; none where everyone binds for itself.
 
-        Port 0 is one free port for all who ask for the same `owner`. OSError where the address cannot
+        Port 0 is one free port for all who ask for the same `owner`. Raise OSError if the address cannot
         be had. `beside` are the addresses (family, host, port) of sockets of this team that are about
         to be replaced, and may overlap. Who closes them says so with `release`.
         """

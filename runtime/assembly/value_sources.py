@@ -63,7 +63,7 @@ class Sources:
         return self._vault.files | frozenset(keys.files if keys.read else ())
 
     def follow(self) -> None:
-        """Begin, where there is something to follow."""
+        """Begin, if there is something to follow."""
         if self._task is None and self.files:
             self._task = self._tasks.start(self._work())
 
@@ -128,5 +128,5 @@ class Sources:
 
 
 def _stamps(paths: Iterable[str]) -> dict[str, Stamp | None]:
-    """What tells one state of each file from the next; None for one that is not there."""
+    """Return what tells one state of each file from the next; None for one that is not there."""
     return {path: stamp_of(path) for path in paths}

@@ -36,7 +36,7 @@ class Watcher:
     """Follows one store.
 
     Change sets that arrive while one is loaded wait and are taken together; where together they
-    are refused, each is tried by itself, in the order it came. Where the store could not be
+    are refused, each is tried by itself, in the order it came. If the store could not be
     followed or read for a while, a store that is Resuming tells what was missed once it can be again;
     otherwise `missed` looks at everything.
     """
@@ -105,7 +105,7 @@ class Watcher:
 
     @property
     def trouble(self) -> str:
-        """Why the store cannot be followed, or read, at this moment; empty where it can."""
+        """Why the store cannot be followed, or read, at this moment; empty if it can."""
         return self._lost or self._failed
 
     async def _listen(self, ready: "asyncio.Future[None]") -> None:
@@ -128,7 +128,7 @@ class Watcher:
             pause = min(pause * 2, LONGEST)
 
     async def _follow(self, ready: "asyncio.Future[None]") -> AsyncIterator[ChangeSet]:
-        """One watch, to its end; it has begun once its first step waits."""
+        """Yield one watch, to its end; it has begun once its first step waits."""
         changes = self._store.watch(self._namespace)
         step = self._tasks.start(_next(changes), awaited=True)
         try:
@@ -170,7 +170,7 @@ class Watcher:
                 self._reach(changes.revision)
 
     async def _catch_up(self, everything: Callable[[], Awaitable[None]]) -> Sequence[ChangeSet]:
-        """The change sets that were missed; where nobody can tell them, look at everything."""
+        """Return the change sets that were missed; where nobody can tell them, look at everything."""
         if self._reached is not None and isinstance(self._store, ResumableStore):
             missed = await self._store.missed(self._reached, self._namespace)
             if missed is not None:
@@ -181,7 +181,7 @@ class Watcher:
         return ()
 
     def _unseen(self, waiting: list[ChangeSet]) -> list[ChangeSet]:
-        """Each once, and none that was looked at while we caught up."""
+        """Return each once, and none that was looked at while we caught up."""
         if self._reached is None or not isinstance(self._store, ResumableStore):
             return waiting
         unseen: dict[int, ChangeSet] = {}
@@ -196,7 +196,7 @@ class Watcher:
             self._reached = max(self._reached, revision)
 
     async def _newest(self) -> int | None:
-        """How far the store has come; None where it does not matter, or cannot be told now."""
+        """Return how far the store has come; None if it does not matter, or cannot be told now."""
         if not isinstance(self._store, ResumableStore):
             return None
         try:
@@ -223,7 +223,7 @@ class Watcher:
             self._retry = min(self._retry * 2, LONGEST)
 
     async def _whole(self, work: Awaitable[T]) -> T | None:
-        """Do work to its end, even when this task is stopped meanwhile; None where it failed."""
+        """Do work to its end, even when this task is stopped meanwhile; None if it failed."""
         task = self._tasks.start(self._told(work), awaited=True)
         # Where we are stopped meanwhile, nobody else asks what became of it; it was told.
         task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
@@ -250,7 +250,7 @@ class Watcher:
 
 
 async def _next(changes: AsyncIterator[ChangeSet]) -> ChangeSet | None:
-    """The next change set; None where the store has closed."""
+    """Return the next change set; None if the store has closed."""
     return await anext(changes, None)
 
 
@@ -260,7 +260,7 @@ def _set(ready: "asyncio.Future[None]") -> None:
 
 
 def merge(sets: list[ChangeSet]) -> ChangeSet:
-    """One change set that tells to look wherever one of these does."""
+    """Return one change set that tells to look wherever one of these does."""
     return ChangeSet(
         specs=frozenset().union(*(change_set.specs for change_set in sets)),
         values=frozenset().union(*(change_set.values for change_set in sets)),

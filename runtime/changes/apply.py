@@ -43,7 +43,7 @@ async def plan_apply(
     base: int | None = None,
     merge: bool = False,
 ) -> Plan:
-    """What it would change to create or update each by its id, else by its namespace and name.
+    """Return what it would change to create or update each by its id, else by its namespace and name.
 
     `anonymous` are the ids that nobody wrote: such a resource is new. With `prune`, what they do
     not name is deleted: Specs in the namespaces of these Specs, Values in those of these Values,
@@ -77,12 +77,12 @@ def match(
     *,
     anonymous: frozenset[UUID] = frozenset(),
 ) -> list[Step]:
-    """Each resource with the stored one that it means, by its id, else by its namespace and name."""
+    """Return each resource with the stored one that it means, by its id, else by its namespace and name."""
     return at_once(_ResourceMatcher(stored, anonymous).steps(resources))
 
 
 def _pruned(steps: Sequence[Step], stored: Sequence[Resource]) -> list[Step]:
-    """What is stored where these steps put something of its sort, and is not among it."""
+    """Return what is stored if these steps put something of its sort, and is not among it."""
     spaces = {(type(new), new.namespace) for _, new in steps if new is not None}
     kept = {key_of(side) for step in steps for side in step if side is not None}
     return [
@@ -105,7 +105,7 @@ class _ResourceMatcher:
         }
 
     def steps(self, resources: Sequence[Resource]) -> Pieces[list[Step]]:
-        """Each resource with what it replaces, under the id that it is kept by."""
+        """Return each resource with what it replaces, under the id that it is kept by."""
         claimed = set()
         for each in resources:
             yield
@@ -118,7 +118,7 @@ class _ResourceMatcher:
         return steps
 
     def _derived(self, resource: Resource) -> bool:
-        """Whether nobody wrote the id of this resource."""
+        """Return whether nobody wrote the id of this resource."""
         if resource.name is None:
             return resource.id in self._anonymous
         sort = "spec" if isinstance(resource, Spec) else "value"

@@ -84,7 +84,7 @@ def left_in_pieces(
 
 
 def after(steps: Sequence[Step], stored: Sequence[Resource]) -> Iterator[Resource]:
-    """What there is once the steps are done."""
+    """Yield what there is once the steps are done."""
     touched = {key_of(side) for step in steps for side in step if side is not None}
     yield from (each for each in stored if key_of(each) not in touched)
     yield from (new for _, new in steps if new is not None)
@@ -153,7 +153,7 @@ def _behind(spec: Spec, target: Resource, path: Path, shown: Path) -> Problem:
 
 
 def _target(sort: type[Spec] | type[Value], spec: Spec, wants: Link | Binding) -> object:
-    """What a link or a bond of a Spec names: an id wins over a name."""
+    """Return what a link or a bond of a Spec names: an id wins over a name."""
     return (sort, spec.namespace, wants.name) if wants.id is None else (sort, wants.id)
 
 

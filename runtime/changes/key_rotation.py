@@ -17,7 +17,7 @@ from heddle.specs.secrets.keyring import Keyring
 async def plan_rotation(
     store: Store, keys: Keyring, namespace: str | None = None, *, clear: bool = False
 ) -> Plan:
-    """What would become of every sealed Value of a namespace (None: of all).
+    """Return what would become of every sealed Value of a namespace (None: of all).
 
     With `clear`, secrets that stand in clear are sealed, too. What cannot be opened is a Problem: then
     nothing is rotated, for half of it would leave two keys that must not be lost. Runtimes that are
@@ -41,7 +41,7 @@ def _sealed(resource: Resource) -> bool:
 
 
 def counts_of(values: Sequence[Value]) -> Counter[str]:
-    """How many Values each key has sealed, by its id; those of secrets in clear stand under no id."""
+    """Return how many Values each key has sealed, by its id; those of secrets in clear stand under no id."""
     return Counter(
         sealed_by(each.sealed) for each in values if each.sealed or (each.secret and each.plain)
     )

@@ -37,7 +37,7 @@ async def neighbourhood(
 ) -> list[Resource]:
     """Return what is stored of all that these steps concern.
 
-    `served` are the Specs of which an older revision runs than the store has. StoreError if the store
+    `served` are the Specs of which an older revision runs than the store has. Raise StoreError if the store
     cannot be read.
     """
     mapping: dict[Key, Resource] = {}

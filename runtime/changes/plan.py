@@ -43,11 +43,11 @@ class Clash(msgspec.Struct, frozen=True, kw_only=True):
         return resource
 
     def merged(self) -> MergeResult:
-        """Both changes put together, by field and by port; with conflicts where they do not fit."""
+        """Return both changes put together, by field and by port; with conflicts where they do not fit."""
         return merge_one(self.base, self.mine, self.theirs)
 
     def __str__(self) -> str:
-        """What happened, in one line."""
+        """Return what happened, in one line."""
         resource = self.resource
         text = f"{type(resource).__name__.lower()} {resource.label}"
         if self.theirs is None:
@@ -78,7 +78,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 class ApplyResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a Planned; with Problems or Clashes nothing was written.
 
-    `revision` is the one that holds the change set; 0 where nothing was changed.
+    `revision` is the one that holds the change set; 0 if nothing was changed.
     """
 
     differences: tuple[Diff, ...] = ()
@@ -98,7 +98,7 @@ class ApplyResult(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(sorted(texts))
 
     def ids(self, namespace: str) -> frozenset[UUID]:
-        """What changed in a namespace."""
+        """Return what changed in a namespace."""
         return frozenset(
             side.id
             for each in self.changed
@@ -110,9 +110,9 @@ class ApplyResult(msgspec.Struct, frozen=True, kw_only=True):
 async def apply_plan(store: Store, planned: Plan, note: Note = NO_NOTE) -> ApplyResult:
     """Do what was planned as one change set, or nothing.
 
-    Nothing is written where there are Problems or Clashes, nor where somebody else changed one of
-    these in the meantime: then the Clashes tell what they made of it. Conflict where a name was
-    taken meanwhile, StoreError where the store cannot do it.
+    Nothing is written if there are Problems or Clashes, nor if somebody else changed one of
+    these in the meantime: then the Clashes tell what they made of it. Conflict if a name was
+    taken meanwhile, StoreError if the store cannot do it.
     """
     if planned.problems or planned.clashes:
         return ApplyResult(problems=planned.problems, clashes=planned.clashes)
@@ -145,7 +145,7 @@ async def plan_steps(
 
     With `base`, what somebody else changed since that revision
     is a Clash where the steps change it otherwise, and stays as it is where they do not change it;
-    with `merge`, both changes are put together where they fit. StoreError where the store keeps no
+    with `merge`, both changes are put together where they fit. Raise StoreError if the store keeps no
     revisions. Secrets are sealed with the keys of the registry, see heddle.runtime.changes.sealing. Whoever
     is left behind with a link to what goes is a Problem, where a link to what may come later is none.
     """
@@ -177,7 +177,7 @@ async def plan_delete(
     resources: Iterable[Resource],
     registry: Registry | None = None,
 ) -> Plan:
-    """What it comes to that these are deleted.
+    """Return what it comes to that these are deleted.
 
     Whatever would stop without them, or lose its Value, is a Problem. Without a registry, links that
     only a kind knows (those of a block) are not followed.
@@ -193,7 +193,7 @@ async def plan_delete(
 
 
 def recording(store: Store) -> RevisionStore:
-    """The store as one that keeps its Revisions; StoreError where it keeps none."""
+    """Return the store as one that keeps its Revisions; raise StoreError if it keeps none."""
     if not isinstance(store, RevisionStore):
         raise StoreError(f"{store.url} keeps no revisions (wanted: a store with a history)")
     return store
@@ -258,7 +258,7 @@ async def _served(store: Store, steps: Sequence[Step]) -> Served:
 def check_steps(
     steps: Sequence[Step], stored: Sequence[Resource], registry: Registry
 ) -> list[Problem]:
-    """What would be wrong with what these steps put, and whoever is made with it, and is not wrong already.
+    """Return what would be wrong with what these steps put, and whoever is made with it, and is not wrong already.
 
     What may come later is not a Problem: links to what is not there, Values and the environment.
     """
@@ -355,7 +355,7 @@ def _masked(data: object) -> bool:
 async def _rebased(
     store: Store, steps: Sequence[Step], base: int | None, keys: Keyring, *, merge: bool
 ) -> tuple[list[Step], list[Clash]]:
-    """The steps as they are to be done now, when they were thought of at the revision `base`."""
+    """Return the steps as they are to be done now, when they were thought of at the revision `base`."""
     if base is None:
         return list(steps), []
     kept = recording(store)
@@ -385,7 +385,7 @@ async def _rebased(
 
 
 async def _clashes(store: Store, planned: Plan) -> tuple[Clash, ...]:
-    """What of this was changed by somebody else since it was planned."""
+    """Return what of this was changed by somebody else since it was planned."""
     changed = planned.changed
     now = await current(store, [key_of(each.resource) for each in changed])
     clashes: list[Clash] = []
@@ -398,7 +398,7 @@ async def _clashes(store: Store, planned: Plan) -> tuple[Clash, ...]:
 
 
 async def current(store: Store, keys: Sequence[Key]) -> dict[Key, Resource]:
-    """What is stored under these keys now, in whichever namespace."""
+    """Return what is stored under these keys now, in whichever namespace."""
     specs = [id_ for sort, id_ in keys if sort is Spec]
     values = [id_ for sort, id_ in keys if sort is Value]
     resources: list[Resource] = []
@@ -414,7 +414,7 @@ def _revision(resource: Resource | None) -> int:
 
 
 async def _last(store: Store, namespaces: Iterable[str]) -> int:
-    """The newest revision that changed something in these namespaces."""
+    """Return the newest revision that changed something in these namespaces."""
     if not isinstance(store, RevisionStore):
         return await store.newest()
     pages = [await store.history(space, limit=1) for space in namespaces]

@@ -25,10 +25,10 @@ class _WrittenPlace:
 async def plan_rollback(
     store: Store, number: int, registry: Registry, *, namespace: str | None = None
 ) -> Plan:
-    """What it would change to bring a namespace (None: all) back to what it said at a revision.
+    """Return what it would change to bring a namespace (None: all) back to what it said at a revision.
 
     Checked as an apply is: what cannot run any more, as its kind is gone, is a Problem. Revision
-    0 is the empty store. StoreError where the store keeps no revisions, NotFoundError where it has none
+    0 is the empty store. Raise StoreError if the store keeps no revisions, NotFoundError if it has none
     of that number. Nothing is written.
     """
     kept = recording(store)
@@ -47,9 +47,9 @@ async def plan_rollback(
 async def between(
     store: Store, first: int, second: int | None, *, namespace: str | None = None
 ) -> list[Diff]:
-    """What tells a namespace (None: all) at one revision from what it is at another (None: now).
+    """Return what tells a namespace (None: all) at one revision from what it is at another (None: now).
 
-    StoreError where the store keeps no revisions, NotFoundError where it has none of these numbers.
+    StoreError where the store keeps no revisions, NotFoundError if it has none of these numbers.
     """
     kept = recording(store)
     for number in (first, second):
@@ -69,12 +69,12 @@ async def between(
 def _state(
     own: dict[Key, RevisionChange], other: dict[Key, RevisionChange], key: Key
 ) -> Resource | None:
-    """What a resource was at the revision that `own` leads back to; untouched since, it is as now."""
+    """Return what a resource was at the revision that `own` leads back to; untouched since, it is as now."""
     return own[key].before if key in own else other[key].after
 
 
 def _of_revision(resource: Resource, number: int) -> Resource:
-    """The same, standing in a revision: that is where a Problem with it is."""
+    """Return the same, standing in a revision: that is where a Problem with it is."""
     if resource.places is not None:
         return resource
     return msgspec.structs.replace(resource, places=_WrittenPlace(number))

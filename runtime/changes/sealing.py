@@ -34,7 +34,7 @@ async def have_keys(resources: Iterable[Resource | None], keys: Keyring) -> None
 
 
 def kept(old: Resource | None, new: Resource, keys: Keyring) -> Resource:
-    """How a resource is kept: a secret sealed with the first key, where there are keys.
+    """Return how a resource is kept: a secret sealed with the first key, if there are keys.
 
     `old` is what it replaces. One that says the same as before stays sealed as it is: putting it again
     changes nothing. Without keys a secret is kept as it was written, but never in clear what is
@@ -62,7 +62,7 @@ _HINT = "Give the key, see docs/secrets.md; or say `secret: false` where it is n
 
 
 def kept_all(steps: Iterable[Step], keys: Keyring) -> tuple[list[Step], list[Problem]]:
-    """What each of these becomes, as `kept` says, and the Problems of those that cannot be kept so."""
+    """Return what each of these becomes, as `kept` says, and the Problems of those that cannot be kept so."""
     entries: list[Step] = []
     problems: list[Problem] = []
     for old, new in steps:
@@ -75,7 +75,7 @@ def kept_all(steps: Iterable[Step], keys: Keyring) -> tuple[list[Step], list[Pro
 
 
 def alike(first: Resource | None, other: Resource | None, keys: Keyring) -> bool:
-    """Whether both say the same, however they are sealed; what cannot be opened here is something else."""
+    """Return whether both say the same, however they are sealed; what cannot be opened here is something else."""
     if first == other:
         return True
     if not (isinstance(first, Value) and isinstance(other, Value)):
@@ -86,9 +86,9 @@ def alike(first: Resource | None, other: Resource | None, keys: Keyring) -> bool
 
 
 def resealed(value: Value, keys: Keyring, *, clear: bool = False) -> Value:
-    """The Value sealed with the first key, where another one sealed it; otherwise as it is.
+    """Return the Value sealed with the first key, where another one sealed it; otherwise as it is.
 
-    With `clear`, a secret that stands in clear is sealed, too. SecretError where it cannot be opened.
+    With `clear`, a secret that stands in clear is sealed, too. Raise SecretError if it cannot be opened.
     """
     if value.sealed:
         return keys.seal(value)
@@ -96,7 +96,7 @@ def resealed(value: Value, keys: Keyring, *, clear: bool = False) -> Value:
 
 
 def _moved(old: Value | None, new: Value, keys: Keyring) -> Value:
-    """A sealed Value: it has to be its own text, unless that is the one it had under another name."""
+    """Return a sealed Value: it has to be its own text, unless that is the one it had under another name."""
     if sealed_by(new.sealed) not in keys.ids:
         return new
     if old is not None and not _named_alike(old, new) and old.sealed == new.sealed:
@@ -108,13 +108,13 @@ def _moved(old: Value | None, new: Value, keys: Keyring) -> Value:
 
 
 def _named_alike(old: Value, new: Value) -> bool:
-    """Whether a text that was sealed for one opens for the other."""
+    """Return whether a text that was sealed for one opens for the other."""
     named = old.name is not None or old.id == new.id
     return (old.namespace, old.name) == (new.namespace, new.name) and named
 
 
 def _same_data(old: Value, new: Value, keys: Keyring) -> bool:
-    """Whether both hold the same, to the type; what cannot be opened here is something else."""
+    """Return whether both hold the same, to the type; what cannot be opened here is something else."""
     vault = Vault(keys)
     if old.source is not None or new.source is not None:
         return False

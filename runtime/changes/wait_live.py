@@ -31,7 +31,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WaitResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a change set in the runtimes of one namespace; none where nobody follows it."""
+    """What became of a change set in the runtimes of one namespace; none if nobody follows it."""
 
     namespace: str
     revision: int
@@ -61,7 +61,7 @@ async def wait_live(
 
     `changed` are the ids of the change set. Ends at once where no runtime follows, and after
     `timeout` seconds with some still `behind`; a runtime that ends meanwhile is waited for no
-    longer. `on_change` is called with each state that differs from the last. StoreError where the
+    longer. `on_change` is called with each state that differs from the last. Raise StoreError if the
     store cannot be read.
     """
     pause = FIRST

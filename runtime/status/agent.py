@@ -73,13 +73,13 @@ class FrameWatch:
         self._on_frame = on_frame
 
     def wants(self, symbol: "Key", port: str) -> bool:
-        """Whether it wants to see this port."""
+        """Return whether it wants to see this port."""
         return (self.symbols is None or symbol in self.symbols) and (
             self.ports is None or port in self.ports
         )
 
     def note(self, frame: Frame) -> None:
-        """A packet has come to a port, or its answer has."""
+        """Note that a packet has come to a port, or its answer has."""
         if not frame.answered:
             self.frames.append(frame)
         if self._on_frame is not None:

@@ -62,7 +62,7 @@ class RuntimeHealth:
     # -- one symbol ----------------------------------------------------------------------------
 
     def of(self, uuid: UUID) -> tuple[Condition, ...]:
-        """All conditions of a symbol, in their order; none of one that is neither here nor refused."""
+        """Return all conditions of a symbol, in their order; none of one that is neither here nor refused."""
         symbol, refusal = self._table.get(uuid), self._loader.unfit.get(uuid)
         draining = self._draining(uuid)
         if symbol is None and refusal is None:
@@ -124,14 +124,14 @@ class RuntimeHealth:
         return Condition(type="Degraded", status=False)
 
     def _told(self, symbol: Symbol) -> str:
-        """What a node says of itself; what it raises is what is wrong with it."""
+        """Return what a node says of itself; what it raises is what is wrong with it."""
         try:
             return symbol.node.degraded()
         except FAILURES as error:
             return f"it cannot say how it is: {type(error).__name__}: {error}"
 
     def _draining(self, uuid: UUID) -> float:
-        """Since when something of a symbol drains; 0 where nothing does."""
+        """Since when something of a symbol drains; 0 if nothing does."""
         left = self._shift.draining.get(uuid)
         return left[1] if left is not None else 0.0
 
@@ -166,7 +166,7 @@ class RuntimeHealth:
     # -- all of them ---------------------------------------------------------------------------
 
     def ill(self) -> tuple[SymbolStatus, ...]:
-        """Every symbol with a condition that is not as it should be, and those that drain."""
+        """Return every symbol with a condition that is not as it should be, and those that drain."""
         mapping: dict[UUID, None] = dict.fromkeys(self._loader.unfit)
         mapping |= dict.fromkeys(symbol.id for symbol in self._table.waiters())
         mapping |= dict.fromkeys(
@@ -187,7 +187,7 @@ class RuntimeHealth:
     # -- the runtime ---------------------------------------------------------------------------
 
     def overall(self, ill: Sequence[SymbolStatus]) -> tuple[Condition, ...]:
-        """The conditions of the runtime as a whole, given the symbols that are not well."""
+        """Return the conditions of the runtime as a whole, given the symbols that are not well."""
         conditions = [
             self._sound("Valid", ill),
             self._sound("Compiled", ill),
@@ -224,7 +224,7 @@ class RuntimeHealth:
         return str(self._events.mask(f"{labels} waits, and was active before{first}"))
 
     def _sound(self, sort: str, ill: Sequence[SymbolStatus]) -> Condition:
-        """That something is so with every symbol."""
+        """Return that something is so with every symbol."""
         if sort == "Valid" and self._loader.unreadable:
             problem = self._loader.unreadable[0]
             more = len(self._loader.unreadable) - 1
@@ -278,7 +278,7 @@ class RuntimeHealth:
         return Condition(type="Degraded", status=True, reason=reason, message=text)
 
     def _fallback(self, fallbacks: Sequence[UUID], ill: Sequence[SymbolStatus]) -> Condition:
-        """That it serves what was accepted last, as the newest had Problems when it began."""
+        """Return that it serves what was accepted last, as the newest had Problems when it began."""
         statuses = [status for status in ill if status.id in fallbacks]
         problem = next(
             (each for fallback in fallbacks for each in self._loader.unfit[fallback].problems), None
@@ -298,7 +298,7 @@ class RuntimeHealth:
     def _dated(
         self, uuid: UUID | None, conditions: Iterable[Condition], natural: float
     ) -> tuple[Condition, ...]:
-        """The conditions with since when they are so, secrets masked."""
+        """Return the conditions with since when they are so, secrets masked."""
         before = self._since.get(uuid, {})
         now = time.time()
         noted: dict[str, tuple[bool, float]] = {}
@@ -317,7 +317,7 @@ class RuntimeHealth:
 
 
 def _well(since: float) -> tuple[Condition, ...]:
-    """The conditions of a symbol that is as it should be."""
+    """Return the conditions of a symbol that is as it should be."""
     return tuple(Condition(type=sort, status=sort not in _NOT, since=since) for sort in CONDITIONS)
 
 
@@ -329,7 +329,7 @@ def _natural(symbol: Symbol | None, *, active: bool) -> float:
 
 
 def _written(refusal: Rejection | None) -> Iterator[Condition]:
-    """Whether what was written is valid, and compiles."""
+    """Yield whether what was written is valid, and compiles."""
     own = refusal.own if refusal is not None else []
     for sort in ("Valid", "Compiled"):
         wrong = next((problem for problem in own if _concerns(problem) == sort), None)
@@ -337,7 +337,7 @@ def _written(refusal: Rejection | None) -> Iterator[Condition]:
 
 
 def _concerns(problem: Problem) -> str:
-    """Which condition a Problem makes untrue."""
+    """Return which condition a Problem makes untrue."""
     if problem.code in _COMPILED:
         return "Compiled"
     if problem.code in _LINKED:
@@ -346,7 +346,7 @@ def _concerns(problem: Problem) -> str:
 
 
 def _no(sort: str, problem: Problem, refusal: Rejection | None) -> Condition:
-    """That a condition is not so, for this Problem."""
+    """Return that a condition is not so, for this Problem."""
     return Condition(
         type=sort,
         status=False,
@@ -360,7 +360,7 @@ def _no(sort: str, problem: Problem, refusal: Rejection | None) -> Condition:
 def _refused(
     sort: str, refusal: Rejection, reason: str, prefix: str, *, status: bool = False
 ) -> Condition:
-    """A condition that is as it is because of a refusal: its own Problem says why, or who holds it up."""
+    """Return a condition that is as it is because of a refusal: its own Problem says why, or who holds it up."""
     own = refusal.own
     problem = own[0] if own else refusal.problems[0] if refusal.problems else None
     if problem is None:
@@ -405,7 +405,7 @@ def _at(spec: Spec | None, place: Place) -> str:
 
 
 def said(problem: Problem) -> str:
-    """A Problem without its place; where that is not known, with its path."""
+    """Return a Problem without its place; where that is not known, with its path."""
     where = f"{problem.path}: " if problem.path and not problem.place.file else ""
     wanted = f" (wanted: {problem.wanted})" if problem.wanted else ""
     hint = f". {problem.hint}" if problem.hint else ""

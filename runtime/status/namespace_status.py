@@ -44,10 +44,10 @@ class NamespaceStatus(msgspec.Struct, frozen=True, kw_only=True):
 async def namespace_status(
     store: Store, namespace: str, *, names: Collection[str] = (), ids: Collection[UUID] = ()
 ) -> NamespaceStatus:
-    """How a namespace stands now; with `names` or `ids`, of these symbols only.
+    """Return how a namespace stands now; with `names` or `ids`, of these symbols only.
 
     It reads the Specs of the namespace, so it costs what that holds. A store in which runtimes do
-    not say how they are has no runtimes here. StoreError where the store cannot be read.
+    not say how they are has no runtimes here. Raise StoreError if the store cannot be read.
     """
     # The Reports first: who has looked at more than is read here is not behind.
     reports = await store.reports(namespace) if isinstance(store, ReportStore) else ()

@@ -45,7 +45,7 @@ class Look:
         self._events = events
 
     def symbol(self, uuid: UUID) -> SymbolStatus:
-        """One that is in the table, or that was rejected."""
+        """Return one that is in the table, or that was rejected."""
         symbol, refusal = self._table.get(uuid), self._loader.unfit.get(uuid)
         spec = symbol.spec if symbol is not None else refusal.spec if refusal is not None else None
         if spec is None:
@@ -65,11 +65,11 @@ class Look:
         )
 
     def waits(self, symbol: Symbol) -> list[str]:
-        """What a symbol waits for that is not active."""
+        """Return what a symbol waits for that is not active."""
         return self._table.reasons(symbol) or ["part of a ring that waits"]
 
     def problems(self) -> tuple[Problem, ...]:
-        """Every Problem that keeps something from being live."""
+        """Return every Problem that keeps something from being live."""
         wrong = list(self._loader.unreadable)
         for refusal in self._loader.refused.values():
             wrong += refusal.problems

@@ -51,7 +51,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.status is (self.type == "Degraded")
 
     def __str__(self) -> str:
-        """Return it for people: `flow.yaml:7:3: unknown field …`."""
+        """Return the text for people: `flow.yaml:7:3: unknown field …`."""
         text = self.message or self.reason
         # That it is degraded says itself which revision runs.
         known = self.type != "Degraded" or not self.place.startswith("revision ")

@@ -21,7 +21,7 @@ def exhausted(size: int = 0) -> BudgetExceededError:
 
 
 def spend(budget: list[int], size: int) -> None:
-    """Pay for so many elements before they are made; BudgetExceededError if that is more than is left."""
+    """Pay for so many elements before they are made; raise BudgetExceededError if that is more than is left."""
     budget[0] -= size
     if budget[0] < 0:
         raise exhausted(size)

@@ -62,7 +62,7 @@ _TRIES: Final = 200_000
 
 
 def matcher(tree: Tree) -> Matcher:
-    """Return a function that tells whether a pattern occurs in a text; CelError if it is too large.
+    """Return a function that tells whether a pattern occurs in a text; raise CelError if it is too large.
 
     Python's own engine is quick but may backtrack without end, so it gets only the texts that are
     short enough for the worst case of the pattern. RE2 takes the others: a call costs it 12 µs, and

@@ -59,7 +59,7 @@ class Realm:
         self._measure()
 
     def load(self, kind: str, text: str) -> int:
-        """Take in an `expression` or `module`: its number. JavaScriptSyntaxError if the text is none."""
+        """Take in an `expression` or `module`: its number. Raise JavaScriptSyntaxError if the text is none."""
         self._limit(_PREPARING, _ROOM)
         number: int = self._kinds[kind](self._function(kind, text))
         self._settle()

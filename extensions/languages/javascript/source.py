@@ -85,7 +85,7 @@ class _Eraser:
         self._context.set_memory_limit(256 << 20)
 
     def erased(self, code: str, typescript: bool, module: bool) -> str:
-        """Return the text in JavaScript, line by line where it was; JavaScriptSyntaxError if it cannot be read."""
+        """Return the text in JavaScript, line by line where it was; raise JavaScriptSyntaxError if it cannot be read."""
         try:
             text: str = self._transform(code, typescript, module)
         except realms.engine().JSException as error:

@@ -132,7 +132,7 @@ async def rollback(request: ApiRequest) -> ApiReply:
 
 
 async def revisions(request: ApiRequest) -> ApiReply:
-    """The revisions, the newest first."""
+    """Return the revisions, the newest first."""
     query, store = request.query, _recording(request)
     if query.key:
         made = (
@@ -159,7 +159,7 @@ async def revisions(request: ApiRequest) -> ApiReply:
 
 
 async def revision(request: ApiRequest) -> ApiReply:
-    """One revision."""
+    """Return one revision."""
     number = request.params.get("number", "")
     store = _recording(request)
     if not is_number(number) or len(number) > 18:
@@ -177,7 +177,7 @@ async def revision(request: ApiRequest) -> ApiReply:
 def _visible(
     request: ApiRequest, turns: tuple[RevisionChange, ...], names: list[str]
 ) -> list[RevisionChange]:
-    """The turns that the caller may look at, of these names."""
+    """Return the turns that the caller may look at, of these names."""
     return [
         turn
         for turn in turns
@@ -205,7 +205,7 @@ def _recording(request: ApiRequest) -> RevisionStore:
 
 
 async def newest(request: ApiRequest) -> ApiReply:
-    """How far the store has come."""
+    """Return how far the store has come."""
     store = request.managed.store
     return ApiReply(
         shapes.NewestModel(
@@ -219,7 +219,7 @@ async def newest(request: ApiRequest) -> ApiReply:
 
 
 async def problems(request: ApiRequest) -> ApiReply:
-    """What cannot be read in the store at this moment."""
+    """Return what cannot be read in the store at this moment."""
     listed = await request.managed.store.problems()
     items = shapes.Problems(items=[wrong(problem) for problem in request.hidden(listed)])
     return ApiReply(request.relative(msgspec.to_builtins(items)))
@@ -265,7 +265,7 @@ async def store_changes(request: ApiRequest) -> ApiReply:
 
 
 def _author(request: ApiRequest, text: str) -> str:
-    """Who stands in the history: the token, whatever the request says.
+    """Return who stands in the history: the token, whatever the request says.
 
     Without a token nobody is known: what the request says is kept, and marked as no more than that.
     """
@@ -276,7 +276,7 @@ def _author(request: ApiRequest, text: str) -> str:
 def _sealed(
     request: ApiRequest, changes: list[Change], now: Mapping[Key, Resource | None]
 ) -> tuple[list[Change], list[Problem]]:
-    """The changes with their secrets sealed, as everything that gets into a store."""
+    """Return the changes with their secrets sealed, as everything that gets into a store."""
     items: list[Change] = []
     problems: list[Problem] = []
     for change in changes:

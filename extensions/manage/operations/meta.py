@@ -19,12 +19,12 @@ _NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 async def healthy(request: ApiRequest) -> ApiReply:
-    """It answers, and no source waits that was active before a runtime here began."""
+    """Return ready, if it answers and no source waits that was active before a runtime here began."""
     return _unready(request) or ApiReply(shapes.HealthModel(status="ok"), header=_NOT_KEPT)
 
 
 async def ready(request: ApiRequest) -> ApiReply:
-    """Its store can be read, every runtime here has begun, and no source waits that was active before."""
+    """Return its store can be read, every runtime here has begun, and no source waits that was active before."""
     try:
         await request.managed.store.newest()
     except StoreError:
@@ -47,7 +47,7 @@ def _unready(request: ApiRequest) -> ApiReply | None:
 
 
 async def api(request: ApiRequest) -> ApiReply:
-    """What answers here, and who asks."""
+    """Return what answers here, and who asks."""
     return ApiReply(
         shapes.Api(
             product="heddle",
@@ -62,7 +62,7 @@ async def api(request: ApiRequest) -> ApiReply:
 
 
 async def kinds(request: ApiRequest) -> ApiReply:
-    """Every kind, in one line."""
+    """Return every kind, in one line."""
     entries = sorted(request.managed.registry.scheme.kinds.items())
     return ApiReply(
         shapes.Kinds(
@@ -77,7 +77,7 @@ async def kinds(request: ApiRequest) -> ApiReply:
 
 
 async def kind(request: ApiRequest) -> ApiReply:
-    """One kind."""
+    """Return one kind."""
     scheme = request.managed.registry.scheme
     schema = scheme.schema(request.key)
     if schema is None:
@@ -102,14 +102,14 @@ def _port(port: Port) -> shapes.PortForm:
 
 
 async def schema(request: ApiRequest) -> ApiReply:
-    """The JSON Schema of spec files, with every kind that is known here."""
+    """Return the JSON Schema of spec files, with every kind that is known here."""
     scheme = request.managed.registry.scheme
     schemas = [kind.schema for kind in scheme.kinds.values()]
     return ApiReply(await asyncio.to_thread(file_schema, schemas, scheme.languages.known))
 
 
 async def refuse(request: ApiRequest) -> ApiReply:
-    """The problem document of a response that another node has made, or of an Error."""
+    """Return the problem document of a response that another node has made, or of an Error."""
     payload: Any = request.payload
     status = payload.get("status", 500) if isinstance(payload.get("status"), int) else 500
     if status < 400:
@@ -198,7 +198,7 @@ def openapi_of(operations: Mapping[str, Operation]) -> Operation:
     """Return the operation that describes an API of these operations."""
 
     async def openapi(request: ApiRequest) -> ApiReply:
-        """The description of this API, as its routes are now."""
+        """Return the description of this API, as its routes are now."""
         from heddle.extensions.manage.openapi import describe
 
         specs = [symbol.spec for symbol in request.home.table.all()]

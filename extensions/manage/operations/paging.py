@@ -17,7 +17,7 @@ def order(resource: Resource) -> tuple[str, str, str]:
 def page_of(
     kept: Sequence[Resource], cursor: str, limit: int
 ) -> tuple[Sequence[Resource], str | None]:
-    """What comes after the cursor, and the cursor of what comes next."""
+    """Return what comes after the cursor, and the cursor of what comes next."""
     if cursor:
         after = _read_cursor(cursor)
         kept = [resource for resource in kept if order(resource) > after]

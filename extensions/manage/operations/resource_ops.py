@@ -44,13 +44,13 @@ class Sort:
     async def read(
         self, store: Store, namespace: str | None, ids: Sequence[UUID] | None = None
     ) -> Sequence[Resource]:
-        """Those of a namespace (None: of all)."""
+        """Return those of a namespace (None: of all)."""
         if self.type is Spec:
             return await store.specs(namespace, ids)
         return await store.values(namespace, ids)
 
     async def find(self, store: Store, namespace: str, key: str) -> Resource | None:
-        """The one of this name or id; None where there is none."""
+        """Return the one of this name or id; None if there is none."""
         id_ = parse_id(key)
         wanted = named_id(self.word, namespace, key)
         near = await self.read(store, namespace, [wanted] if id_ is None else [id_, wanted])
@@ -61,7 +61,7 @@ class Sort:
         return next((one for one in every if isinstance(one, self.type)), None)
 
     async def get(self, request: ApiRequest) -> Resource:
-        """The one that the path names; Refusal 404 with the nearest name."""
+        """Return the one that the path names; Refusal 404 with the nearest name."""
         if request.namespace is None:
             raise RuntimeError("the operation needs a namespace in its path")
         resource = await self.find(request.managed.store, request.namespace, request.key)
@@ -71,14 +71,14 @@ class Sort:
         return resource
 
     def path(self, resource: Resource) -> str:
-        """Where it is found."""
+        """Return where it is found."""
         key = quote(resource.name or str(resource.id), safe="")
         return f"/v1/namespaces/{quote(resource.namespace, safe='')}/{self.words}/{key}"
 
     # -- looking -----------------------------------------------------------------------------
 
     async def page(self, request: ApiRequest) -> ApiReply:
-        """Some of them."""
+        """Return some of them."""
         query, store = request.query, request.managed.store
         reveal = getattr(query, "reveal", False)
         revision = await store.newest()
@@ -102,7 +102,7 @@ class Sort:
         )
 
     async def _seen(self, request: ApiRequest, reveal: bool) -> list[Resource]:
-        """Those that the caller may look at."""
+        """Return those that the caller may look at."""
         query = request.query
         ids = _ids(query.id) if query.id else None
         spaces: list[str | None] = [request.namespace]
@@ -124,7 +124,7 @@ class Sort:
     async def _found(
         self, store: Store, namespace: str | None, ids: Sequence[UUID] | None, query: Any
     ) -> Sequence[Resource]:
-        """Those of a namespace (None: of all) among which all are that are asked for."""
+        """Return those of a namespace (None: of all) among which all are that are asked for."""
         mentions = getattr(query, "mentions", [])
         space = namespace if ids is None else None
         if space is not None and mentions:
@@ -142,7 +142,7 @@ class Sort:
         ]
 
     def _kept(self, resources: Sequence[Resource], query: Any) -> Pieces[list[Resource]]:
-        """Those that are asked for, in order."""
+        """Return those that are asked for, in order."""
         kept: list[tuple[tuple[str, str, str], int, Resource]] = []
         for number, resource in enumerate(resources):
             yield
@@ -164,7 +164,7 @@ class Sort:
         return True
 
     async def show(self, request: ApiRequest) -> ApiReply:
-        """One of them."""
+        """Return one of them."""
         reveal = getattr(request.query, "reveal", False)
         if reveal:
             if request.namespace is None:
@@ -188,7 +188,7 @@ class Sort:
     # -- changing ----------------------------------------------------------------------------
 
     async def create(self, request: ApiRequest) -> ApiReply:
-        """A new one; its name and its id must be free."""
+        """Return a new one; its name and its id must be free."""
         if request.namespace is None:
             raise RuntimeError("the operation needs a namespace in its path")
         new, reported = await sent_entry(request, request.namespace, self.words)
@@ -326,7 +326,7 @@ class Sort:
 
 
 def etag(resource: Resource) -> str:
-    """Its revision, as an entity tag."""
+    """Return its revision, as an entity tag."""
     return f'"{resource.revision}"'
 
 
@@ -335,7 +335,7 @@ def _tags(header: str) -> list[str]:
 
 
 def _opened(request: ApiRequest, resource: Resource) -> Resource:
-    """A resource with its secret opened; one that no key opens stays sealed."""
+    """Return a resource with its secret opened; one that no key opens stays sealed."""
     try:
         return forms.opened(resource, request.managed.registry.keys)
     except SecretError:
@@ -354,7 +354,7 @@ def same_space(request: ApiRequest, new: Resource) -> None:
 
 
 def missing(request: ApiRequest, word: str, names: Sequence[str]) -> ApiError:
-    """The Refusal of what is not there, with the nearest name."""
+    """Return the Refusal of what is not there, with the nearest name."""
     near = did_you_mean(request.key, list(names))
     detail = f'there is no {word} "{request.key}" in the namespace {request.namespace}. {near}'
     return ApiError(404, "not-found", detail.rstrip(" ").removesuffix(". "))

@@ -89,7 +89,7 @@ class EventsQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def namespaces(request: ApiRequest) -> ApiReply:
-    """Those that hold something, or run here."""
+    """Return those that hold something, or run here."""
     counts: dict[str, list[int]] = {}
     for spec in await request.managed.store.specs():
         counts.setdefault(spec.namespace, [0, 0])[0] += 1
@@ -102,7 +102,7 @@ async def namespaces(request: ApiRequest) -> ApiReply:
 
 
 async def namespace(request: ApiRequest) -> ApiReply:
-    """One of them."""
+    """Return one of them."""
     if request.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
     store = request.managed.store
@@ -129,7 +129,7 @@ def _namespace(request: ApiRequest, name: str, specs: int, values: int) -> shape
 
 
 async def status(request: ApiRequest) -> ApiReply:
-    """How a namespace stands: each symbol in each runtime that follows it."""
+    """Return how a namespace stands: each symbol in each runtime that follows it."""
     if request.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
     state = await namespace_status(request.managed.store, request.namespace)
@@ -137,7 +137,7 @@ async def status(request: ApiRequest) -> ApiReply:
 
 
 async def symbols(request: ApiRequest) -> ApiReply:
-    """Every symbol."""
+    """Return every symbol."""
     if request.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
     state = await namespace_status(request.managed.store, request.namespace)
@@ -150,7 +150,7 @@ async def symbols(request: ApiRequest) -> ApiReply:
 
 
 async def symbol(request: ApiRequest) -> ApiReply:
-    """One symbol, by its name or id."""
+    """Return one symbol, by its name or id."""
     if request.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
     state = await namespace_status(request.managed.store, request.namespace)
@@ -190,7 +190,7 @@ async def symbol(request: ApiRequest) -> ApiReply:
 
 
 async def _masked(request: ApiRequest, shape: msgspec.Struct) -> Any:
-    """The same with every secret masked that a runtime here knows, and without paths of the server.
+    """Return the same with every secret masked that a runtime here knows, and without paths of the server.
 
     Long lists in slices.
     """
@@ -212,7 +212,7 @@ async def _masked(request: ApiRequest, shape: msgspec.Struct) -> Any:
 
 
 def _runtime(request: ApiRequest) -> Runtime:
-    """The runtime of the namespace in this process; Refusal where none is here."""
+    """Return the runtime of the namespace in this process; Refusal if none is here."""
     if request.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
     runtime = request.managed.runtime(request.namespace)
@@ -236,7 +236,7 @@ def _process(request: ApiRequest) -> Process:
 
 
 async def processes(request: ApiRequest) -> ApiReply:
-    """Those that run now."""
+    """Return those that run now."""
     running = _runtime(request).processes
     items = [forms.process(each) for each in running[: request.query.limit]]
     return ApiReply(
@@ -246,7 +246,7 @@ async def processes(request: ApiRequest) -> ApiReply:
 
 
 async def process(request: ApiRequest) -> ApiReply:
-    """One of them."""
+    """Return one of them."""
     value = await _masked(request, forms.process(_process(request)))
     return ApiReply(value, header={"Cache-Control": "no-store"})
 
@@ -272,7 +272,7 @@ def _reporting(request: ApiRequest) -> ReportStore:
 
 
 async def reports(request: ApiRequest) -> ApiReply:
-    """What runtimes say of themselves."""
+    """Return what runtimes say of themselves."""
     store = _reporting(request)
     for name in request.query.namespace:
         request.need("read", name)
@@ -334,7 +334,7 @@ TYPES = ("change", "reload", "process", "event")
 
 
 async def listen(request: ApiRequest) -> ApiReply:
-    """Whoever may hear what happens goes on to the stream."""
+    """Return whoever may hear what happens goes on to the stream."""
     for word in request.query.type:
         if word not in TYPES:
             near = did_you_mean(word, TYPES)
@@ -349,7 +349,7 @@ async def listen(request: ApiRequest) -> ApiReply:
 
 
 async def begin(request: ApiRequest) -> ApiReply:
-    """The first event of a stream: how far the store has come."""
+    """Return the first event of a stream: how far the store has come."""
     revision = await request.managed.store.newest()
     return ApiReply({"event": "begin", "data": {"revision": revision}}, plain=True)
 

@@ -157,7 +157,7 @@ class InternalConnection:
             yield rows[start : start + size]
 
     async def commit(self) -> None:
-        """Make one change set of what was changed; NodeError if it cannot be one."""
+        """Make one change set of what was changed; raise NodeError if it cannot be one."""
         if self._editing.changed:
             await self._editing.commit()
         self._editing.forget()

@@ -90,7 +90,7 @@ class EditBatch:
         return new
 
     async def commit(self) -> None:
-        """Make one change set of it, checked first; NodeError if it cannot be, and nothing is written."""
+        """Make one change set of it, checked first; raise NodeError if it cannot be, and nothing is written."""
         steps = [
             (self._old.get(key), new)
             for key, new in self._new.items()
@@ -171,7 +171,7 @@ def _common(entry: dict[str, Any], old: Resource | None, data: Mapping[str, Any]
 
 
 def _json(data: Mapping[str, Any], name: str, empty: Any) -> Any:
-    """Return what a column of JSON says; NodeError if it is none."""
+    """Return what a column of JSON says; raise NodeError if it is none."""
     text = data.get(name)
     if text is None:
         return empty

@@ -107,7 +107,7 @@ def call_workflow(workflow: Authored, inputs: Mapping[str, Any]) -> Any:
 
     A workflow whose tasks do not wait is a plain call, with or without an event loop around it; for
     any other an event loop is begun. RunFailedError has the Error of the run, SpecError every Problem of
-    the workflow. RuntimeError if it waits and an event loop runs here already: then `await run(…)`.
+    the workflow. Raise RuntimeError if it waits and an event loop runs here already: then `await run(…)`.
     """
     compiled = inline_of(workflow)
     record = plain_value(dict(inputs))

@@ -51,7 +51,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_name(name: str, role: str = "task") -> str:
-    """Return the name of a task or workflow; ValueError if it is not one, or reserved."""
+    """Return the name of a task or workflow; raise ValueError if it is not one, or reserved."""
     if not NAME.fullmatch(name):
         hint = "a lambda needs name=…" if name == "<lambda>" else "letters, digits, _ and -"
         raise ValueError(f'"{name}" is not a name for a {role} ({hint})')

@@ -18,7 +18,7 @@ class TaskKey(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "TaskKey":
-        """Return the key of a text such as `shop.tasks.total`; ValueError if it has no dot."""
+        """Return the key of a text such as `shop.tasks.total`; raise ValueError if it has no dot."""
         namespace, dot, name = text.rpartition(".")
         if not dot:
             raise ValueError(f'"{text}" is not a name such as namespace.name')
@@ -36,12 +36,12 @@ class TaskRegistry:
     def register(
         cls, namespace: str, name: str, function: Callable[..., Any], *, override: bool = False
     ) -> None:
-        """Register a function; ValueError if the name is taken, unless `override` is true."""
+        """Register a function; raise ValueError if the name is taken, unless `override` is true."""
         register_function(str(TaskKey(namespace, name)), function, override=override)
 
     @classmethod
     def unregister(cls, namespace: str, name: str) -> None:
-        """Remove a function; KeyError if there is none of this name."""
+        """Remove a function; raise KeyError if there is none of this name."""
         cls.get(namespace, name)
         unregister_function(str(TaskKey(namespace, name)))
 

@@ -17,7 +17,7 @@ _WORK = ("run", "uses", "do")
 def workflow_of_spec(spec: Spec) -> Workflow:
     """Return the Workflow that a Spec of kind `workflow` says; its `specs()` are equal to it.
 
-    Nothing is imported and nothing is checked but the shape; SpecError if that is not the one of a
+    Nothing is imported and nothing is checked but the shape; raise SpecError if that is not the one of a
     workflow. The functions of its tasks are loaded when it runs.
     """
     entries = spec.fields.get("tasks", [])

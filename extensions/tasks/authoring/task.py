@@ -70,7 +70,7 @@ class Task(Operand, Generic[P, R]):
 
     @property
     def signature(self) -> Signature | None:
-        """What it takes and gives; None if that is not known. SignatureError if it cannot be a task."""
+        """What it takes and gives; None if that is not known. Raise SignatureError if it cannot be a task."""
         if self._signature is None and self.function is not None:
             self._signature = read_signature(self.function, injected=is_injected)
         return self._signature

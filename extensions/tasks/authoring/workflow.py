@@ -106,7 +106,7 @@ class Workflow(TaskTable, Operand):
         default: Any = _UNSET,
         help: str = "",  # noqa: A002
     ) -> Output:
-        """Add an input, and return the reference to it. ValueError if the name is taken or bad."""
+        """Add an input, and return the reference to it. Raise ValueError if the name is taken or bad."""
         self._trace()
         if name in self._inputs:
             raise ValueError(f'workflow {self.name} has the input "{name}" already')
@@ -227,7 +227,7 @@ class Workflow(TaskTable, Operand):
     def specs(self) -> tuple[Spec, ...]:
         """Return the Specs of the workflow: those that the same workflow in YAML stands for.
 
-        The same workflow gives the same Specs each time. AutoConnectError if an input of a bare task
+        The same workflow gives the same Specs each time. Raise AutoConnectError if an input of a bare task
         stays open, with what was tried.
         """
         spec = Spec(

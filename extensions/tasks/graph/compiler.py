@@ -265,7 +265,7 @@ class Compiler:
 
 
 def _has_cycle(count: int, flows: Sequence[Dataflow]) -> bool:
-    """Whether tasks are left over when each is taken once all that it needs is taken."""
+    """Return whether tasks are left over when each is taken once all that it needs is taken."""
     missing = [0] * count
     outgoing: Mapping[int, list[int]] = {number: [] for number in range(count)}
     for flow in flows:

@@ -38,5 +38,5 @@ class CodeKey(msgspec.Struct, frozen=True):
 
 
 def is_hidden(key: Any) -> bool:
-    """Whether a key of a raw record is not an input, but waits for code."""
+    """Return whether a key of a raw record is not an input, but waits for code."""
     return type(key) is CodeKey

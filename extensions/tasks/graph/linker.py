@@ -49,7 +49,7 @@ class Linker:
         self._number = {place: number for number, place in enumerate(ranked)}
 
     def link(self, flows: Sequence[Dataflow], fitting: Sequence[frozenset[str]]) -> TaskGraph:
-        """Return the graph; SpecError if code of it does not compile."""
+        """Return the graph; raise SpecError if code of it does not compile."""
         tasks = [self._task(place, flows, fitting[place]) for place in self._order]
         outgoing: list[list[Outgoing]] = [[] for _ in tasks]
         arrivals: list[dict[int, tuple[list[Outgoing], list[Outgoing]]]] = [{} for _ in tasks]

@@ -28,7 +28,7 @@ _CHUNK: Final = 256
 
 
 class ForEachRun(Work):
-    """The items of one task. NodeError if its inputs are not lists that go together."""
+    """The items of one task. Raise NodeError if its inputs are not lists that go together."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class ForEachRun(Work):
     # -- items ---------------------------------------------------------------------------------
 
     def _count(self, lists: list[list[Any]]) -> int:
-        """Return how many units there are; NodeError if lists do not go together, or are too long."""
+        """Return how many units there are; raise NodeError if lists do not go together, or are too long."""
         sizes = [len(one) for one in lists]
         if self.fields.how == "product":
             items = prod(sizes)

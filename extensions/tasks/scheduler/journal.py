@@ -104,10 +104,10 @@ class Journal:
         return None
 
     def opened(self, process: Process, path: str, number: int) -> None:
-        """An attempt has got a Process of its own; this is called before its packet is sent."""
+        """Note that an attempt has got a Process of its own; this is called before its packet is sent."""
 
     def closing(self, process: Process, path: str, number: int, answer: Answer) -> None:
-        """The Process of an attempt is about to end with this answer; its transactions commit then."""
+        """End an attempt with this answer: its Process is about to end, and its transactions commit then."""
 
 
 class Fenced(Exception):  # noqa: N818 - the run goes on elsewhere: no fault of this one

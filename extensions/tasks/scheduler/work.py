@@ -197,7 +197,7 @@ class Work:
     # -- results -------------------------------------------------------------------------------
 
     def over(self, unit: int, answer: Answer) -> None:
-        """An attempt has ended with this answer."""
+        """Note that an attempt has ended with this answer."""
         if self.keeps:
             self._over_kept(unit, answer)
         elif type(answer) is Error:
@@ -371,7 +371,7 @@ class Work:
         await self._close()
 
     def settled(self) -> None:
-        """Nothing is left to do, or nothing more is to be done."""
+        """Note that nothing is left to do, or nothing more is to be done."""
         if self._done is not None and not self._done.done():
             self._done.set_result(None)
 
@@ -415,7 +415,7 @@ class Work:
             self._loop.call_soon(self._look)
 
     def _look(self) -> None:
-        """A turn of the loop later there is still work: more runners are of use, twice as many."""
+        """Begin twice as many runners, if there is still work a turn of the loop later."""
         self._looking = False
         if not self._closing and not self.stopped:
             backlog = self.backlog()
