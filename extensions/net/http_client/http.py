@@ -426,7 +426,14 @@ HTTP: Kind[Any] = Kind(
         summary="Asks others over HTTP, through connections that are kept open.",
         category="net",
         ins=(IN,),
-        outs=(Port("out", "Responses, whatever their status."), ERROR),
+        outs=(
+            Port(
+                "out",
+                "Responses, whatever their status.",
+                schema={"title": "response", "type": "object"},
+            ),
+            ERROR,
+        ),
         example="""\
 - kind: http
   name: weather

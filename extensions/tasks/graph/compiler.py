@@ -98,7 +98,8 @@ class Compiler:
         function = self._functions[number, 0] = self._function(task.run, task.uses)
         if function is not None:
             return declared(types_of_function(function), task.outputs)
-        found = types_of_spec(task.do) if task.do is not None else UNKNOWN
+        known = self._build.languages.type_of
+        found = types_of_spec(task.do, known) if task.do is not None else UNKNOWN
         return declared(found, task.outputs)
 
     def _function(self, run: str | None, uses: str | None) -> Function | None:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from heddle.extensions.tasks.fields import OutputFields
 from heddle.extensions.tasks.functions import Function
+from heddle.schemas.schema import TypeOfCode
 
 Json = dict[str, Any]
 
@@ -34,8 +35,13 @@ def types_of_function(function: Function) -> WorkTypes:
     return WorkTypes(slots, signature.open, signature.answer)
 
 
-def types_of_spec(do: Mapping[str, Any]) -> WorkTypes:
-    """Return what a Spec in `do` says of itself: a workflow names its inputs and outputs."""
+def types_of_spec(do: Mapping[str, Any], type_of_code: TypeOfCode) -> WorkTypes:
+    """Return what a Spec in `do` says of itself.
+
+    A workflow names its inputs and outputs; the answer of a snippet has the type of its code.
+    """
+    if do.get("kind") == "snippet":
+        return UNKNOWN._replace(answer=_answer_of_code(do, type_of_code))
     if do.get("kind") != "workflow" or do.get("uses") is not None:
         return UNKNOWN
     inputs, outputs = do.get("inputs") or {}, do.get("outputs")
@@ -46,6 +52,14 @@ def types_of_spec(do: Mapping[str, Any]) -> WorkTypes:
         properties: Json = {str(name): {} for name in outputs}
         answer = {"type": "object", "properties": properties, "additionalProperties": False}
     return WorkTypes({str(name): _slot(one) for name, one in inputs.items()}, False, answer)
+
+
+def _answer_of_code(do: Mapping[str, Any], type_of_code: TypeOfCode) -> Json:
+    language, code = do.get("language"), do.get("code")
+    # A code with blanks is known once they are filled.
+    if not isinstance(language, str) or not isinstance(code, str) or "{{" in code:
+        return {}
+    return dict(type_of_code(language, code))
 
 
 def _slot(written: Any) -> Slot:

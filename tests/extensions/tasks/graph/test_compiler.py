@@ -141,6 +141,36 @@ async def test_a_workflow_inside_says_what_it_takes_and_gives() -> None:
     assert sorted(one.code for one in found) == ["missing-input", "unknown-input", "unknown-output"]
 
 
+@pytest.mark.parametrize(
+    ("code", "reference", "found"),
+    [
+        ("'text' + self.y", "a", "string goes to b.x"),
+        ("{'n': size(self.y)}", "a", "object with n goes to b.x"),
+        ("{'n': size(self.y)}", "a.n", None),
+        ("{'n': self.y}", "a.n", None),
+        ("self.y", "a.anything", None),
+        ("self.y ? 1 : 'x'", "a", None),
+    ],
+)
+async def test_the_code_of_a_snippet_has_a_type(
+    code: str, reference: str, found: str | None
+) -> None:
+    problems = await wrong(
+        "- {name: a, inputs: {y: {value: z}}, do: {kind: snippet, language: cel, "
+        f'code: "{code}"}}}}\n'
+        f"- {{name: b, run: '$:double', inputs: {{x: {reference}}}}}"
+    )
+    assert [one.found for one in problems] == ([] if found is None else [found])
+
+
+async def test_a_part_that_a_snippet_cannot_have_is_an_unknown_output() -> None:
+    one = await only(
+        "- {name: a, do: {kind: snippet, language: json, code: '{\"n\": 1}'}}\n"
+        "- {name: b, run: '$:double', inputs: {x: a.m}}"
+    )
+    assert one.code == "unknown-output"
+
+
 async def test_a_function_that_is_not_there_says_why() -> None:
     tasks = """
 - {name: a, run: '$:doubel', inputs: {x: {value: 1}}}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heddle.extensions.extension import Failure
+from heddle.extensions.extension import NodeError
 from heddle.extensions.tasks.graph.reference import (
     Reference,
     ReferenceSyntaxError,
@@ -64,6 +64,6 @@ def test_a_getter_goes_the_way_of_the_path_or_fails(value: Any, path: list[str |
     if there:
         assert get(value) == expected
     else:
-        with pytest.raises(Failure) as failed:
+        with pytest.raises(NodeError) as failed:
             get(value)
         assert failed.value.error.code == "missing"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heddle.extensions.extension import Failure, FieldError
+from heddle.extensions.extension import NodeError, FieldError
 from heddle.extensions.tasks.graph.transforms import TRANSFORMS, Transform
 from heddle.schemas.types.comparison import compare_types
 from heddle.schemas.types.fit import Fit
@@ -67,7 +67,7 @@ def test_there_are_the_thirteen() -> None:
     ],
 )
 def test_a_value_that_it_cannot_change_is_a_failure_in_words(written: Any, value: Any) -> None:
-    with pytest.raises(Failure) as failed:
+    with pytest.raises(NodeError) as failed:
         Transform.read(written).apply(value)
     assert failed.value.error.message
     assert "object at 0x" not in failed.value.error.message
