@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heddle.extensions.extension import NodeError, FieldError
+from heddle.extensions.extension import FieldError, NodeError
 from heddle.extensions.tasks.graph.transforms import TRANSFORMS, Transform
 from heddle.schemas.types.comparison import compare_types
 from heddle.schemas.types.fit import Fit
