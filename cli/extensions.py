@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 
 def installed(settings: "Settings | None" = None) -> "Registry":
-    """Everything that extensions add, and the keys and tokens of the settings; ExtensionError names the one
-    that cannot be loaded.
+    """Return everything that extensions add, with the keys and tokens of the settings.
+
+    ExtensionError names an extension that cannot be loaded.
 
     Without settings, those of `heddle.toml` and the environment count.
     """

@@ -319,7 +319,7 @@ class Serve:
 
 
 def _loop_factory() -> "Callable[[], asyncio.AbstractEventLoop] | None":
-    """uvloop's loops where there is uvloop."""
+    """Uvloop's loops where there is uvloop."""
     try:
         import uvloop
     except ImportError:

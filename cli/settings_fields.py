@@ -145,14 +145,14 @@ _FLAG = setting("true or false")
 
 
 class LogTable(Fields):
-    """[log]"""
+    """[log]."""
 
     format: Annotated[LogFormat, setting(" or ".join(get_args(LogFormat)))]
     level: Annotated[LogLevel, setting(" or ".join(get_args(LogLevel)))]
 
 
 class SecretsTable(Fields):
-    """[secrets]"""
+    """[secrets]."""
 
     token_file: Annotated[
         str, setting("the file of a token for the API", name="token_file", min_length=1)
@@ -168,7 +168,7 @@ class SecretsTable(Fields):
 
 
 class RedactTable(Fields):
-    """[redact]"""
+    """[redact]."""
 
     keys: Annotated[Names, setting('a list of keys whose values are hidden, such as ["pin"]')]
     paths: Annotated[
@@ -184,13 +184,13 @@ class RedactTable(Fields):
 
 
 class StateTable(Fields):
-    """[state]"""
+    """[state]."""
 
     folder: Annotated[UserPath, setting("the path of a folder")]
 
 
 class RunsTable(Fields):
-    """[runs]"""
+    """[runs]."""
 
     store: Annotated[
         str,
@@ -201,7 +201,7 @@ class RunsTable(Fields):
 
 
 class MemoryTable(Fields):
-    """[memory]"""
+    """[memory]."""
 
     buffers: Annotated[
         ByteCount, setting('a size such as "512MiB", or 0 for no limit', name="buffers")
@@ -209,14 +209,14 @@ class MemoryTable(Fields):
 
 
 class UpTable(Fields):
-    """[up]"""
+    """[up]."""
 
     health: Annotated[float, _SECONDS, setting("a number of seconds", name="health")]
     address: Annotated[str, setting("HOST:PORT", name="health_address", min_length=1)]
 
 
 class SystemTable(Fields):
-    """[system]"""
+    """[system]."""
 
     listen: Annotated[str, setting("HOST:PORT", min_length=1)]
     cert: Annotated[str, setting("the path of a certificate", min_length=1)]
@@ -228,7 +228,7 @@ class SystemTable(Fields):
 
 
 class LimitsTable(Fields):
-    """[limits]"""
+    """[limits]."""
 
     change_set: Annotated[ByteLimit, _BYTES]
     file: Annotated[ByteLimit, _BYTES]

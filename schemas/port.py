@@ -1,4 +1,4 @@
-"""A Port is where a node is linked; an indexed one is many: out[0], out[1], …"""
+"""A Port is where a node is linked; an indexed one is many: out[0], out[1], …."""
 
 import re
 from collections.abc import Iterable

@@ -81,7 +81,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @cache
 def functions() -> tuple[tuple[str, Function], ...]:
-    """Every function below tests/, with its place."""
+    """Return every function below tests/, with its place."""
     return tuple(
         (f"{path.relative_to(ROOT)}:{node.lineno}", node)
         for path in sorted((ROOT / "tests").rglob("*.py"))
@@ -91,7 +91,7 @@ def functions() -> tuple[tuple[str, Function], ...]:
 
 
 def calls(function: Function) -> set[str]:
-    """The names of what a function calls."""
+    """Return the names of what a function calls."""
     called = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
     return {
         call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in called

@@ -44,7 +44,7 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Tell what would be done,
     ],
 )
 def command() -> None:
-    """git asks Heddle for the difference of two spec files, and for the merge of three, once that is installed."""
+    """Git asks Heddle for the difference of two spec files, and for the merge of three, once that is installed."""
 
 
 @command.command(

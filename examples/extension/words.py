@@ -19,7 +19,7 @@ from heddle import Extension, about, node
 def count_words(
     payload: str, *, most: Annotated[int, about("How many words to give.", ge=1)] = 3
 ) -> dict[str, int]:
-    """The most frequent words of the text, and how often each is there."""
+    """Return the most frequent words of the text, and how often each is there."""
     return dict(Counter(payload.lower().split()).most_common(most))
 
 

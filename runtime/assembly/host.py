@@ -44,8 +44,11 @@ class SymbolHost:
         team: Team = ALONE,
         duties: Duties = NOBODY,
     ) -> None:
-        """`drain` is how many seconds what was begun may go on once the node is replaced; `team` are
-        the runtimes that serve the namespace together with this one."""
+        """Make the host of a symbol.
+
+        `drain` is how many seconds what was begun may go on once the node is replaced; `team` are
+        the runtimes that serve the namespace together with this one.
+        """
         self.drain = drain
         self.team = team
         self._table = table

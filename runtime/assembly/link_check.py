@@ -1,4 +1,4 @@
-"""Links are checked across Specs: does the target stand there, and do both ports exist?"""
+"""Links are checked across Specs: the target has to be there, and both ports have to exist."""
 
 from collections.abc import Callable, Iterable, Sequence, Set
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -111,7 +111,7 @@ class _Links:
             )
 
     def _out(self, spec: Spec, name: str) -> None:
-        """Is this an out port of the Spec's own kind?"""
+        """Check that this is an out port of the Spec's own kind."""
         ports = self._of(spec)
         if ports is None or find_port((*ports[1], *LIFECYCLE), name) is not None:
             return

@@ -239,8 +239,11 @@ class SymbolTable:
 def _heir_of(
     symbol: Symbol, old: TableState, leavers: set[UUID], opened: set[UUID]
 ) -> Symbol | None:
-    """Return the symbol that this one takes over from: one that leaves, of the same id, or else of the
-    same name where nobody has its id any more; and of the same sort of Node."""
+    """Return the symbol that this one takes over from, or None.
+
+    It leaves, has the same id (or the same name, if nobody has its id any more), and has the same sort
+    of Node.
+    """
     before = old.symbols.get(symbol.id)
     if before is None and symbol.spec.name is not None:
         before = old.symbols.get(old.names.get(symbol.spec.name, symbol.id))

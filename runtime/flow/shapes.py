@@ -125,7 +125,7 @@ class ManyToOne(Node):
         self._host: Host | None = None
 
     def handler(self, port: str) -> Handler | None:
-        """`in`, `in[1]`, `in[2]`, …"""
+        """`in`, `in[1]`, `in[2]`, …."""
         return self._visit if port == "in" or port.startswith("in[") else None
 
     async def open(self, host: Host) -> None:

@@ -1,4 +1,4 @@
-"""Rules of numbers and texts: does what one JSON Schema rule allows satisfy another rule?"""
+"""Rules of numbers and texts: whether what one JSON Schema rule allows satisfies another rule."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias

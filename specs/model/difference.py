@@ -19,8 +19,11 @@ ABSENT = msgspec.UNSET
 
 
 class FieldDiff(msgspec.Struct, frozen=True, kw_only=True):
-    """One field that differs; of a secret that it does, and nothing of what it says. `path` is the way to it (`("ports", "out", "pong.in")`, `("routes", 0, "path")`);
-    a side that has no such field is ABSENT."""
+    """One field that differs; of a secret that it does, and nothing of what it says.
+
+    `path` is the way to it (`("ports", "out", "pong.in")`, `("routes", 0, "path")`);
+    a side that has no such field is ABSENT.
+    """
 
     path: Path
     before: Any = ABSENT

@@ -198,7 +198,7 @@ def test_known_variables_are_not_reported() -> None:
 
 
 def keys_of(table: type[msgspec.Struct], above: tuple[str, ...] = ()) -> Iterator[str]:
-    """The keys of a table and of those in it, dotted."""
+    """Yield the keys of a table and of those in it, dotted."""
     for field in fields_of(table):
         if field.shape.form == "object":
             yield from keys_of(field.shape.bare, (*above, field.name))

@@ -22,7 +22,7 @@ targets = st.one_of(
 
 @st.composite
 def specs(draw: Any) -> Spec:
-    """A Spec of some kind with links, bonds and what it uses, much of which is not there or is wrong."""
+    """Return a Spec of some kind with links, bonds and what it uses, much of which is not there or is wrong."""
     name = draw(names)
     links = tuple(draw(st.lists(targets, max_size=2)))
     out = {"out": links} if links else {}

@@ -29,7 +29,7 @@ def flagged(document: Any) -> str:
 
 
 def test_the_export_is_a_valid_schema() -> None:
-    """jsonschema raises what is wrong with a schema."""
+    """Jsonschema raises what is wrong with a schema."""
     jsonschema.Draft7Validator.check_schema(file_schema(ALL))
     for schema in ALL:
         jsonschema.Draft7Validator.check_schema(kind_schema(schema))

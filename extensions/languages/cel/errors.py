@@ -53,7 +53,6 @@ class OversizeError(BudgetExceededError):
 class CodeMap(list[tuple[int, int]]):
     """Line and column in the CEL text for each line of the generated code.
 
-
     `where` tells how such a place reads for people; None if the code stands alone.
     """
 

@@ -18,7 +18,7 @@ class Chars:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A place between characters: `start`, `end`, `line start`, `word edge`, …"""
+    """A place between characters: `start`, `end`, `line start`, `word edge`, …."""
 
     name: str
 

@@ -530,7 +530,7 @@ class Talk(Guest):
         self._timer = asyncio.get_running_loop().call_later(max(seconds, 0.001), self._look)
 
     def _look(self) -> None:
-        """Is the other side still there, and does anybody still talk?"""
+        """Check that the other side is still there, and that the connection is still in use."""
         self._timer = None
         if self._closing or self.transport.is_closing():
             self.transport.abort()

@@ -121,7 +121,10 @@ class TaskGroup(Operand, Sequence[Any]):
 
 
 def tasks(*members: Operand) -> TaskGroup:
-    """Return several tasks as one operand: `tasks(b, c) >> tasks(d, e)`. Raise TypeError if one is not a task."""
+    """Return several tasks as one operand of `>>` and `<<`.
+
+    Raise TypeError if one is not a task.
+    """
     for member in members:
         _operand(member, ">>")
     return TaskGroup(members)

@@ -329,8 +329,10 @@ class RemoteStore:
     # --- asking ---
 
     async def query(self, statement: str, args: Any) -> list[dict[str, Any]]:
-        """Return the rows that a statement of SQL gives there, where runtimes run; SpecError and StoreError say
-        why there are none. `args` is a list by position, or a map by name."""
+        """Return the rows that a statement of SQL gives where runtimes run.
+
+        SpecError and StoreError say why there are none. `args` is a list by position, or a map by name.
+        """
         body = {"statement": statement, "args": marked(args)}
         rows: list[dict[str, Any]] = unmarked(
             (await self._request("POST", "/v1/sql", body=body))["rows"]

@@ -81,7 +81,9 @@ class PlaceReply(msgspec.Struct, array_like=True, omit_defaults=True):
 
 
 class ParseReply(msgspec.Struct, array_like=True):
-    """What a text says, or a part of that: `more` is to come. `where` are the places of everything in
+    """What a text says, or a part of that: `more` is to come.
+
+    `where` are the places of everything in
     it, packed; `written` the ids that stay the same under another key. `last` says that the process
     ends now.
     """

@@ -92,7 +92,7 @@ async def test_ways_that_wait_do_so_at_the_same_time() -> None:
 
 
 def diamond(way: str = "", fields: str = "") -> str:
-    """split to two ways, and merge behind them."""
+    """Split to two ways, and merge behind them."""
     return f"""
 - kind: split
   name: apart

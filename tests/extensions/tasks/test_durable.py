@@ -46,7 +46,7 @@ def _fresh() -> None:
 
 @asynccontextmanager
 async def running(place: Path, text: str = REPORT) -> AsyncIterator[Runtime]:
-    """A runtime of this text, whose durable runs are in a file at this place."""
+    """Provide a runtime of this text, whose durable runs are in a file at this place."""
     runtime = Runtime(store=stored(text), drain=1.0)
     runtime.table.shared[NAMED] = str(place / "runs.sqlite")
     async with runtime:
@@ -55,7 +55,7 @@ async def running(place: Path, text: str = REPORT) -> AsyncIterator[Runtime]:
 
 @asynccontextmanager
 async def looking(place: Path) -> AsyncIterator[Runs]:
-    """What a command sees of the runs at this place."""
+    """Provide what a command sees of the runs at this place."""
     async with open_runs(str(place / "runs.sqlite")) as runs:
         yield runs
 

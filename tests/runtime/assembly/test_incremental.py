@@ -20,7 +20,7 @@ Turn = list[Resource | Key]
 
 @st.composite
 def histories(draw: Any) -> list[Turn]:
-    """Some change sets, one after the other."""
+    """Return some change sets, one after the other."""
     held: set[Key] = set()
     turns: list[Turn] = []
     for _ in range(draw(st.integers(1, 5))):
@@ -33,7 +33,7 @@ def histories(draw: Any) -> list[Turn]:
 
 
 def picture(rt: Runtime) -> dict[str, Any]:
-    """What can be seen of a runtime: each symbol, why it is as it is, and where its ports lead."""
+    """Return what can be seen of a runtime: each symbol, why it is as it is, and where its ports lead."""
     seen: dict[str, Any] = {"problems": sorted(str(each) for each in rt.status().problems)}
     for each in rt.status().symbols:
         symbol = rt.table.get(each.id)
@@ -51,7 +51,7 @@ def picture(rt: Runtime) -> dict[str, Any]:
 
 
 async def began(held: dict[Key, Resource]) -> dict[str, Any]:
-    """What a runtime comes to that begins with all of this."""
+    """Return what a runtime comes to that begins with all of this."""
     async with Runtime(store=MemoryStore(held.values()), kinds=everything(), watch=False) as rt:
         return picture(rt)
 

@@ -26,7 +26,7 @@ INSIDE = re.compile(r'Did you mean "[a-z0-9]+/[a-z0-9]+"\? ')
 
 @st.composite
 def worlds(draw: Any) -> tuple[list[Resource], list[tuple[Resource | None, Resource | None]]]:
-    """What is stored, and a change of it: what is put, taken out or renamed."""
+    """Return what is stored, and a change of it: what is put, taken out or renamed."""
     stored = {key_of(each): each for each in draw(st.lists(resources, max_size=8))}
     steps: dict[Any, tuple[Resource | None, Resource | None]] = {}
     for new in draw(st.lists(resources, max_size=3)):
@@ -42,7 +42,7 @@ def worlds(draw: Any) -> tuple[list[Resource], list[tuple[Resource | None, Resou
 
 
 def problems(many: Any) -> list[str]:
-    """Each Problem with all that it says; what a distant block holds is suggested to nobody."""
+    """Return each Problem with all that it says; what a distant block holds is suggested to nobody."""
     return sorted(INSIDE.sub("", repr(each)) for each in dict.fromkeys(many))
 
 
