@@ -38,6 +38,11 @@ class ManagedStores:
         self.audit = audit
         self.home: Runtime | None = None
 
+    def seen(self, namespaces: Iterable[str]) -> "Store":
+        """Return the store as the runtime of these namespaces sees it: with what is shipped for `home`."""
+        home = self.home
+        return home.store if home is not None and home.namespace in namespaces else self.store
+
     def covers(self, namespace: str) -> bool:
         """Return whether this namespace may be managed from here."""
         return self.namespaces is None or namespace in self.namespaces

@@ -33,7 +33,9 @@ async def carry_out(
     request: ApiRequest, steps: Sequence[Step], *, dry_run: bool, note: Note
 ) -> shapes.ApplyResultModel:
     """Make these steps, all or none; with `dry_run` only tell."""
-    planned = await plan_steps(request.managed.store, steps, request.managed.registry)
+    managed = request.managed
+    seen = managed.seen({side.namespace for step in steps for side in step if side is not None})
+    planned = await plan_steps(managed.store, steps, managed.registry, seen=seen)
     return await finish(request, planned, dry_run=dry_run, note=note)
 
 

@@ -42,6 +42,7 @@ async def plan_apply(
     prune: bool = False,
     base: int | None = None,
     merge: bool = False,
+    seen: Store | None = None,
 ) -> Plan:
     """Return what it would change to create or update each by its id, else by its namespace and name.
 
@@ -49,7 +50,7 @@ async def plan_apply(
     not name is deleted: Specs in the namespaces of these Specs, Values in those of these Values,
     and nothing anywhere else. With `base`, they were made from that revision of the store: what
     somebody else changed since then is kept, or is a Clash where these change it too; with `merge`
-    both changes are put together where they fit. Nothing is written. Differences come in the order of the resources, what is deleted after them.
+    both changes are put together where they fit. `seen`: see plan_steps. Nothing is written. Differences come in the order of the resources, what is deleted after them.
     """
     ids = [resource.id for resource in resources]
     stored: list[Resource] = [*await store.specs(None, ids), *await store.values(None, ids)]
@@ -68,7 +69,7 @@ async def plan_apply(
     steps = await by_turns(matching.steps(resources))
     if prune:
         steps += _pruned(steps, around)
-    return await plan_steps(store, steps, registry, base=base, merge=merge)
+    return await plan_steps(store, steps, registry, base=base, merge=merge, seen=seen)
 
 
 def match(

@@ -25,6 +25,7 @@ from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, Delete, PlacingStore, Put, Resource, Store
 from heddle.specs.model.value import Value
 from heddle.specs.secrets.keyring import Keyring
+from heddle.specs.stores.overlay import Overlay
 
 
 class Clash(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,9 +141,11 @@ async def plan_steps(
     *,
     base: int | None = None,
     merge: bool = False,
+    seen: Store | None = None,
 ) -> Plan:
     """Check what these steps come to, among what is stored around them.
 
+    `seen` is the store as the runtime has it, with what stands below it; without it, the store itself.
     With `base`, what somebody else changed since that revision
     is a Clash where the steps change it otherwise, and stays as it is where they do not change it;
     with `merge`, both changes are put together where they fit. Raise StoreError if the store keeps no
@@ -158,7 +161,7 @@ async def plan_steps(
     problems = [
         *unfit,
         *unsealed,
-        *await check_change(store, steps, registry),
+        *await check_change(seen or store, steps, registry),
         *(await store.misplaced(steps) if isinstance(store, PlacingStore) else ()),
     ]
     differences: list[Diff] = []
@@ -210,6 +213,11 @@ async def check_change(
     Without `whole`, only what would stop what is active. That costs the change and its neighbours,
     not what the namespace holds.
     """
+    if isinstance(store, Overlay):
+        # What goes from the store lets through what stands below it.
+        steps = [
+            (old, new or (store.below(old) if old is not None else None)) for old, new in steps
+        ]
     served = await _served(store, steps)
     stored = await neighbourhood(store, steps, registry, served)
     await have_keys(stored, registry.keys)

@@ -63,6 +63,15 @@ class Overlay:
         if self._owned:
             await self.store.close()
 
+    def below(self, resource: Resource) -> Resource | None:
+        """Return what is seen once this is gone from the store: by its id, or by its name."""
+        base = self._specs if isinstance(resource, Spec) else self._values
+        for each in base:
+            same = each.name is not None and each.name == resource.name
+            if each.id == resource.id or (same and each.namespace == resource.namespace):
+                return each
+        return None
+
     async def specs(
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
     ) -> Sequence[Spec]:

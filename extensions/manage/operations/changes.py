@@ -108,6 +108,7 @@ async def apply(request: ApiRequest) -> ApiReply:
         anonymous=unwritten,
         prune=query.prune,
         base=query.base,
+        seen=request.managed.seen({one.namespace for one in found}),
     )
     done = await finish(request, planned, dry_run=query.dry_run, note=note_of(request))
     names = tuple(each.resource.label for each in planned.changed)
@@ -248,7 +249,10 @@ async def store_changes(request: ApiRequest) -> ApiReply:
     changes, unsealed = _sealed(request, changes, now)
     if unsealed:
         raise refused(request, unsealed)
-    problems = await check_change(store, steps, request.managed.registry, whole=request.query.check)
+    seen = request.managed.seen(
+        {one.namespace for step in steps for one in step if one is not None}
+    )
+    problems = await check_change(seen, steps, request.managed.registry, whole=request.query.check)
     if problems:
         raise refused(request, problems)
     note = Note(_author(request, sent.author), sent.message, request.key_of(request.once))

@@ -34,6 +34,7 @@ def write_files(
     try:
         for path, (_, new) in contents.items():
             target = os.path.realpath(path)
+            _check_inside(root, target)
             _check_writable(target)
             _make_below(root, os.path.dirname(target))
             parts.append((target, _beside(target, new, stamp) if new is not None else None))
@@ -63,8 +64,20 @@ def write_files(
                     os.utime(folder, ns=(stamp, stamp))
 
 
+def _check_inside(root: str | None, target: str) -> None:
+    """OSError if a link leads out of the root: it may have been put there since the plan was checked."""
+    if root is not None:
+        home = os.path.realpath(root)
+        if os.path.commonpath([target, home]) != home:
+            raise OSError(ELOOP, "a link leads out of the folder", target)
+
+
 def _check_still(target: str) -> None:
-    """OSError if a folder on the way has become a link since: the file would be written elsewhere."""
+    """OSError if a folder on the way has become a link since: the file would be written elsewhere.
+
+    Between this look and the rename it could still happen. Only who may write into the folder can
+    do that, and they can write specs anyway, which run with the same rights.
+    """
     folder = os.path.dirname(target)
     if os.path.realpath(folder) != folder or os.path.islink(target):
         raise OSError(ELOOP, "a link has come in between", target)

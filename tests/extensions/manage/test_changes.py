@@ -315,3 +315,16 @@ async def test_a_large_change_set_is_read_as_a_small_one() -> None:
         reply = await one.call("POST", f"{DEFAULT}/apply", wrong, media="application/yaml")
         assert reply.status == 422
         assert data(reply)["problems"][0]["line"] == 1501
+
+
+async def test_what_is_applied_to_system_is_checked_against_what_is_shipped_for_it() -> None:
+    timer = {"kind": "timer", "name": "own", "interval": "1h"}
+    path = "/v1/namespaces/system/apply?dryRun=true"
+    async with managing() as one:
+        wrong = {**timer, "ports": {"out": {"name": "specs.list", "port": "nope"}}}
+        reply = await one.call("POST", path, wrong)
+        assert reply.status == 422
+        [problem] = data(reply)["problems"]
+        assert problem["code"] == "unknown-port"
+        right = {**timer, "ports": {"out": {"name": "specs.list", "port": "in"}}}
+        assert (await one.call("POST", path, right)).status == 200

@@ -73,3 +73,17 @@ def test_all_files_of_one_set_changed_at_one_time(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"1")
     write_files({str(tmp_path / "a"): (b"1", b"2"), str(tmp_path / "b"): (None, b"2")}, stamp=stamp)
     assert {(tmp_path / name).stat().st_mtime_ns for name in "ab"} == {stamp}
+
+
+def test_a_link_that_leads_out_of_the_root_is_not_followed(tmp_path: Path) -> None:
+    root, other = tmp_path / "root", tmp_path / "other"
+    root.mkdir()
+    other.mkdir()
+    (root / "out").symlink_to(other)
+    (root / "inside").mkdir()
+    (root / "in").symlink_to(root / "inside")
+    with pytest.raises(StoreError, match="cannot be written: a link leads out of the folder"):
+        write_files({str(root / "out" / "a"): (None, b"1")}, root=str(root))
+    assert names(other) == []
+    write_files({str(root / "in" / "a"): (None, b"1")}, root=str(root))
+    assert names(root / "inside") == ["a"]
