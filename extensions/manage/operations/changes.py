@@ -108,7 +108,7 @@ async def apply(request: ApiRequest) -> ApiReply:
         anonymous=unwritten,
         prune=query.prune,
         base=query.base,
-        seen=request.managed.seen({one.namespace for one in found}),
+        seen=request.managed.seen({one.namespace for one in resources}),
     )
     done = await finish(request, planned, dry_run=query.dry_run, note=note_of(request))
     names = tuple(each.resource.label for each in planned.changed)
