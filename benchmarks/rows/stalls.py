@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from benchmarks import namespace
 from benchmarks.measure import Measure
 from benchmarks.probe import Probed, beside, for_seconds, probe
-from benchmarks.row import Row, Say, WrongAnswerError
+from benchmarks.row import AnswerMismatchError, Row, Say
 from benchmarks.scale import Scale
 from benchmarks.server import Heddle, free_port, heddle, module
 
@@ -101,7 +101,7 @@ def _applied(subject: Heddle, api: int, folder: Path, symbols: int) -> None:
     answer = response.read()
     connection.close()
     if response.status != 200:
-        raise WrongAnswerError(f"apply answered {response.status} {answer[:200]!r}")
+        raise AnswerMismatchError(f"apply answered {response.status} {answer[:200]!r}")
     subject.until("generation live")
     (folder / "large.yaml").unlink()
     subject.until("generation live")
