@@ -26,7 +26,7 @@ from benchmarks.scale import FULL, QUICK, Scale
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure; 0 where everything measured did what it should, however fast, and 1 otherwise."""
+    """Measure; 0 if everything measured did what it should, however fast, and 1 otherwise."""
     options = _options(argv)
     if options.against:
         return _against(options)

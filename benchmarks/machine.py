@@ -41,7 +41,7 @@ def environment() -> dict[str, str]:
 def cpu_seconds(pid: int) -> float | None:
     """Return the processor time, user and system, that a process used; None if that cannot be known."""
     try:
-        # Nanoseconds, where the clock ticks of `stat` are ten milliseconds each.
+        # Nanoseconds, if the clock ticks of `stat` are ten milliseconds each.
         tasks = Path(f"/proc/{pid}/task").iterdir()
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
     except (OSError, ValueError):

@@ -32,7 +32,7 @@ def at_least(bound: float) -> Reach:
 class Measure:
     """One line of the table.
 
-    `low` and `high` are the middle half of the rounds, where there were rounds. Without a reach
+    `low` and `high` are the middle half of the rounds, if there were rounds. Without a reach
     the value is told for what it explains. `disturbed` says that something else on the machine took
     part in most rounds: it is worth measuring again. `facts` are the absolute figures behind it,
     which mean something on this machine only. A floor that is far away needs a `reason`.

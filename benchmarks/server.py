@@ -82,7 +82,7 @@ class Heddle(Server):
     def until(self, event: str) -> tuple[float, dict[str, Any]]:
         """Wait for the next event of that name: when it was heard, and what it says.
 
-        Missing where none comes, or where it tells of a mistake first.
+        Missing if none comes, or where it tells of a mistake first.
         """
         while True:
             heard, line = self._log.line()

@@ -32,7 +32,7 @@ def warn_of(keys: Keyring) -> None:
 def put_first(key: Key, file: str) -> None:
     """Write a key into a file, before those that are there; a new file is for its owner's eyes only.
 
-    CommandError where the file is none of keys, or cannot be written.
+    CommandError if the file is none of keys, or cannot be written.
     """
     path = Path(file).expanduser()
     try:

@@ -70,8 +70,8 @@ class Planner:
     """Plans what files would change, as often as it takes.
 
     `base` is the revision that the files were made from. With `merge`, what somebody else changed
-    meanwhile is put together with what the files change, where that fits: before it is planned, and
-    once more where it happened between the plan and its making.
+    meanwhile is put together with what the files change, if that fits: before it is planned, and
+    once more if it happened between the plan and its making.
     """
 
     def __init__(

@@ -185,7 +185,7 @@ class Serve:
 
     @asynccontextmanager
     async def _beside(self, rt: Runtime) -> AsyncIterator[None]:
-        """Serve the API beside the runtime, where the settings say so; it ends before the runtime does."""
+        """Serve the API beside the runtime, if the settings say so; it ends before the runtime does."""
         if not self._settings.system or rt.namespace == SYSTEM:
             yield
             return
@@ -248,7 +248,7 @@ class Serve:
 
     async def _ready(self, rt: Runtime) -> None:
         """Tell what runs; raise CommandError if nothing does, and nothing can come."""
-        # Not its status: where every single spec is written takes long to find out.
+        # Not its status: if every single spec is written takes long to find out.
         report = rt.report()
         active, some = report.active, bool(report.active or report.waiting or report.rejected)
         if not active and rt.store.url.startswith("memory:"):
@@ -267,7 +267,7 @@ class Serve:
         COLLECTOR.take_over(report.active + report.waiting)
 
     async def _idle(self, rt: Runtime, some: bool) -> str:
-        """Why nothing is active; where the store holds nothing but other namespaces, which."""
+        """Why nothing is active; if the store holds nothing but other namespaces, which."""
         reason = "nothing is active yet; it waits for specs"
         if some:
             return reason

@@ -42,7 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     each as far as they differ from these.
     `author` is who changes a store; empty is whoever runs the command. `system` is where the API is
     served beside a runtime; those that begin with `system_` say how it is served. `token_file` is the file
-    of the token that an API wants, where the store is one. `key_file` and
+    of the token that an API wants, if the store is one. `key_file` and
     `key_command` say where the keys of secrets come from, beside the variable HEDDLE_KEY. Those that
     begin with `limit_`, and `follow_links`, say what is read at most. Those that begin
     with `redact_` say what is hidden, and what is not, wherever payloads are shown. `state_folder`

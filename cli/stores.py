@@ -52,7 +52,7 @@ def _stores(settings: Settings) -> Stores:
 
 
 def check_path(store: str) -> None:
-    """CommandError where a store is a path, and there is nothing."""
+    """CommandError if a store is a path, and there is nothing."""
     path = Path(store.removeprefix("file://") or ".")
     if "://" in str(store.removeprefix("file://")) or path.exists():
         return

@@ -97,7 +97,7 @@ class Runtime:
 
     `store` is a Store, or the URL or path of one (`memory://`, `flows`, `flows/ping.yaml`).
     `extensions` come beside those that are installed; `environment` is what `env` entries without
-    a name are filled from. `keys` open what is sealed: those of the variable HEDDLE_KEY, where none
+    a name are filled from. `keys` open what is sealed: those of the variable HEDDLE_KEY, if none
     are given. `language` is the one of conditions that name none. `drain` and
     `lifecycle` are seconds: how long processes of a replaced generation may go on, and how long a
     flow at a lifecycle port may take. With `watch=False` changes of the store are not followed.
@@ -107,7 +107,7 @@ class Runtime:
     other processes. `redactor` says which keys hold secrets in what is shown of payloads. `lease` is for
     how many seconds it may act for all of them, such as with a timer, without asking the store again.
 
-    Entering raises StoreError where the store cannot be reached, ExtensionError if an extension
+    Entering raises StoreError if the store cannot be reached, ExtensionError if an extension
     cannot be loaded, and ShiftError if something cannot begin (a port in use). Specs with
     Problems are left out and told in `events` and `status()`; everything else runs.
     """

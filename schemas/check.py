@@ -3,7 +3,7 @@
 What fits is decided by msgspec alone: a value that it takes is right, and only what it refuses is
 walked for reasons. So the two can never disagree, and a Spec that is right costs one conversion.
 
-People write a little more loosely than the types say: `"8000"` is a number where a number is wanted
+People write a little more loosely than the types say: `"8000"` is a number if a number is wanted
 (values from the environment are texts), and a single item stands for a list of one.
 """
 
@@ -103,7 +103,7 @@ def blank_hint(text: str) -> str:
     if blank is None:
         return ""
     name = blank[1]
-    return f"Blanks are filled where an env has their names: {name}: {{data: '{{{{ .{name} }}}}'}}."
+    return f"Blanks are filled if an env has their names: {name}: {{data: '{{{{ .{name} }}}}'}}."
 
 
 class _FieldWalk:
@@ -295,7 +295,7 @@ _MEANT: dict[type, tuple[str, ...]] = {
 
 
 def _shown(value: Any) -> str:
-    """Return what was found, with its length where it has one."""
+    """Return what was found, with its length if it has one."""
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}" if value else "an empty list"
     return "an empty mapping" if value == {} else describe_type(value)

@@ -48,7 +48,7 @@ class EnvEntry(Fields):
         Any,
         about(
             "Literal data; blanks in it are filled from the Value, or from the environment of the "
-            "runtime where no Value is named.",
+            "runtime if no Value is named.",
             examples=["{{ .PORT }}", 8000],
         ),
     ] = None
@@ -63,7 +63,7 @@ class Common(Fields):
     ] = None
     id: Annotated[
         UUID | None,
-        about("A UUID that stays the same through every change; made up where left out."),
+        about("A UUID that stays the same through every change; made up if left out."),
     ] = None
     namespace: Annotated[
         str, about("Nodes link to nodes of their own namespace only; one runtime runs one.")
@@ -116,7 +116,7 @@ class ValueFields(Fields):
     name: Annotated[str | None, about("What Specs call it in `env`; unique in its namespace.")] = (
         None
     )
-    id: Annotated[UUID | None, about("A UUID; made up where left out.")] = None
+    id: Annotated[UUID | None, about("A UUID; made up if left out.")] = None
     namespace: Annotated[str, about("Only Specs of this namespace can bind it.")] = (
         DEFAULT_NAMESPACE
     )

@@ -76,7 +76,7 @@ class FieldType:
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """Return the value that this plain data stands for; Unfit (or ValueError) where it is none."""
+        """Return the value that this plain data stands for; Unfit (or ValueError) if it is none."""
         raise NotImplementedError(f"{cls.__name__} has no read()")
 
     def written(self) -> Any:

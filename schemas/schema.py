@@ -49,7 +49,7 @@ class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
     runs as it stands. `category` groups kinds on the docs page. If the ports depend on what was
     written, `ports(fields)` gives them, and `ins` and `outs` say those that are always there.
 
-    TypeError at once where the declaration is wrong, naming the kind and the field.
+    TypeError at once if the declaration is wrong, naming the kind and the field.
     """
 
     kind: str
@@ -136,7 +136,7 @@ def groups_of(fields: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
 
 
 def _declared(fields: type[msgspec.Struct]) -> None:
-    """TypeError where the declaration could not be decoded, or would let mistakes pass."""
+    """TypeError if the declaration could not be decoded, or would let mistakes pass."""
     for group in groups_of(fields):
         if not group.__struct_config__.forbid_unknown_fields:
             raise TypeError(

@@ -25,7 +25,7 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 
 
 class _Jump(selectors.SelectSelector):
-    """Waits for nothing: where it should, it moves the time on."""
+    """Waits for nothing: if it should, it moves the time on."""
 
     def __init__(self, loop: JumpingLoop) -> None:
         super().__init__()

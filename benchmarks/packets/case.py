@@ -28,7 +28,7 @@ IT = "it"
 class Setup:
     """What is measured, once all that it needs is there.
 
-    `floor` is a plain function of the packet, or a coroutine function where the kind waits. Both
+    `floor` is a plain function of the packet, or a coroutine function if the kind waits. Both
     come to the same: what `seen` makes of the two answers is compared. Packets of a kind that waits
     are sent in processes of their own; `burst` sends so many in one process, and lets all that they
     have set off be done before the next.

@@ -10,7 +10,7 @@ from benchmarks.row import Row, Say
 from benchmarks.scale import Scale
 
 WORKERS = 16
-"""How many items are under way at the same time, where several are."""
+"""How many items are under way at the same time, if several are."""
 
 
 def _double(value: Any) -> Any:

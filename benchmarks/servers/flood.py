@@ -39,7 +39,7 @@ FLOODS: Final = {
 
 
 def main(port: int, name: str) -> None:
-    """Flood; where the server closes the connection, on another one."""
+    """Flood; if the server closes the connection, on another one."""
     begin, unit = FLOODS[name]
     if name == "fragments":
         begin, unit = begin + unit[:7], unit[7:]

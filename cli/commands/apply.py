@@ -121,7 +121,7 @@ def command(
 
     Where somebody else changed one of these in the meantime (since --base, or since this command
     read it), nothing is written, and both changes are shown, by field and by port; --merge puts them
-    together where they do not contradict each other. With --wait, the exit code is 1 where
+    together if they do not contradict each other. With --wait, the exit code is 1 where
     a runtime refuses the change, and the reason is told.
     """
     from heddle.cli.resource_files import Planner, ResourceFiles

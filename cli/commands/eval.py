@@ -129,7 +129,7 @@ class _Trial:
         self._printed = printed
 
     def run(self, payload: Any, options: "Options") -> None:
-        """Compile, run, show; exits with 1 where either fails, or a condition is false."""
+        """Compile, run, show; exits with 1 if either fails, or a condition is false."""
         from heddle.runtime.assembly.language import CompileError, truthy
         from heddle.runtime.flow.step import FAILURES
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CHECK = click.option(
     "--check",
     is_flag=True,
-    help="Write nothing; the exit code is 1 where a file is not in canonical form.",
+    help="Write nothing; the exit code is 1 if a file is not in canonical form.",
 )
 DIFF = click.option("--diff", is_flag=True, help="Write nothing; show what would be changed.")
 
@@ -59,7 +59,7 @@ def command(
     output. What the files say is not changed, and comments stay with what they are about. A file
     with problems is left alone, and they are told. Each file is whole at every moment.
 
-    The exit code is 1 if there are problems, and with --check where a file would be changed.
+    The exit code is 1 if there are problems, and with --check if a file would be changed.
     """
     from heddle.cli.documents import Documents
     from heddle.cli.views.output import print_json, print_problems

@@ -128,7 +128,7 @@ def missing_names(names: Sequence[str], resources: "Sequence[Resource]") -> list
 async def _read(
     settings: "Settings", sort: str, namespace: str | None, reveal: bool
 ) -> "tuple[Sequence[Resource], Sequence[Problem], int]":
-    """Return what there is, what cannot be read, and the revision of it, where the store keeps those."""
+    """Return what there is, what cannot be read, and the revision of it, if the store keeps those."""
     from heddle.cli.stores import opened
     from heddle.specs.model.revision import RevisionStore
     from heddle.specs.model.store import SecretStore

@@ -50,7 +50,7 @@ def command(
     """Show what `heddle apply` would change, node by node and port by port, and write nothing.
 
     It goes by the same rules, and finds the same problems. The exit code is 0 if nothing would
-    change, 3 where something would, and 1 if there are problems or conflicts.
+    change, 3 if something would, and 1 if there are problems or conflicts.
     """
     from heddle.cli.resource_files import Planner, ResourceFiles
     from heddle.cli.views.apply_view import ChangeOutcome, outcome_data, tell_outcome

@@ -18,7 +18,7 @@ ARGS = click.option(
     "params",
     multiple=True,
     metavar="[NAME=]VALUE",
-    help="What a placeholder stands for: ?, or :NAME. JSON where it is some, else text. Repeatable.",
+    help="What a placeholder stands for: ?, or :NAME. JSON if it is some, else text. Repeatable.",
 )
 WRITE = click.option(
     "--write", is_flag=True, help="Allow INSERT, UPDATE and DELETE of specs and values."
@@ -118,7 +118,7 @@ async def _run(
 
 
 def _args(params: tuple[str, ...]) -> Any:
-    """Return the values of placeholders: a map where they have names, a list where they have none."""
+    """Return the values of placeholders: a map if they have names, a list if they have none."""
     import re
 
     named = [re.fullmatch(r"([A-Za-z_]\w*)=(.*)", each, re.DOTALL) for each in params]

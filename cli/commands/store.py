@@ -76,7 +76,7 @@ def command(
     PostgreSQL also the version of its tables. Nothing is changed.
 
     `migrate` makes the tables, or brings them to the version that this Heddle knows. Opening the store
-    does the same by itself where the role may; with migrate=off in the address only this command does.
+    does the same by itself if the role may; with migrate=off in the address only this command does.
 
     `grant` lets the ROLE of the database be a reader, a runtime or a writer (see docs/postgres.md).
     """

@@ -20,7 +20,7 @@ LIMIT = click.option(
     default=30.0,
     show_default=True,
     metavar="SECONDS",
-    help="The longest that a test may take, where it does not say so itself.",
+    help="The longest that a test may take, if it does not say so itself.",
 )
 JUNIT = click.option("--junit", metavar="FILE", help="Write the results as JUnit XML, too.")
 SPECS = click.option(

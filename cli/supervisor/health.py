@@ -17,7 +17,7 @@ class HealthServer:
     """A small HTTP server at `host:port`; `state` gives what there is to say, with `ok` in it."""
 
     def __init__(self, address: str, state: Callable[[], dict[str, Any]]) -> None:
-        """CommandError where the address is none."""
+        """CommandError if the address is none."""
         host, _, port = address.rpartition(":")
         if not port.isdigit() or int(port) > 65535:
             raise CommandError(f'"{address}" is not an address (wanted: HOST:PORT or :PORT)')

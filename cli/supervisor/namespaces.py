@@ -33,7 +33,7 @@ def run_several(every: Sequence[Settings], common: Settings) -> None:
 def namespaces_of(settings: Settings, names: Sequence[str] = ()) -> list[Settings]:
     """Return the settings of each namespace that is listed, or of those of these names; in the order of the file.
 
-    CommandError where none is listed, or one is not there.
+    CommandError if none is listed, or one is not there.
     """
     listed = settings.namespaces
     where = settings.file or "heddle.toml"

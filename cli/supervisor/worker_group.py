@@ -315,7 +315,7 @@ class WorkerGroup:
         return self._stopping
 
     async def _watch(self, worker: WorkerProcess) -> int:
-        """Wait until it ends; kill it where nothing is heard of it any more."""
+        """Wait until it ends; kill it if nothing is heard of it any more."""
         while not worker.over.done():
             silence = self._silence()
             waits: list[asyncio.Future[Any]] = [worker.over]

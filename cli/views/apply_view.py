@@ -108,7 +108,7 @@ def user_at_host() -> str:
 
 
 def ready_to_wait(store: "Store", options: ChangeOptions) -> None:
-    """CommandError where there is nobody to wait for: before anything is written."""
+    """CommandError if there is nobody to wait for: before anything is written."""
     from heddle.specs.model.report import ReportStore
 
     if options.wait and not isinstance(store, ReportStore):
@@ -167,7 +167,7 @@ async def _wait(
 
 
 def confirm(planned: "Plan") -> None:
-    """On a terminal, show what would be deleted and ask; click.Abort where the answer is no."""
+    """On a terminal, show what would be deleted and ask; click.Abort if the answer is no."""
     from heddle.cli.views.diff_view import tell_details
 
     gone = deleted(planned.differences)

@@ -45,7 +45,7 @@ def tell_details(differences: Iterable[Diff]) -> None:
 
 
 def summary(differences: Sequence[Diff]) -> str:
-    """`1 to create, 2 to update`; `nothing to change` where there is nothing."""
+    """`1 to create, 2 to update`; `nothing to change` if there is nothing."""
     words: tuple[tuple[Action, str], ...] = (
         ("created", "create"),
         ("updated", "update"),

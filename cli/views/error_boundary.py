@@ -68,7 +68,7 @@ def _print_json_failure(
 
 
 def failure(error: str, problems: Sequence[Problem] = ()) -> dict[str, Any]:
-    """Return what `--json` prints where a command could not do what was asked."""
+    """Return what `--json` prints if a command could not do what was asked."""
     from heddle.cli.views.problem_report import as_data
 
     more = {"problems": [as_data(problem) for problem in problems]} if problems else {}

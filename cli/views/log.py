@@ -39,7 +39,7 @@ def make_log(
     """Return the log in this form (`auto`: text on a terminal, JSON elsewhere), from this level on.
 
     `source` gives the text of what is not a file, for the lines of Problems; without `color` it is
-    painted where it is a terminal.
+    painted if it is a terminal.
     """
     out = sys.stdout if stream is None else stream
     if form_of(form, out) == "json":

@@ -65,7 +65,7 @@ def report(
 
 
 def summary(problems: Iterable[Problem], *, strict: bool = False) -> str:
-    """`2 errors and 1 warning`; `no problems` where there are none."""
+    """`2 errors and 1 warning`; `no problems` if there are none."""
     counts = {"error": 0, "warning": 0, "hint": 0}
     for problem in problems:
         counts[severity(problem, strict=strict)] += 1

@@ -134,7 +134,7 @@ class TestRun:
         return MemoryStore([*reading.specs, *reading.values])
 
     def _check(self, rt: Runtime, runner: Runner) -> None:
-        """CommandError where the pattern is found in no name."""
+        """CommandError if the pattern is found in no name."""
         if self._pattern is None or runner.tests:
             return
         names = [name_of(test) for test in Runner(rt).tests]

@@ -127,7 +127,7 @@ DEDUPE: Kind[Any] = Kind(
         outs=(
             Port(
                 "out",
-                "`out[0]`: the first of each key; `out[1]`: the others, answered NOTHING where "
+                "`out[0]`: the first of each key; `out[1]`: the others, answered NOTHING if "
                 "nothing is linked.",
                 indexed=True,
             ),

@@ -288,7 +288,7 @@ answer; with `out[1]` not linked, the results are the answer.
 One after the other (`concurrency: 1`), items run in the process of the packet: they share its data and
 its transaction. At the same time, each runs in a child process: it reads the data of the packet's process
 and writes its own. Items are only taken from a stream as fast as they are worked on. A packet that is
-cancelled stops every item that is under way, and so does the first Error where `on_error` is `fail`.
+cancelled stops every item that is under way, and so does the first Error if `on_error` is `fail`.
 """,
     ),
     compile_for,

@@ -193,7 +193,7 @@ IF: Kind[Any] = Kind(
     Schema(
         kind="if",
         fields=If,
-        summary="Sends a packet one way where a condition is true, another where it is not.",
+        summary="Sends a packet one way where a condition is true, another if it is not.",
         category="control",
         ins=(IN,),
         outs=(Port("out", "`out[0]`: it is true; `out[1]`: it is not.", indexed=True), ERROR),
@@ -218,7 +218,7 @@ IF: Kind[Any] = Kind(
   code: Come back later.
 """,
         details="""\
-The packet itself goes on, unchanged. Where the chosen port has no link, the packet is the answer.
+The packet itself goes on, unchanged. If the chosen port has no link, the packet is the answer.
 A condition that fails (a field that is not there) sends an Error to `error`.
 """,
     ),

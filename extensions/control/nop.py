@@ -55,7 +55,7 @@ NOP: Kind[Any] = Kind(
   name: drop
 """,
         details="""\
-The answer is NOTHING: where several answers are joined it is left out, and a listener answers
+The answer is NOTHING: if several answers are joined it is left out, and a listener answers
 `204 No Content`.
 """,
     ),

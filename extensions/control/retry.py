@@ -1,4 +1,4 @@
-"""retry: sends a packet again where the answer is an Error, with growing pauses."""
+"""retry: sends a packet again if the answer is an Error, with growing pauses."""
 
 import asyncio
 from typing import Annotated, Any
@@ -126,7 +126,7 @@ RETRY: Kind[Any] = Kind(
         kind="retry",
         ways=lambda _: ("out",),
         fields=Retry,
-        summary="Sends a packet again where the answer is an Error, with growing pauses.",
+        summary="Sends a packet again if the answer is an Error, with growing pauses.",
         category="control",
         ins=(IN,),
         outs=(

@@ -48,13 +48,13 @@ class Snippet(Fields):
     timeout: Annotated[
         TimeLimit | None,
         about(
-            "How long one run may take before it is stopped; 1s where the language has a limit, "
+            "How long one run may take before it is stopped; 1s if the language has a limit, "
             "10s in a worker."
         ),
     ] = None
     memory: Annotated[
         Size | None,
-        about("How much memory one run may take; 64MiB where the language has a limit."),
+        about("How much memory one run may take; 64MiB if the language has a limit."),
     ] = None
 
 

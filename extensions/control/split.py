@@ -113,7 +113,7 @@ SPLIT: Kind[Any] = Kind(
         details="""\
 An element without a way to go is an Error, before anything is sent: nothing is dropped. A port past the
 end of the list is sent nothing. An empty list sends nothing, and its answer is NOTHING. What is not a list
-counts as a list of one. Where several ways wait for something, they wait at the same time.
+counts as a list of one. If several ways wait for something, they wait at the same time.
 """,
     ),
     compile_split,

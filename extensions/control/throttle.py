@@ -74,7 +74,7 @@ class Pace:
 
 
 class ThrottleNode(Node):
-    """Paces packets; a successor goes on counting where this one was."""
+    """Paces packets; a successor goes on counting if this one was."""
 
     def __init__(self, fields: Throttle, key: KeyOf) -> None:
         self._fields = fields

@@ -61,7 +61,7 @@ class ContentStream:
 
 
 def path_and_data(payload: Payload, path: str | None) -> tuple[str, Any]:
-    """Return where to, and what: `{path, data}`, or the data alone where the path is fixed."""
+    """Return where to, and what: `{path, data}`, or the data alone if the path is fixed."""
     if path is not None:
         return path, payload
     if not isinstance(payload, dict) or "path" not in payload or "data" not in payload:

@@ -60,7 +60,7 @@ class FileFields(Fields):
     path: Annotated[
         Text | None,
         about(
-            "The file, from the folder on; the packet says it where this does not. For `list`, the "
+            "The file, from the folder on; the packet says it if this does not. For `list`, the "
             "folder to list.",
             examples=["reports/today.txt"],
         ),

@@ -25,7 +25,7 @@ class FolderRoot:
         return now
 
     def inside(self, path: str) -> Path:
-        """Return the file of this path; NodeError (`forbidden`) where it is outside of the folder."""
+        """Return the file of this path; NodeError (`forbidden`) if it is outside of the folder."""
         if "\0" in path or ".." in path.replace("\\", "/").split("/"):
             raise refused(f'"{path}" is not a path: it may not lead upwards', "forbidden")
         root = self.path

@@ -1,11 +1,11 @@
-"""Bend removal nudges placed items a little where that takes a bend out of a line."""
+"""Bend removal nudges placed items a little if that takes a bend out of a line."""
 
 from typing import TypeAlias
 
 from heddle.extensions.drawing.layered_graph import LayeredGraph
 
 Pull: TypeAlias = tuple[int, float, float]
-"""A neighbour, where it wants this item's middle from its own, and how much that counts."""
+"""A neighbour, if it wants this item's middle from its own, and how much that counts."""
 
 _BEND = 14.0
 _NUDGE = 11.0
@@ -43,7 +43,7 @@ def _pulls(graph: LayeredGraph) -> list[list[Pull]]:
 
 
 def _better(pulls: list[Pull], middles: list[float], now: float, low: float, high: float) -> float:
-    """Return the place near by where the lines bend least; where it is now, if none is better."""
+    """Return the place near by where the lines bend least; if it is now, if none is better."""
     wishes = {middles[n] + offset for n, offset, _ in pulls}
     near = sorted(b for b in wishes if abs(b - now) <= _NUDGE and low <= b <= high)
     best = min(near, key=lambda b: _cost(pulls, middles, b), default=now)

@@ -163,7 +163,7 @@ class EdgeRouting:
         return pen.route()
 
     def _follow(self, pen: "_PathBuilder", number: int, join: Join) -> None:
-        """Go from one gap to the target, along the trunk where there is one."""
+        """Go from one gap to the target, along the trunk if there is one."""
         way = self._graph.ways[number]
         if not way:
             self._arrive(pen, number, join)

@@ -82,7 +82,7 @@ def _longest_path(order: Iterable[int], before: list[list[int]]) -> list[int]:
 def _tighten(
     layers: list[int], order: Sequence[int], after: list[list[int]], before: list[list[int]]
 ) -> None:
-    """Slide boxes towards the side where more of their lines are; no line grows by it in sum."""
+    """Slide boxes towards the side if more of their lines are; no line grows by it in sum."""
     for _ in range(_PASSES):
         moved = False
         for box in reversed(order):

@@ -47,7 +47,7 @@ class LayeredGraph:
     """Items (the boxes first, in their order), rows of items, and the segments of every gap.
 
     `ways` has the dummy nodes of each join from its source to its target; `channels` the breadths
-    under its source and its target where a join that leads back runs.
+    under its source and its target if a join that leads back runs.
     """
 
     def __init__(self, boxes: Sequence[Box], joins: Sequence[Join], layers: Sequence[int]) -> None:

@@ -20,7 +20,7 @@ _ASPECT = 1.7
 def layout(boxes: Sequence[Box], joins: Sequence[Join], aspect: float = _ASPECT) -> BoxLayout:
     """Lay out any number of boxes; what is not joined stands apart, nothing overlaps.
 
-    `aspect` is length over breadth: the shape wanted where several pieces are set together.
+    `aspect` is length over breadth: the shape wanted if several pieces are set together.
     """
     pieces = [_Component(boxes, joins, *group) for group in _components(len(boxes), joins)]
     pieces.sort(key=lambda piece: (len(piece.boxes) == 1, not piece.joins))

@@ -107,7 +107,7 @@ def _counted(port: str) -> tuple[str, int]:
 
 
 class _Painter:
-    """Finds the target of every Link, and makes one up where there is none."""
+    """Finds the target of every Link, and makes one up if there is none."""
 
     def __init__(self, specs: Sequence[Spec], ports: OutPorts | None) -> None:
         self._specs = specs

@@ -152,7 +152,7 @@ class _Sheet:
 def _inside(card: Card, wide: float, high: float, middle: bool) -> str:
     """Draw badge, name and unlinked ports, as a block in the middle of the card's height.
 
-    They stand at the left, or in the `middle` where lines come in there.
+    They stand at the left, or in the `middle` if lines come in there.
     """
     y = (high - card.height) / 2 + PAD_Y
     left = (wide - card.badge_width) / 2 if middle else PAD_X

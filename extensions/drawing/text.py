@@ -80,7 +80,7 @@ def _is_legal(code: int) -> bool:
 
 
 def _rows(text: str, size: float, room: float, mono: bool) -> Iterator[str]:
-    """Yield rows that fit, broken after a separator where one stands in the second half of a row."""
+    """Yield rows that fit, broken after a separator if one stands in the second half of a row."""
     row, used = "", 0.0
     for char in text:
         step = size * _advance(char, mono)

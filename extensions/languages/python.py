@@ -1,7 +1,7 @@
 """The language python: an expression over `payload`, or statements that define main(payload).
 
 The code is trusted: it runs in this process with all that Python can do. With isolation it runs in
-a worker, where limits hold, and its statements run anew for each payload.
+a worker, if limits hold, and its statements run anew for each payload.
 """
 
 import ast
@@ -191,7 +191,7 @@ def _tuned(code: str, options: Options) -> Program:
 
 
 def _defines_main(code: str) -> None:
-    """CompileError where the code is wrong by its looks; nothing of it runs here."""
+    """CompileError if the code is wrong by its looks; nothing of it runs here."""
     _compiled(code)
     tree = ast.parse(code)
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}

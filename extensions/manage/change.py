@@ -68,7 +68,7 @@ async def finish(
 
 
 async def _waited(request: ApiRequest, done: ApplyResult) -> list[shapes.ArrivalModel]:
-    """Return what became of it in the runtimes that follow, where the caller wants to wait for that."""
+    """Return what became of it in the runtimes that follow, if the caller wants to wait for that."""
     seconds = getattr(request.query, "wait", 0.0)
     store = request.managed.store
     if not seconds or not done.revision or not isinstance(store, ReportStore):
@@ -97,7 +97,7 @@ def refused(request: ApiRequest, problems: Sequence[Problem]) -> ApiError:
 
 
 async def clashed(request: ApiRequest, clashes: Sequence[Clash]) -> ApiError:
-    """Return the Refusal where somebody else was quicker."""
+    """Return the Refusal if somebody else was quicker."""
     first = clashes[0]
     more = merged(first.base, first.mine, first.theirs) if len(clashes) == 1 else {}
     if request.header("If-Match"):

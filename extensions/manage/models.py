@@ -115,7 +115,7 @@ class ApplyResultModel(ApiModel, frozen=True, kw_only=True):
     """What a change set did, or would do."""
 
     revision: Annotated[
-        int, about("The revision that holds it; 0 where nothing was changed, or nothing written.")
+        int, about("The revision that holds it; 0 if nothing was changed, or nothing written.")
     ]
     dry_run: Annotated[bool, about("Whether nothing was written because nobody asked for it.")] = (
         msgspec.field(name="dryRun", default=False)
@@ -127,7 +127,7 @@ class ApplyResultModel(ApiModel, frozen=True, kw_only=True):
 
 
 class RevisionChangeModel(ApiModel, frozen=True, kw_only=True):
-    """What a revision made of one resource: no `before` where it is new, no `after` where it is gone."""
+    """What a revision made of one resource: no `before` if it is new, no `after` if it is gone."""
 
     type: Sort
     before: ResourceModel | None = None

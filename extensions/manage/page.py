@@ -82,7 +82,7 @@ def _shape(name: str, schema: Mapping[str, Any]) -> str:
 
 
 def _type(schema: Mapping[str, Any]) -> str:
-    """Return a schema in a few words, with a link where it is one of the shapes."""
+    """Return a schema in a few words, with a link if it is one of the shapes."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f"[{name}](#{lower(name)})"

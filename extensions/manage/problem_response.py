@@ -67,7 +67,7 @@ class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     ] = None
     merged: Annotated[
         dict[str, Any] | None,
-        about("Both changes merged, where that goes without a conflict: what to send again."),
+        about("Both changes merged, if that goes without a conflict: what to send again."),
     ] = None
     conflicts: Annotated[
         tuple[dict[str, Any], ...], about("Where the two changes cannot be merged.")
@@ -75,7 +75,7 @@ class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
 
 class ApiError(Exception):
-    """Raised where a request is refused; `code` is the end of the document's `type`."""
+    """Raised if a request is refused; `code` is the end of the document's `type`."""
 
     def __init__(
         self,

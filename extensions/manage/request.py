@@ -89,7 +89,7 @@ class ApiRequest:
     # -- whether -------------------------------------------------------------------------------
 
     def admit(self) -> None:
-        """Refusal where the caller has no right to what is asked for."""
+        """Refusal if the caller has no right to what is asked for."""
         if self.namespace is not None:
             if not legal_namespace(self.namespace):
                 raise ApiError(
@@ -104,7 +104,7 @@ class ApiRequest:
             raise self._forbidden(self.right, "")
 
     def need(self, right: Role | None, namespace: str) -> None:
-        """Refusal where the caller has not this right in that namespace, or nobody has it here."""
+        """Refusal if the caller has not this right in that namespace, or nobody has it here."""
         if right is None:
             return
         if not self.managed.covers(namespace):

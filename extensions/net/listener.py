@@ -43,9 +43,7 @@ class TlsFields(Fields):
     """A certificate and its key."""
 
     cert: Annotated[str, about("The certificate chain: PEM text, PEM in base64, or a file's path.")]
-    key: Annotated[
-        str, about("Its private key, in the same forms; empty where `cert` has both.")
-    ] = ""
+    key: Annotated[str, about("Its private key, in the same forms; empty if `cert` has both.")] = ""
 
 
 class LimitFields(Fields):

@@ -208,7 +208,7 @@ ROUTER: Kind[Any] = Kind(
         unreached=unreached_routes,
         outs=(
             OUT_PORTS,
-            Port("error", "A response (404, 405, OPTIONS) where no route leads, or an Error."),
+            Port("error", "A response (404, 405, OPTIONS) if no route leads, or an Error."),
         ),
         example="""\
 - kind: router
@@ -229,12 +229,12 @@ The request goes on with `params` added: what the names in the path stand for.
 
 `:name` takes one segment that is not empty, also behind a literal beginning (`/v:version`); `\\:` is a
 colon. `*` takes the rest of the path under the name `*`. Empty segments count, and a slash that came
-encoded belongs to its segment: `:name` is `a/b` for `a%2Fb`, and in `*` it stays `%2F`. Where several routes fit, the most literal
+encoded belongs to its segment: `:name` is `a/b` for `a%2Fb`, and in `*` it stays `%2F`. If several routes fit, the most literal
 wins, from left to right: `/users/new` before `/users/:id` before `/users/*`. At one path, a method before `*`.
 
-Where no route leads, `error` is sent a response: 404, or 405 with `Allow` where the path has other
+If no route leads, `error` is sent a response: 404, or 405 with `Allow` if the path has other
 methods. OPTIONS is answered 204 with `Allow`, and `OPTIONS *` with all methods of the router. With `error` not linked, that response is the answer. HEAD goes the
-way of GET where it has no route of its own.
+way of GET if it has no route of its own.
 """,
     ),
     compile_router,

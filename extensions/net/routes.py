@@ -31,7 +31,7 @@ class Routes(Generic[T]):
 
     A segment `:name` takes any one segment that is not empty, also after a literal beginning
     (`v:version`); `\\:` is a colon. `*` takes the rest of the path, empty too, under the key `*`, as the
-    text of a path; whatever is written behind it is ignored. Where several fit, the most literal wins, from left to
+    text of a path; whatever is written behind it is ignored. If several fit, the most literal wins, from left to
     right; where that leads nowhere, the next is tried.
     """
 
@@ -76,7 +76,7 @@ class Routes(Generic[T]):
     def find(self, method: str, segments: Sequence[str]) -> tuple[T, dict[str, str]] | None:
         """Return what a method and the segments of a path lead to, and what the names stand for.
 
-        HEAD goes the way of GET where it has none of its own.
+        HEAD goes the way of GET if it has none of its own.
         """
         for ends, values in self._walk(segments):
             end = ends.get(method)

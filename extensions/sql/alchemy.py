@@ -106,7 +106,7 @@ class AlchemyConnection:
     async def stream(
         self, statement: Statement, values: list[Any], *, size: int
     ) -> AsyncIterator[list[Row]]:
-        """Yield the driver keeps a cursor of the server where it can."""
+        """Yield the driver keeps a cursor of the server if it can."""
         text = sqlalchemy.text(statement.sql).execution_options(stream_results=True)
         result = await self._do(lambda: self._raw.execute(text, _named(values)))
         try:

@@ -53,7 +53,7 @@ class Isolation(str, FieldType):
 class StatementResult(msgspec.Struct):
     """What came of a statement: `rows`, or None if it gives none, and what it changed.
 
-    `key` is the key that the database made for the row that was put in last, where it tells.
+    `key` is the key that the database made for the row that was put in last, if it tells.
     """
 
     rows: list[Row] | None

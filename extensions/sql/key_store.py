@@ -43,7 +43,7 @@ class Memory:
         return (value,)
 
     def put(self, key: str, value: Any, expires: float | None, now: float, most: int) -> None:
-        """Keep a value; NodeError (`full`) where there is no room for another key."""
+        """Keep a value; NodeError (`full`) if there is no room for another key."""
         if isinstance(value, ByteStream | Error):
             raise refused(f"a {type(value).__name__} cannot be kept")
         if key not in self._kept and most and len(self._kept) >= most:
@@ -137,7 +137,7 @@ class KeyTable:
     async def swap(
         self, run: Run, key: str, old: bytes | None, new: bytes, expires: float | None, now: float
     ) -> bool:
-        """Keep a value where that is there which was seen (None: nothing); whether it was."""
+        """Keep a value if that is there which was seen (None: nothing); whether it was."""
         if old is None:
             done = await self._run(run, self._add, key=key, new=new, expires=expires, now=now)
         else:

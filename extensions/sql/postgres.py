@@ -25,7 +25,7 @@ _AS_TEXT = ("date", "time", "timetz", "interval", "uuid", "inet", "cidr", "macad
 _RANGES = ("int4", "int8", "num", "date", "ts", "tstz")
 
 CONNECT = 10.0
-"""Seconds until an attempt to connect is given up, where the source says nothing."""
+"""Seconds until an attempt to connect is given up, if the source says nothing."""
 
 
 class PostgresDatabase:
@@ -143,7 +143,7 @@ class PostgresConnection:
                 await cursor.close()
 
     async def commit(self) -> None:
-        """NodeError where PostgreSQL rolls back instead, as it does after an error."""
+        """NodeError if PostgreSQL rolls back instead, as it does after an error."""
         self._within = False
         try:
             cursor = await self._execute("COMMIT")

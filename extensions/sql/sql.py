@@ -117,7 +117,7 @@ class Sql(Fields):
     ] = Interval("5s")
     connect: Annotated[
         Literal["later", "now"],
-        about("`now` refuses the Spec where the database cannot be reached."),
+        about("`now` refuses the Spec if the database cannot be reached."),
     ] = "later"
 
     def __post_init__(self) -> None:

@@ -205,7 +205,7 @@ class SqliteConnection:
             cursor.close()
 
     async def commit(self) -> None:
-        """NodeError where SQLite has given the transaction up by itself."""
+        """NodeError if SQLite has given the transaction up by itself."""
         if not self._begins:
             if not self._raw.in_transaction:
                 raise refused(

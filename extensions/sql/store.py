@@ -58,7 +58,7 @@ class StoreFields(Fields):
             examples=["state.db", "postgresql://app:secret@db/shop"],
         ),
     ] = "memory"
-    driver: Annotated[str, about("As for `sql`: needed only where the source does not tell.")] = ""
+    driver: Annotated[str, about("As for `sql`: needed only if the source does not tell.")] = ""
     space: Annotated[
         str, about("What keeps the keys of one purpose apart from those of others.", max_length=200)
     ] = "default"
@@ -79,7 +79,7 @@ class StoreFields(Fields):
             "For `cas`, the value that has to be there, null for none; else the packet's `expected`."
         ),
     ] = None
-    by: Annotated[int, about("For `incr`, how much to add; where the packet has `by`, that.")] = 1
+    by: Annotated[int, about("For `incr`, how much to add; if the packet has `by`, that.")] = 1
     default: Annotated[
         Any, about("What `get` answers, and `incr` begins with, where there is no value.")
     ] = None
@@ -457,7 +457,7 @@ _SCHEMA = Schema(
 | `set` | `{key, value}` | the value |
 | `delete` | the key, or `{key}` | whether it was there |
 | `incr` | the key, or `{key, by}` | the number that it is now; it begins with `default`, or 0 |
-| `cas` | `{key, expected, value}` | whether the value was kept: only where `expected` was there, null for none |
+| `cas` | `{key, expected, value}` | whether the value was kept: only if `expected` was there, null for none |
 
 With `key`, `value` and `expected` they are made out of any packet, such as a request. A value is any plain
 data; in a database it is kept as bytes of msgpack, so numbers have at most 64 bits there. `incr` and `cas` are
@@ -472,7 +472,7 @@ that uses it. A key beyond `max_keys` is an Error (`full`).
 **A database** keeps the keys in the `table`, which is made with the first packet. Several runtimes may share
 it. Connections, and what becomes of packets while the database is away, are as for `sql`. What is kept stays,
 even if its process fails, unless `transaction` makes it a part of the transaction of the process. In SQLite
-that is needed where `sql` nodes of one process write to the same file: it has one writer at a time.
+that is needed if `sql` nodes of one process write to the same file: it has one writer at a time.
 """,
 )
 

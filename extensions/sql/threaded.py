@@ -21,7 +21,7 @@ class Thread:
         self._thread.start()
 
     async def call(self, function: Callable[[], T]) -> T:
-        """Return what the function gives or raises; where this is cancelled, `interrupt` is called."""
+        """Return what the function gives or raises; if this is cancelled, `interrupt` is called."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
         self._jobs.put((function, done, loop))

@@ -58,7 +58,7 @@ class Transaction:
             raise refused("the transaction is over: its process has ended")
 
     async def end(self, error: Error | None) -> None:
-        """Commit where the process ended well, roll back otherwise; raise NodeError if it cannot commit."""
+        """Commit if the process ended well, roll back otherwise; raise NodeError if it cannot commit."""
         async with self._turn:
             self._over = True
             try:
@@ -101,7 +101,7 @@ async def transaction_of(
 ) -> Transaction:
     """Return the Transaction of this process on this source, begun if there is none.
 
-    NodeError where the one there is keeps it less apart than is asked for now.
+    NodeError if the one there is keeps it less apart than is asked for now.
     """
 
     async def begin() -> Transaction:

@@ -26,7 +26,7 @@ def plain(value: Any) -> Any:
 
 
 def number(value: Decimal) -> int | float:
-    """Return a decimal as a number: an int where it has no places, a float otherwise."""
+    """Return a decimal as a number: an int if it has no places, a float otherwise."""
     if value.is_finite():
         exponent = value.as_tuple().exponent
         if isinstance(exponent, int) and exponent >= 0:

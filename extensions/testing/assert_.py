@@ -157,7 +157,7 @@ ASSERT: Kind[Any] = Kind(
         category="testing",
         ins=(Port("in", "`[payload, index]`, as a `test` or another `assert` sends it."),),
         outs=(
-            Port("out", "`[payload, index]` of what was checked, where it is as expected."),
+            Port("out", "`[payload, index]` of what was checked, if it is as expected."),
             ERROR,
         ),
         example="""\

@@ -36,7 +36,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 class Runner:
     """Runs the tests whose `namespace/name` the pattern is found in, one after the other.
 
-    `limit` is the longest that one may take, in seconds, where the test says nothing itself.
+    `limit` is the longest that one may take, in seconds, if the test says nothing itself.
     `running` is the test that runs, and when it began, by `perf_counter`.
     """
 

@@ -33,9 +33,7 @@ class Test(Fields):
 
     limit: Annotated[
         Interval | None,
-        about(
-            "The longest that it may take; that of `heddle test --timeout` where it says nothing."
-        ),
+        about("The longest that it may take; that of `heddle test --timeout` if it says nothing."),
     ] = None
 
 
@@ -137,7 +135,7 @@ TEST: Kind[Any] = Kind(
 """,
         details="""\
 A test passes when neither port answers an Error, and the process ends well: a transaction that cannot
-be committed fails it. Where the flow answers nothing at all, there is nothing to check: `out[1]` is not
+be committed fails it. If the flow answers nothing at all, there is nothing to check: `out[1]` is not
 asked, and the report says so.
 
 Each test is a process of its own, which is cancelled at its time limit. A test runs when `heddle test`

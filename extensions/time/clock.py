@@ -20,7 +20,7 @@ class TimerClock(Protocol):
         ...
 
     async def until(self, when: float) -> None:
-        """Wait until it is that late; it returns early where the clock was set back meanwhile."""
+        """Wait until it is that late; it returns early if the clock was set back meanwhile."""
         ...
 
     def random(self) -> float:

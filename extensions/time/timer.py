@@ -131,7 +131,7 @@ class TimerNode(Node, Actor):
     # -- life ----------------------------------------------------------------------------------
 
     def adopt(self, predecessor: Node) -> None:
-        """Take over what runs and what waits; and the next tick, where the time for it is the same."""
+        """Take over what runs and what waits; and the next tick, if the time for it is the same."""
         if not isinstance(predecessor, TimerNode):
             return
         predecessor._give_away()
@@ -402,11 +402,11 @@ order. With `parallel` up to `limit` run at the same time. The first tick of a r
 as the event `tick left out`.
 
 **Missed ticks** are those that were due while the machine slept, or could not be looked after; a timer
-does not know of the time when it did not run at all. The last of them counts as missed only where it is
+does not know of the time when it did not run at all. The last of them counts as missed only if it is
 more than a minute late. `once` makes up for all of them together, `skip` for none, `all` for each: together with
 `overlap: queue`, for one of them runs at once.
 
-**Several runtimes.** Where several follow one store, one of them ticks: the one that has the lease of
+**Several runtimes.** If several follow one store, one of them ticks: the one that has the lease of
 the timer. If it ends, another takes over at once; if it dies, or cannot reach the store, as soon as the
 lease has ended (`lease` in the settings, 15 s). No tick comes twice: a tick is recorded in the store
 before it begins, and who takes over goes on behind it; a tick that was due in between is late, as one
@@ -416,8 +416,8 @@ away, such a timer goes on as long as its lease lasts; a tick of any other waits
 worker` ticks everywhere, whatever becomes of the store. Give all machines the same time.
 
 **Clocks that are set forward or back.** A cron expression with a fixed hour runs once on both days, as
-Debian's cron does it: where 02:30 is left out, at 03:00; where it comes twice, the first time. So does
-`*/15 2 * * *`: where the whole hour is left out, it runs once, at 03:00. An expression whose hour begins
+Debian's cron does it: if 02:30 is left out, at 03:00; if it comes twice, the first time. So does
+`*/15 2 * * *`: if the whole hour is left out, it runs once, at 03:00. An expression whose hour begins
 with `*`, or names all hours, goes by the hours that really pass: times that are left out are, and those
 that come twice run twice. Seconds in front change nothing about that. When the clock of the
 machine is set, timers go on from what it shows then.
@@ -426,7 +426,7 @@ machine is set, timers go on from what it shows then.
 those that wait go on waiting, and the next one stays due when it was, where `interval`, `cron` and
 `timezone` are the same. The lease stays where it is.
 
-`cron` needs the extra `cron`. A day of the week is 0 to 7 or `sun` to `sat`; where a day of the month and
+`cron` needs the extra `cron`. A day of the week is 0 to 7 or `sun` to `sat`; if a day of the month and
 a day of the week are given and neither begins with `*`, one of them is enough. `L` is the last day of the
 month, `5L` the last Friday, `fri#2` the second.
 """,

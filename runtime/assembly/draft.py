@@ -270,7 +270,7 @@ def _alike(before: Symbol, after: Symbol) -> bool:
 def stopping(plan: TablePlan, scheme: Scheme) -> Pieces[list[Problem]]:
     """Return the links by which a plan would stop symbols that are active now, and stay in the store.
 
-    That is what a mistyped name or a premature deletion looks like: a Problem, where a link of a
+    That is what a mistyped name or a premature deletion looks like: a Problem, if a link of a
     new symbol that leads nowhere yet is none.
     """
     stops = [symbol.binding.spec for symbol in plan.stops]

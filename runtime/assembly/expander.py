@@ -139,10 +139,10 @@ class Expander:
     def bind(self, spec: Spec) -> Effective:
         """Return a Spec of the store as it counts; its Problems are those of the binding.
 
-        SpecError where what it uses is not there, or is used wrongly.
+        SpecError if what it uses is not there, or is used wrongly.
         """
         if self._defines(spec):
-            # Its blanks are filled where it is used, by what it is given there.
+            # Its blanks are filled if it is used, by what it is given there.
             return Effective(spec, spec, BoundSpec(spec=spec))
         binding = bind(spec, self._values, self._environment)
         if binding.problems:

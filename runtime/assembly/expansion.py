@@ -21,7 +21,7 @@ class Expansion(msgspec.Struct, frozen=True, kw_only=True):
     `inlets` are its own in ports, and the in ports inside that they stand for; `outlets` the out
     ports inside, and its own out ports that they stand for; `joins` link out ports inside to in
     ports inside. With `linked`, the held Specs may link each other by `ports` of their own. An
-    outlet that its Spec's kind does not have is left out where it is `soft`.
+    outlet that its Spec's kind does not have is left out if it is `soft`.
 
     `sends` are the ports by which the holder itself sends to what it holds, by name: it sends to
     `HELD + name`. `flows` lead from out ports inside to in ports inside; the holder carries the

@@ -76,7 +76,7 @@ ExtensionSource: TypeAlias = Register | Kind[Any] | Language | str
 class Registry:
     """Everything that extensions have added, and the keys of whoever works with it.
 
-    `keys` seal and open Values: those of the variable HEDDLE_KEY, where nobody says otherwise.
+    `keys` seal and open Values: those of the variable HEDDLE_KEY, if nobody says otherwise.
     """
 
     def __init__(self, language: str = "cel") -> None:
@@ -88,7 +88,7 @@ class Registry:
         self.owners: dict[str, str] = {}
 
     def add(self, source: "ExtensionSource") -> None:
-        """Add one extension; ExtensionError names it where it cannot be loaded."""
+        """Add one extension; ExtensionError names it if it cannot be loaded."""
         if isinstance(source, Kind):
             kind: Kind[Any] = source
             self._register(kind.schema.fields.__module__, lambda extension: extension.kind(kind))

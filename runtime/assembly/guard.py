@@ -173,7 +173,7 @@ class NodeGuard:
         return self._attempts is None and self._limit is None
 
     def _timed(self, fn: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a plain function that fails where it took too long: nobody can stop it on its way."""
+        """Return a plain function that fails if it took too long: nobody can stop it on its way."""
         if self._timeout is None:
             return fn
 

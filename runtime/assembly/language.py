@@ -12,7 +12,7 @@ from heddle.schemas.suggestion import did_you_mean
 Program: TypeAlias = Callable[[Any], Any]
 """Runs on one payload and returns the result as plain data; raises what went wrong.
 
-An exception's text is for people and names the line inside the code where that is known.
+An exception's text is for people and names the line inside the code if that is known.
 A program never changes the payload it is given. One that is an `async` function waits; only code
 that was compiled with `Options.waits` may. One that has a method `close()` holds something: whoever
 had it compiled calls that, once, when the program is not needed any more.
@@ -23,7 +23,7 @@ Output: TypeAlias = Callable[[str, str], None]
 
 
 Where: TypeAlias = Callable[[int, int], str]
-"""Tells people where line and column of some code stand: `api.yaml:96 read.args`."""
+"""Tells people if line and column of some code stand: `api.yaml:96 read.args`."""
 
 
 class CompileError(HeddleError):

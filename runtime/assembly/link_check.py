@@ -217,7 +217,7 @@ def _has(ports: tuple[Port, ...]) -> str:
 
 
 def _near(name: str, ports: tuple[Port, ...]) -> str:
-    """Return the port that was probably meant, with its index where it may have one."""
+    """Return the port that was probably meant, with its index if it may have one."""
     parsed = parse_port(name)
     base, index = parsed if parsed is not None else (name.partition("[")[0], None)
     near = nearest(base, [port.name for port in ports])

@@ -210,7 +210,7 @@ class Loader:
     async def load(self, changes: ChangeSet, *, trial: bool = False) -> LoadResult:
         """Look at the keys of a change set; all that follows from it goes live, or nothing.
 
-        What was refused before is looked at again: together with it where it is not fit by itself,
+        What was refused before is looked at again: together with it if it is not fit by itself,
         after it otherwise. So a mistake holds up nothing but itself, and goes live as soon as what
         it lacked is there. A `trial` that is refused is not told: its parts are tried one by one.
         """
@@ -419,7 +419,7 @@ class Loader:
         return LoadResult(problems=problems)
 
     def _told_well(self) -> None:
-        """Tell that what was refused was taken back, where nothing is amiss any more."""
+        """Tell that what was refused was taken back, if nothing is amiss any more."""
         if not (self.refused or self.unreadable):
             running = self._table.wiring.generation.number
             self._events.tell(

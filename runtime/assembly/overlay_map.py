@@ -33,7 +33,7 @@ class Layer(MutableMapping[K, V]):
         return over
 
     def get(self, key: K, default: Any = None) -> Any:
-        """Return the value of a key; the default where there is none."""
+        """Return the value of a key; the default if there is none."""
         over = self._over.get(key, _GONE)
         if over is not _GONE:
             return over

@@ -44,7 +44,7 @@ class Param(Fields):
     required: Annotated[
         bool | None, about("Whether it must be given; it must, unless there is a default.")
     ] = None
-    choices: Annotated[list[Any], about("What may be given, where that is not everything.")] = (
+    choices: Annotated[list[Any], about("What may be given, if that is not everything.")] = (
         msgspec.field(default_factory=list)
     )
     help: Annotated[str, about("What it is for, in a sentence.")] = ""
@@ -62,7 +62,7 @@ class Param(Fields):
 
 
 def given(definition: Spec, user: Spec) -> dict[str, Any]:
-    """Return what the names of a definition stand for where this Spec uses it; SpecError with every Problem.
+    """Return what the names of a definition stand for if this Spec uses it; SpecError with every Problem.
 
     A definition whose own params are not right tells that itself, and leaves nothing open here.
     """
@@ -106,7 +106,7 @@ def given(definition: Spec, user: Spec) -> dict[str, Any]:
 
 
 def check_params(params: "dict[str, Param]") -> None:
-    """Unfit where a name cannot stand in a blank."""
+    """Unfit if a name cannot stand in a blank."""
     for name in params:
         if not legal_key(name):
             raise FieldError(

@@ -56,7 +56,7 @@ class RetryRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def error_data(error: Error) -> dict[str, Any]:
-    """Return an Error as data: its `code`, `message` and `data`, and the `symbol` where it arose."""
+    """Return an Error as data: its `code`, `message` and `data`, and the `symbol` if it arose."""
     return {
         "code": error.code,
         "message": error.message,

@@ -22,7 +22,7 @@ class Team:
     async def bind(
         self, host: str, port: int, owner: str, beside: Sequence[tuple[int, str, int]] = ()
     ) -> Sequence[socket.socket]:
-        """Sockets that all of the team accept from; none where everyone binds for itself.
+        """Sockets that all of the team accept from; none if everyone binds for itself.
 
         Port 0 is one free port for all who ask for the same `owner`. Raise OSError if the address cannot
         be had. `beside` are the addresses (family, host, port) of sockets of this team that are about

@@ -1,4 +1,4 @@
-"""The files that Values come from are followed, as the store is: a change goes live where it is bound.
+"""The files that Values come from are followed, as the store is: a change goes live if it is bound.
 
 They are looked at again and again, for they stand wherever they like: on network folders, behind links
 that are swapped, in folders that are not there yet. A look costs one question to the file system each.

@@ -35,7 +35,7 @@ class Load(Protocol):
 class Watcher:
     """Follows one store.
 
-    Change sets that arrive while one is loaded wait and are taken together; where together they
+    Change sets that arrive while one is loaded wait and are taken together; if together they
     are refused, each is tried by itself, in the order it came. If the store could not be
     followed or read for a while, a store that is Resuming tells what was missed once it can be again;
     otherwise `missed` looks at everything.
@@ -170,7 +170,7 @@ class Watcher:
                 self._reach(changes.revision)
 
     async def _catch_up(self, everything: Callable[[], Awaitable[None]]) -> Sequence[ChangeSet]:
-        """Return the change sets that were missed; where nobody can tell them, look at everything."""
+        """Return the change sets that were missed; if nobody can tell them, look at everything."""
         if self._reached is not None and isinstance(self._store, ResumableStore):
             missed = await self._store.missed(self._reached, self._namespace)
             if missed is not None:

@@ -49,8 +49,8 @@ async def plan_apply(
     `anonymous` are the ids that nobody wrote: such a resource is new. With `prune`, what they do
     not name is deleted: Specs in the namespaces of these Specs, Values in those of these Values,
     and nothing anywhere else. With `base`, they were made from that revision of the store: what
-    somebody else changed since then is kept, or is a Clash where these change it too; with `merge`
-    both changes are put together where they fit. `seen`: see plan_steps. Nothing is written. Differences come in the order of the resources, what is deleted after them.
+    somebody else changed since then is kept, or is a Clash if these change it too; with `merge`
+    both changes are put together if they fit. `seen`: see plan_steps. Nothing is written. Differences come in the order of the resources, what is deleted after them.
     """
     ids = [resource.id for resource in resources]
     stored: list[Resource] = [*await store.specs(None, ids), *await store.values(None, ids)]

@@ -44,7 +44,7 @@ class Clash(msgspec.Struct, frozen=True, kw_only=True):
         return resource
 
     def merged(self) -> MergeResult:
-        """Return both changes put together, by field and by port; with conflicts where they do not fit."""
+        """Return both changes put together, by field and by port; with conflicts if they do not fit."""
         return merge_one(self.base, self.mine, self.theirs)
 
     def __str__(self) -> str:
@@ -147,10 +147,10 @@ async def plan_steps(
 
     `seen` is the store as the runtime has it, with what stands below it; without it, the store itself.
     With `base`, what somebody else changed since that revision
-    is a Clash where the steps change it otherwise, and stays as it is where they do not change it;
-    with `merge`, both changes are put together where they fit. Raise StoreError if the store keeps no
+    is a Clash if the steps change it otherwise, and stays as it is where they do not change it;
+    with `merge`, both changes are put together if they fit. Raise StoreError if the store keeps no
     revisions. Secrets are sealed with the keys of the registry, see heddle.runtime.changes.sealing. Whoever
-    is left behind with a link to what goes is a Problem, where a link to what may come later is none.
+    is left behind with a link to what goes is a Problem, if a link to what may come later is none.
     """
     unfit = _unfit(steps)
     turns = LoopYield()

@@ -49,7 +49,7 @@ async def between(
 ) -> list[Diff]:
     """Return what tells a namespace (None: all) at one revision from what it is at another (None: now).
 
-    StoreError where the store keeps no revisions, NotFoundError if it has none of these numbers.
+    StoreError if the store keeps no revisions, NotFoundError if it has none of these numbers.
     """
     kept = recording(store)
     for number in (first, second):

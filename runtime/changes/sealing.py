@@ -58,7 +58,7 @@ def kept(old: Resource | None, new: Resource, keys: Keyring) -> Resource:
     return keys.seal(new) if keys.configured else new
 
 
-_HINT = "Give the key, see docs/secrets.md; or say `secret: false` where it is none any more"
+_HINT = "Give the key, see docs/secrets.md; or say `secret: false` if it is none any more"
 
 
 def kept_all(steps: Iterable[Step], keys: Keyring) -> tuple[list[Step], list[Problem]]:
@@ -86,7 +86,7 @@ def alike(first: Resource | None, other: Resource | None, keys: Keyring) -> bool
 
 
 def resealed(value: Value, keys: Keyring, *, clear: bool = False) -> Value:
-    """Return the Value sealed with the first key, where another one sealed it; otherwise as it is.
+    """Return the Value sealed with the first key, if another one sealed it; otherwise as it is.
 
     With `clear`, a secret that stands in clear is sealed, too. Raise SecretError if it cannot be opened.
     """

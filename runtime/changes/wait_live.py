@@ -59,7 +59,7 @@ async def wait_live(
 ) -> WaitResult:
     """Wait until every runtime that follows the namespace has come to this revision.
 
-    `changed` are the ids of the change set. Ends at once where no runtime follows, and after
+    `changed` are the ids of the change set. Ends at once if no runtime follows, and after
     `timeout` seconds with some still `behind`; a runtime that ends meanwhile is waited for no
     longer. `on_change` is called with each state that differs from the last. Raise StoreError if the
     store cannot be read.

@@ -102,7 +102,7 @@ class Events:
         return end
 
     async def wait(self, *names: str, since: int | None = None) -> Event:
-        """Return the next event of one of these names (any, where none is given).
+        """Return the next event of one of these names (any, if none is given).
 
         With `since`, a generation's number, one that was told already counts, if it is of a later
         generation.
@@ -269,7 +269,7 @@ def _hand(listener: Listener, event_: Event) -> None:
         SPARE.attempt(lambda: listener(event_))
     except Exception as error:
         if is_passing(error):
-            # Expected where resources are short: the trace would help nobody.
+            # Expected if resources are short: the trace would help nobody.
             _log.error("a listener failed at the event %r: %s", event_.event, error)
         else:
             _log.exception("a listener failed at the event %r", event_.event)
@@ -321,7 +321,7 @@ def _cut(value: Any) -> Any:
 
 
 def mask(value: Any, secrets: Sequence[str]) -> Any:
-    """Return a payload with these texts masked; those of numbers too, where such a secret is one.
+    """Return a payload with these texts masked; those of numbers too, if such a secret is one.
 
     An Error comes without its cause, which nobody can mask.
     """

@@ -9,14 +9,14 @@ from heddle.runtime.flow.step import FAILURES
 
 
 async def settle(answer: Answer | PendingAnswer) -> Answer:
-    """Return the answer, waited for where it is still on its way."""
+    """Return the answer, waited for if it is still on its way."""
     return await answer if type(answer) is PendingAnswer else answer
 
 
 async def finish(process: Process, answer: Answer | PendingAnswer) -> Answer:
     """Wait for the answer, end the process by it, and give what its sender should get.
 
-    That is the answer, or the Error of an exit hook that failed where the answer was none. Where
+    That is the answer, or the Error of an exit hook that failed if the answer was none. Where
     the task that waits here is cancelled, so is the process.
     """
     try:

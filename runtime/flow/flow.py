@@ -35,7 +35,7 @@ class Flow:
     def send(self, port: str, payload: Payload) -> Generator[Any, Any, Answer]:
         """Send through an out port and await the answer; with no link, the payload is the answer.
 
-        To be awaited where the visit itself runs, never in another task: see `begin` for that.
+        To be awaited if the visit itself runs, never in another task: see `begin` for that.
         """
         answer = yield (port, payload)
         return answer

@@ -59,7 +59,7 @@ class FusedFunction(NamedTuple):
 
 
 class NotFused(Enum):
-    """Why something is not fused: never, or not where so little depth is left."""
+    """Why something is not fused: never, or not if so little depth is left."""
 
     NEVER = "never"
     DEEP = "deep"
@@ -75,7 +75,7 @@ def plain(action: Action) -> bool:
 
 
 class Fuser:
-    """Fuses in ports of one wiring; None where something behind a port is not plain."""
+    """Fuses in ports of one wiring; None if something behind a port is not plain."""
 
     __slots__ = ("_deeper", "_fused", "_left", "_open", "_wiring")
 

@@ -17,7 +17,7 @@ Failed: TypeAlias = Callable[[Error], None]
 
 
 class Ends(set[Process]):
-    """The processes of a generation, where somebody wants to hear of their ends."""
+    """The processes of a generation, if somebody wants to hear of their ends."""
 
     def __init__(self, listeners: list[Ended], processes: Iterable[Process] = ()) -> None:
         super().__init__(processes)
@@ -43,7 +43,7 @@ class Generation:
     ) -> None:
         self.number = number
         self.failed = failed
-        # A plain set costs nothing where nobody listens.
+        # A plain set costs nothing if nobody listens.
         self.processes: set[Process] = Ends(listeners) if listeners else set()
         self.awaited: asyncio.Future[None] | None = None
         self.tasks = Tasks(partial(_report, failed, ""))

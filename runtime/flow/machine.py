@@ -393,7 +393,7 @@ def drive(
                     step = cast(VisitStep, owner).leads(port)
                     forward = True
                 except FAILURES as error:
-                    # A port's name that is none: the node hears of it where it sent.
+                    # A port's name that is none: the node hears of it if it sent.
                     thrown = error
             elif request is not _FAILED:
                 return PendingAnswer(

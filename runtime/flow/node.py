@@ -61,7 +61,7 @@ class Choice:
 class Visit:
     """Looks at answers: `async fn(flow, payload)` sends through `flow` and returns the answer.
 
-    `waits` tells whether it awaits anything but `flow.send`; where it does not, and nothing behind
+    `waits` tells whether it awaits anything but `flow.send`; if it does not, and nothing behind
     its ports does, the whole visit runs as a plain call, without a task and without a loop.
     `turns` makes packets of one process take turns: one visit ends before the next begins. A packet
     that its own way leads back into the visit does not wait for itself. `plain` promises that it

@@ -155,7 +155,7 @@ class LiveProcess:
     # -- packets -----------------------------------------------------------------------------
 
     def run(self, step: Step | None, payload: Payload) -> Answer | PendingAnswer:
-        """Send a payload into a step: its answer, or a Pending to await where something waits."""
+        """Send a payload into a step: its answer, or a Pending to await if something waits."""
         if step is None:
             return payload
         if self.reason is not None:

@@ -49,7 +49,7 @@ class Reader:
     async def ask(self, payload: Payload) -> Answer:
         """Put a packet in and wait for its answer; the closing reason when nobody answers it.
 
-        NodeError where the conversation has failed.
+        NodeError if the conversation has failed.
         """
         if isinstance(self._closed, NodeError):
             raise NodeError(self._closed.error)

@@ -37,7 +37,7 @@ def one_to_many(fn: Callable[[Payload], Many | Awaitable[Many]]) -> Node:
     Packets go out one after the other; if several of these ways may have to wait, at the same time.
     `fn` gives a mapping of out ports to payloads, or a list: its first item goes to `out`, the next
     to `out[1]`. A port without a link answers with what it was to send, as everywhere: nothing is
-    dropped in silence. An item that is NOTHING is not sent; where none is, the answer is NOTHING.
+    dropped in silence. An item that is NOTHING is not sent; if none is, the answer is NOTHING.
     """
     return OneToMany(fn)
 

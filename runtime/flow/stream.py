@@ -8,7 +8,7 @@ class ByteStream:
     """Bytes that arrive over time: iterate over it once, or `read()` what is left.
 
     `close` is called once: when the last byte was read, or when the process that owns the stream
-    ends before that. `size` is the length in bytes where it is known beforehand, and `media` the
+    ends before that. `size` is the length in bytes if it is known beforehand, and `media` the
     media type of what the bytes are, such as `application/json`.
     """
 

@@ -237,7 +237,7 @@ class Wiring:
         return step
 
     def _look(self, owner: Key, port: str, inbound: bool, step: Step | None) -> Step | None:
-        """Return the step seen through the lens, where it wants to see this port."""
+        """Return the step seen through the lens, if it wants to see this port."""
         visit = self._lens(owner, port, inbound) if self._lens is not None else None
         if visit is None:
             return step

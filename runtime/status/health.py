@@ -26,7 +26,7 @@ _COMPILED = frozenset({"code", "codec"})
 _LINKED = frozenset({"unknown-port", "missing-link", "waiting-link"})
 _BEGIN = "begin"
 _NOT = frozenset({"Draining", "Degraded"})
-"""What is as it should be where it is not so."""
+"""What is as it should be if it is not so."""
 
 NAMED = 5
 """So many symbols are named where more are meant."""

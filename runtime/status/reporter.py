@@ -11,10 +11,10 @@ from heddle.runtime.flow.tasks import Tasks
 from heddle.specs.model.report import Report, ReportStore
 
 INTERVAL = 5.0
-"""Seconds between two Reports where nothing happens."""
+"""Seconds between two Reports if nothing happens."""
 
 GAP = 0.1
-"""Seconds between two Reports where much happens: what comes meanwhile is told together."""
+"""Seconds between two Reports if much happens: what comes meanwhile is told together."""
 
 LIMIT = 5.0
 """Seconds that a store may take to keep a Report, or to drop it."""

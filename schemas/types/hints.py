@@ -1,7 +1,7 @@
 """The JSON Schema of a Python type hint, and the conversion of plain data to what a hint asks for.
 
 Structs of msgspec, dataclasses, TypedDicts, enums, unions, limits in `Annotated` and everything else
-that msgspec knows; models of pydantic where it is installed. A hint that none of them knows is `any`:
+that msgspec knows; models of pydantic if it is installed. A hint that none of them knows is `any`:
 its values pass as they are.
 """
 

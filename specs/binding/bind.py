@@ -238,7 +238,7 @@ class _Binder:
         self.problem((*path, "name"), "missing-value", actual, hint=near)
 
     def data(self, data: Any, path: Path, scope: BlankScope | None) -> Any:
-        """Return the data with its blanks filled, keys too; the very same data where there are none."""
+        """Return the data with its blanks filled, keys too; the very same data if there are none."""
         if isinstance(data, str):
             return self.text(data, path, scope) if scope is not None and has_braces(data) else data
         if isinstance(data, list):
@@ -281,7 +281,7 @@ class _Binder:
         return rest, self.scope(env, (*path, "env"), scope)
 
     def text(self, text: str, path: Path, scope: BlankScope) -> Any:
-        """Return a text with its blanks filled; as it was, with a Problem, where one cannot be."""
+        """Return a text with its blanks filled; as it was, with a Problem, if one cannot be."""
         try:
             filled = fill(text, scope)
             if scope.hidden:

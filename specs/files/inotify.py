@@ -288,7 +288,7 @@ class InotifyNotifier:
             return True
         if path == self._root and not os.path.islink(path):
             self._settling.touch(EVERYTHING, _wait(path, mask))
-            # A link that became a file, or what came where nothing was.
+            # A link that became a file, or what came if nothing was.
             return bool(mask & (_CREATE | _MOVED_TO))
         gone = mask & (_DELETE | _MOVED_FROM)
         self._settling.touch(EVERYTHING, SLOW if gone else QUICK)

@@ -52,7 +52,7 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def sound(self) -> "Sheet":
-        """Return the same; SpecError with every Problem where it has some."""
+        """Return the same; SpecError with every Problem if it has some."""
         if self.problems:
             raise SpecError(self.problems)
         return self

@@ -308,7 +308,7 @@ class _ResourceMerge:
         return result
 
     def items(self, path: Path, base: list[Any], ours: list[Any], theirs: list[Any]) -> Any:
-        """By name where each item has one; by position otherwise, where the changes lie apart."""
+        """By name where each item has one; by position otherwise, if the changes lie apart."""
         named = _by_name(base), _by_name(ours), _by_name(theirs)
         if named[0] is not None and named[1] is not None and named[2] is not None:
             if _ordered(list(named[0]), list(named[1]), list(named[2]))[1]:
@@ -322,7 +322,7 @@ class _ResourceMerge:
     def stretches(
         self, path: Path, base: list[Any], ours: list[Any], theirs: list[Any]
     ) -> list[Any] | None:
-        """Return the items of a list, where no stretch was changed by both but item by item; else None."""
+        """Return the items of a list, if no stretch was changed by both but item by item; else None."""
         result: list[Any] = []
         before = len(self.conflicts)
         at = [0, 0, 0]

@@ -1,6 +1,6 @@
 """Merging three texts of Specs by what they say; the result is the text of ours, with theirs in it.
 
-Lines are only the means: where merging them gives what the merge of the Specs gives, the comments
+Lines are only the means: if merging them gives what the merge of the Specs gives, the comments
 of both sides stay. If it does not, the entries of ours are rewritten in their places. What the
 sides disagree about stands between conflict markers, as git writes them, and nothing else does.
 """
@@ -77,7 +77,7 @@ def _merge_specs(merging: "_TextMerge", ours: str, labels: Labels) -> TextMergeR
 
 
 def _plain(text: str) -> str:
-    """Return the text without its mark, with line feeds where all of its lines end in another way."""
+    """Return the text without its mark, with line feeds if all of its lines end in another way."""
     text = text.removeprefix("\ufeff")
     breaks = breaks_of(text)
     return text if breaks == "\n" else text.replace(breaks, "\n")
@@ -138,7 +138,7 @@ class _TextMerge:
         return None
 
     def turned(self, text: str, favor: Favor) -> list[Patch] | None:
-        """Return what to replace in the text of ours so that it says what another side does where they disagree."""
+        """Return what to replace in the text of ours so that it says what another side does if they disagree."""
         return self.patches(text, self.wanted(favor))
 
     def written(self, start: str, wanted: Sheet) -> str | None:

@@ -40,7 +40,7 @@ def no_order(kind: str) -> Sequence[str]:
 
 
 def ordered(keys: Iterable[str], kind: str | None, order: Order = no_order) -> list[str]:
-    """Return the keys of an entry in canonical order; those of a Value where it has no kind."""
+    """Return the keys of an entry in canonical order; those of a Value if it has no kind."""
     given = list(keys)
     first = _VALUE_ORDER if kind is None else (*_FIRST, *order(kind))
     last = () if kind is None else _LAST
@@ -64,7 +64,7 @@ def spec_of(
     label: str = "",
     revision: int = 0,
 ) -> tuple[Spec | None, list[Problem]]:
-    """Return the Spec that the entry says; None with every Problem where it cannot be one.
+    """Return the Spec that the entry says; None with every Problem if it cannot be one.
 
     `label` is what to call it in Problems as long as its name is not known.
     """
@@ -136,7 +136,7 @@ def value_of(
     label: str = "",
     revision: int = 0,
 ) -> tuple[Value | None, list[Problem]]:
-    """Return the Value that the entry says; None with every Problem where it cannot be one."""
+    """Return the Value that the entry says; None with every Problem if it cannot be one."""
     check = _Check(data, places, label)
     for key in data:
         if key not in VALUE_FIELDS:
@@ -347,7 +347,7 @@ class _Check:
     # --- the data of a Value ---
 
     def source_of(self, entry: dict[str, Any]) -> ValueSource | None:
-        """Exactly one of the ways to say the data of a Value; its ValueSource, where it says one."""
+        """Exactly one of the ways to say the data of a Value; its ValueSource, if it says one."""
         ways = [field for field in DATA_FIELDS if field in entry]
         if not ways:
             wanted = "data: what it holds"

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 ASIDE: Final = 64 * 1024
-"""Bytes from which a text is read in a process of its own, where an event loop would stand still."""
+"""Bytes from which a text is read in a process of its own, if an event loop would stand still."""
 
 
 class ReadLimits(msgspec.Struct, frozen=True, kw_only=True):

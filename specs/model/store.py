@@ -133,7 +133,7 @@ class SecretStore(Protocol):
     async def revealed(self, namespace: str | None = None) -> Sequence[Value]:
         """Return the Values of a namespace (None: of all) with their data in clear; that is written down.
 
-        StoreError where that is not for us to see.
+        StoreError if that is not for us to see.
         """
         ...
 

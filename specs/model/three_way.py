@@ -27,7 +27,7 @@ class Chunk(msgspec.Struct, Generic[T], frozen=True):
 
     @property
     def settled(self) -> Sequence[T] | None:
-        """What comes of it where one side alone changed it, or both alike; None if they disagree."""
+        """What comes of it if one side alone changed it, or both alike; None if they disagree."""
         if self.ours == self.theirs or self.base == self.theirs:
             return self.ours
         return self.theirs if self.base == self.ours else None
@@ -67,7 +67,7 @@ def merged(
 
 
 def matches(items: Sequence[T], other: Sequence[T]) -> list[tuple[int, int, int]]:
-    """Stretches that both have, in order: where in the one, where in the other, how long."""
+    """Stretches that both have, in order: where in the one, if in the other, how long."""
     entries: list[tuple[int, int, int]] = []
     for start, begin, size in _matched(items, other, 0, 0):
         if entries:

@@ -161,7 +161,7 @@ class Keyring:
 
     @staticmethod
     def of_environment(environ: Mapping[str, str] | None = None) -> "Keyring":
-        """Return a Keyring of the variable HEDDLE_KEY, where that is set."""
+        """Return a Keyring of the variable HEDDLE_KEY, if that is set."""
         variable = Variable(environ=environ)
         return Keyring([variable] if variable.read().strip() else [])
 
@@ -256,7 +256,7 @@ class Keyring:
     def seal(self, value: Value) -> Value:
         """Return the same Value, sealed with the first key; as it is where that sealed it, or it comes from outside.
 
-        SecretError where there is no key, or where it is sealed with one that is not here.
+        SecretError if there is no key, or where it is sealed with one that is not here.
         """
         if value.source is not None:
             return value

@@ -1,4 +1,4 @@
-"""Masking puts a mark where a secret stood, in whatever people see: the forms that a secret may take."""
+"""Masking puts a mark if a secret stood, in whatever people see: the forms that a secret may take."""
 
 import base64
 import json
@@ -55,7 +55,7 @@ def forms(secret: str) -> Iterator[str]:
 
 
 def hidden(text: str, secrets: Sequence[str]) -> str:
-    """Return the text with a mark where one of these stood, the longest ones being the first.
+    """Return the text with a mark if one of these stood, the longest ones being the first.
 
     Of a very long one its beginning is enough: who shows found text cuts it off somewhere.
     """

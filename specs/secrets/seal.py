@@ -64,7 +64,7 @@ def key_of(text: str) -> Key:
 def seal(data: Any, key: Key, value: Value) -> str:
     """Return the sealed text of plain data, for this Value and no other; another one each time.
 
-    ImportError where the package `cryptography` is not installed.
+    ImportError if the package `cryptography` is not installed.
     """
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -78,7 +78,7 @@ def seal(data: Any, key: Key, value: Value) -> str:
 def unseal(text: str, key: Key, value: Value) -> Any:
     """Return the data in a sealed text of this Value; raise ValueError if this key does not open it.
 
-    ImportError where the package `cryptography` is not installed.
+    ImportError if the package `cryptography` is not installed.
     """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM

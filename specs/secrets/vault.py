@@ -36,7 +36,7 @@ class Vault:
             if value.secret and value.plain and is_covered(value.data):
                 # It was read where secrets are masked: nobody is to be let in with the mask.
                 actual = f'the secret Value "{value.label}" comes masked from its store'
-                hint = "Seal it: heddle key rotate, where the store is"
+                hint = "Seal it: heddle key rotate, if the store is"
                 raise wrong(value, "data", "masked", actual, "the secret, or a sealed one", hint)
             return self.keys.open(value)
         if value.source.file and self._is_key(value.source.file):

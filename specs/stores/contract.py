@@ -5,7 +5,7 @@
             return MyStore(...)
 
 Every test gets a folder of its own from pytest (`tmp_path`). `make` gives a Store that is not open
-yet, and for the same folder always one with the same contents, where those are `kept`.
+yet, and for the same folder always one with the same contents, if those are `kept`.
 """
 
 import asyncio

@@ -30,7 +30,7 @@ _ROUNDS = 4
 def formatted(
     data: str | bytes, *, file: str = "", order: Order = no_order, is_json: bool = False
 ) -> str:
-    """Return the text in canonical form; SpecError with every Problem where it cannot be read."""
+    """Return the text in canonical form; SpecError with every Problem if it cannot be read."""
     text = data if isinstance(data, str) else decode(data)
     if text is None:
         raise SpecError(read_text(data, file=file).problems)

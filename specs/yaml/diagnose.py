@@ -58,7 +58,7 @@ def _as_yaml(text: str) -> ParsedText:
         parsed = _TreeWalk().run(build(text, make))
         if parsed.whole or parsed.faults[-1].code not in ("syntax", DEFECT):
             return parsed
-        # The C parser is strict where YAML 1.2 is not: `{path: /users/:id, port: x}`.
+        # The C parser is strict if YAML 1.2 is not: `{path: /users/:id, port: x}`.
         if first is None or first.faults[-1].code == DEFECT:
             first = parsed
     if first is None:
@@ -365,7 +365,7 @@ def _failed(error: Exception) -> TextProblem:
 
 
 def _explained(parsed: ParsedText, text: str) -> ParsedText:
-    """Add what to try to a fault of the parser, where the line shows it."""
+    """Add what to try to a fault of the parser, if the line shows it."""
     marker = _MARKER.search(text)
     if marker is not None:
         # Whatever else the parser makes of it follows from this.
@@ -406,7 +406,7 @@ def _hinted(fault: TextProblem, text: str) -> TextProblem:
         hint = f"Put text with brackets in quotes between braces: '{text}'"
     elif line.startswith("%"):
         hint = (
-            "A directive stands before `---`. Where one text ends and another begins, as in two files "
+            "A directive stands before `---`. If one text ends and another begins, as in two files "
             "put one behind the other, write a line `...`"
         )
     elif any(text in fault.found for text in _FLOWS):

@@ -54,7 +54,7 @@ scalar = resolve
 
 
 class ReadText(msgspec.Struct, frozen=True, kw_only=True):
-    """What a text says. `whole` is false where some of it could not be read at all.
+    """What a text says. `whole` is false if some of it could not be read at all.
 
     `spoiled` are the Specs with a Problem, as far as they could be read: more may be wrong with
     them, and links lead to them, but they are never stored or run.

@@ -178,7 +178,7 @@ class Editor(EntryEditor):
     # --- something else in its place ---
 
     def replace(self, entry: Entry, owner: Tree | None, new: Any) -> None:
-        """Write new data where a value stands, whatever it is."""
+        """Write new data if a value stands, whatever it is."""
         node = entry.value
         keeps = bool(node.anchor) and node.sort != "alias" and id(node) not in self.shared
         mark = f"&{node.anchor} " if keeps else ""
@@ -281,7 +281,7 @@ class Editor(EntryEditor):
     # --- anchors ---
 
     def rehome(self, data_of: Any) -> None:
-        """Write what goes with an anchor where the first alias stands that still leads to it."""
+        """Write what goes with an anchor if the first alias stands that still leads to it."""
 
         def is_gone(node: Tree) -> bool:
             return any(start <= node.head and node.end <= end for start, end in self.gone)

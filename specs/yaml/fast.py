@@ -2,7 +2,7 @@
 
 The usual document is built straight from the parser's events, in one pass, and keeps no
 positions: that takes a fifth of the time of ruamel's own loader. What is rare (anchors, tags,
-merge keys, mistakes, and the question where something stands) is served by a second, thorough
+merge keys, mistakes, and the question if something stands) is served by a second, thorough
 pass over the same text.
 """
 
@@ -84,7 +84,7 @@ def _margin(line: str) -> int:
 
 
 class SpecPlaces:
-    """Answers where the paths of one Spec stand."""
+    """Answers if the paths of one Spec stand."""
 
     __slots__ = ("root", "source")
 

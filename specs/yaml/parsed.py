@@ -64,7 +64,7 @@ _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 NONE = object()
-"""Stands for no value where None is one."""
+"""Stands for no value if None is one."""
 
 
 def resolve(text: str) -> Any:
@@ -85,7 +85,7 @@ def resolve(text: str) -> Any:
 
 @cache
 def c_parser() -> Callable[[str], Any] | None:
-    """Return the parser written in C; None where only the slow one is installed."""
+    """Return the parser written in C; None if only the slow one is installed."""
     function: Callable[[str], Any] | None = getattr(
         import_module("ruamel.yaml.cyaml"), "CParser", None
     )

@@ -41,7 +41,7 @@ def read_tree(text: str) -> TreeStream:
 
 
 def parsers() -> list[Callable[[str], Any]]:
-    """Return the parsers to try: the one in C is strict where YAML 1.2 is not."""
+    """Return the parsers to try: the one in C is strict if YAML 1.2 is not."""
     quick = c_parser()
     return [slow_parser] if quick is None else [quick, slow_parser]
 

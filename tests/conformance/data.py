@@ -23,7 +23,7 @@ def files(name: str, pattern: str) -> list[Path]:
 
 
 def needed(name: str) -> Path:
-    """Return a folder of the data; skip the test without it, except in CI, where that fails it."""
+    """Return a folder of the data; skip the test without it, except in CI, if that fails it."""
     found = folder(name)
     if found is not None:
         return found

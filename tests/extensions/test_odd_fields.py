@@ -79,7 +79,7 @@ def test_every_field_may_say_anything(name: str) -> None:
 
 
 def put(fields: Any, path: list[str], value: Any) -> None:
-    """Set a field, and what stands around it where that is not there."""
+    """Set a field, and what stands around it if that is not there."""
     here, *below = path
     if here == "*":
         here = "any"

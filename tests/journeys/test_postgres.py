@@ -167,7 +167,7 @@ class Storm:
 
 
 async def agreed(storm: Storm, runtimes: Sequence[Runtime], followers: Sequence[Follower]) -> None:
-    """Wait until every runtime shows what the model says; it fails where one never does."""
+    """Wait until every runtime shows what the model says; it fails if one never does."""
     model = storm.model()
     assert model.get("counter", "0") == str(storm.counted)
     kept = {

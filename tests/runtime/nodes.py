@@ -31,7 +31,7 @@ def made(handler: Handler) -> Node:
 
 
 def act(fn: Callable[..., Any], **options: Any) -> Node:
-    """Return a node that is one action; it waits where the function does."""
+    """Return a node that is one action; it waits if the function does."""
     return made(Action(fn, **options))
 
 

@@ -56,7 +56,7 @@ class Router(Fields):
 
 
 class Case(Fields):
-    when: Annotated[Expression, about("Taken where this is true.")]
+    when: Annotated[Expression, about("Taken if this is true.")]
     port: Annotated[str, about("Where to.")]
 
 

@@ -478,5 +478,5 @@ def test_a_single_mapping_is_decoded_the_same_in_an_inner_list() -> None:
 def test_a_blank_without_an_env_is_explained() -> None:
     [told] = lines("listener", protocol="http", port="{{ .PORT }}")
     assert told.endswith(
-        "Blanks are filled where an env has their names: PORT: {data: '{{ .PORT }}'}."
+        "Blanks are filled if an env has their names: PORT: {data: '{{ .PORT }}'}."
     )

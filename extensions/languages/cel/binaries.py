@@ -101,7 +101,7 @@ def _int_branch(
     if op in "+-*":
         check = f"if not {INT_MIN} <= {name} <= {INT_MAX}: {name} = {slow}"
         return [(test, [f"{name} = {a.text} {op} {b.text}", check])]
-    # Python rounds down where CEL cuts off; for positive numbers both agree.
+    # Python rounds down if CEL cuts off; for positive numbers both agree.
     positive = [f"{a.text} >= 0", f"{b.text} > 0"] if not b.constant else [f"{a.text} >= 0"]
     if b.constant and b.value <= 0:
         return []

@@ -24,7 +24,7 @@ PLAIN_TYPES: Final = frozenset({*EXACT, "null_type"})
 class CodeText:
     """Python text for a value that was computed: a variable or a literal, free to repeat.
 
-    `type` is its CEL type where that is certain. `special` is 1 if the value may be one that
+    `type` is its CEL type if that is certain. `special` is 1 if the value may be one that
     plain data lacks, and 2 if it may hold such values. A constant knows its value.
     """
 

@@ -169,7 +169,7 @@ def _gather(
     make: Node | None,
     out: bool,
 ) -> CodeText:
-    """Return the list of what `make` gives (or of the elements) where `test` holds (or everywhere)."""
+    """Return the list of what `make` gives (or of the elements) if `test` holds (or everywhere)."""
     loop = _Loop(body, node, head, 2 if node.name == "transformList" else 1)
     result = body.fresh()
     special = 0

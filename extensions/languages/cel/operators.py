@@ -67,7 +67,7 @@ def _joined(a: Any, b: Any) -> list[Any]:
 
 
 def _between(a: Timestamp, b: Timestamp) -> CelDuration:
-    # The conformance tests want an error where 64 bits of nanoseconds, 292 years, do not suffice.
+    # The conformance tests want an error if 64 bits of nanoseconds, 292 years, do not suffice.
     return CelDuration(int64(a.nanos - b.nanos))
 
 
@@ -215,7 +215,7 @@ def unequal(a: Any, b: Any) -> bool:
 
 
 def _distinct(number: int) -> bool:
-    """Return whether Python finds this number where CEL does: True is 1 to it, and doubles are exact."""
+    """Return whether Python finds this number if CEL does: True is 1 to it, and doubles are exact."""
     return 1 < abs(number) < 2**53
 
 

@@ -1,4 +1,4 @@
-"""The patterns of `matches` are RE2's: read here into a tree, with a reason where RE2 says no."""
+"""The patterns of `matches` are RE2's: read here into a tree, with a reason if RE2 says no."""
 
 from functools import lru_cache
 from typing import Final, TypeAlias

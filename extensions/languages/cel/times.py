@@ -113,7 +113,7 @@ def zone(name: str) -> tzinfo:
 
 
 def _calendar(pick: Callable[[datetime], int], each_year: int = 0) -> Callable[..., int]:
-    """Return a part of a timestamp's local date or time, in UTC where no zone is named.
+    """Return a part of a timestamp's local date or time, in UTC if no zone is named.
 
     `each_year` is what the part grows by in a year, for those parts that never return.
     """

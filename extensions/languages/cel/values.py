@@ -159,14 +159,14 @@ def type_of(value: Any) -> Type:
 
 
 def int64(value: int) -> int:
-    """Return the number itself; a Fault where an int cannot hold it."""
+    """Return the number itself; a Fault if an int cannot hold it."""
     if INT_MIN <= value <= INT_MAX:
         return value
     raise CelError("integer overflow (an int has 64 bits)")
 
 
 def uint64(value: int) -> Uint:
-    """Return the number as a uint; a Fault where a uint cannot hold it."""
+    """Return the number as a uint; a Fault if a uint cannot hold it."""
     if 0 <= value <= UINT_MAX:
         return Uint(value)
     raise CelError("unsigned integer overflow (a uint is 0 to 18446744073709551615)")

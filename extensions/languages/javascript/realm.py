@@ -1,7 +1,7 @@
 """A Realm is the JavaScript world of one thread: all programs run in it, and none leaves a trace.
 
 Everything that programs can reach in it is frozen, and each run begins with fresh variables, so one
-realm serves them all: entering it costs a microsecond, where making one costs milliseconds. A realm
+realm serves them all: entering it costs a microsecond, if making one costs milliseconds. A realm
 in which a program was stopped half-way is thrown away.
 """
 
@@ -29,7 +29,7 @@ ABOVE: Final = 10_000
 SPACE: Final = "\n" * ABOVE
 
 _NULL: Final = '{"thrown":true,"message":"null","data":null}'
-"""What the engine throws where not even an error can be made for lack of memory."""
+"""What the engine throws if not even an error can be made for lack of memory."""
 
 _STACK: Final = 1 << 20
 _PREPARING: Final = 10.0
@@ -66,7 +66,7 @@ class Realm:
         return number
 
     def check(self, kind: str, text: str) -> None:
-        """SyntaxFault where the text is not an `expression` or `module`."""
+        """SyntaxFault if the text is not an `expression` or `module`."""
         self._limit(_PREPARING, _ROOM)
         self._function(kind, text)
 
@@ -265,7 +265,7 @@ _dropped: Final[dict[int, deque[int]]] = {}
 
 
 def current() -> Realm:
-    """Return the realm of this thread; a fresh one where there is none, or the last was thrown away."""
+    """Return the realm of this thread; a fresh one if there is none, or the last was thrown away."""
     realm: Realm | None = getattr(_here, "realm", None)
     if realm is None:
         realm, _here.spare = getattr(_here, "spare", None) or Realm(), None
@@ -298,7 +298,7 @@ def drop(realm: int, number: int) -> None:
 
 
 def line_of(stack: str) -> int:
-    """Return the line inside the code where an error arose; 0 if the stack does not tell."""
+    """Return the line inside the code if an error arose; 0 if the stack does not tell."""
     for match in _FRAME.finditer(stack):
         line = int(match[1]) - ABOVE
         if line > 0:

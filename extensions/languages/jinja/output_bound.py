@@ -116,7 +116,7 @@ def _calm(tokens: list[str]) -> bool:
 def _few_times(tokens: list[str]) -> bool:
     """Return True if no product can repeat a list or a text more than a few times.
 
-    A payload may hold a list where a number is expected: so one side has to be a small number, or
+    A payload may hold a list if a number is expected: so one side has to be a small number, or
     one with a point, which repeats nothing.
     """
     for index, token in enumerate(tokens):

@@ -10,7 +10,7 @@ WAYS = ("process",)
 
 
 def isolated(language: str, code: str, options: Options, slack: float = 0.0) -> Program:
-    """Return the program of a text that runs in a worker; it waits where the options allow that.
+    """Return the program of a text that runs in a worker; it waits if the options allow that.
 
     `slack` is for how many seconds beyond its time limit the worker may have no processor.
 

@@ -138,7 +138,7 @@ BENCH: Final = Bench()
 
 
 def _full(request: RunRequest, worker: LanguageWorker, code: str) -> RunRequest:
-    """Return the request with the code in it, where the worker has not seen the program before."""
+    """Return the request with the code in it, if the worker has not seen the program before."""
     if request.program in worker.known:
         return request
     return msgspec.structs.replace(request, code=code)

@@ -37,7 +37,7 @@ _answers: Final = msgspec.msgpack.Decoder(Answer)
 class LanguageWorker:
     """Runs one request at a time. Whatever goes wrong, `alive` tells whether it can be used again.
 
-    Both `ask` and `ask_now` raise ProgramError where the worker did not live to answer.
+    Both `ask` and `ask_now` raise ProgramError if the worker did not live to answer.
     """
 
     def __init__(self) -> None:

@@ -41,7 +41,7 @@ class ApplyQuery(msgspec.Struct, frozen=True, kw_only=True):
     prune: Annotated[
         bool,
         about(
-            "Delete what was not sent: Specs of the namespace where Specs were, Values where Values were."
+            "Delete what was not sent: Specs of the namespace where Specs were, Values if Values were."
         ),
     ] = False
     base: Annotated[

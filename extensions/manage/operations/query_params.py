@@ -1,4 +1,4 @@
-"""What may stand behind the question mark, where Specs and Values are asked for or changed."""
+"""What may stand behind the question mark, if Specs and Values are asked for or changed."""
 
 from typing import Annotated
 

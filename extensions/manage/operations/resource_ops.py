@@ -296,7 +296,7 @@ class Sort:
     async def _expected(
         self, request: ApiRequest, old: Resource | None, new: Resource | None
     ) -> None:
-        """Refusal 412 where it is not as the caller expects it to be."""
+        """Refusal 412 if it is not as the caller expects it to be."""
         await expected(
             request, old, new, request.header("If-Match"), request.header("If-None-Match")
         )
@@ -343,7 +343,7 @@ def _opened(request: ApiRequest, resource: Resource) -> Resource:
 
 
 def same_space(request: ApiRequest, new: Resource) -> None:
-    """Refusal where an entry is of another namespace than the path."""
+    """Refusal if an entry is of another namespace than the path."""
     if new.namespace != request.namespace:
         raise ApiError(
             422,

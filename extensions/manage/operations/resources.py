@@ -73,8 +73,8 @@ def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
             name=f"{sort.words}.replace",
             summary=f"Replace {a}, or create it.",
             details=(
-                "With `If-Match`, only where it still has that revision; with `If-None-Match: *`, "
-                "only where there is none. Another name renames it."
+                "With `If-Match`, only if it still has that revision; with `If-None-Match: *`, "
+                "only if there is none. Another name renames it."
             ),
             run=sort.replace,
             right="edit",

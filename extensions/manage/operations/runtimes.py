@@ -55,7 +55,7 @@ class Symbols(shapes.ApiModel, frozen=True, kw_only=True):
 
     items: list[SymbolStatus]
     here: Annotated[
-        list[SymbolStatus], about("As they are in this process; empty where no runtime is here.")
+        list[SymbolStatus], about("As they are in this process; empty if no runtime is here.")
     ] = msgspec.field(default_factory=list)
 
 
@@ -322,7 +322,7 @@ async def withdraw(request: ApiRequest) -> ApiReply:
 
 
 async def _may_replace(request: ApiRequest, store: ReportStore) -> None:
-    """Refusal where the Report that is there is of a namespace that the caller does not operate."""
+    """Refusal if the Report that is there is of a namespace that the caller does not operate."""
     for each in await store.reports():
         if each.runtime == request.key:
             request.need("operate", each.namespace)

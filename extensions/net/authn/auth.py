@@ -278,11 +278,11 @@ AUTH: Kind[Any] = Kind(
 `claims` is all that it says. Who says nothing, or something wrong, is answered 401 and told how to ask;
 who is known but does not meet `allow` is answered 403.
 
-A token is looked for in `Authorization`, then in `cookie` and `query` where these are named. Pages of
+A token is looked for in `Authorization`, then in `cookie` and `query` if these are named. Pages of
 other sites may send the cookie along: keep it `same_site`. What is compared is compared in constant time.
 
 A JWT must be signed by one of `algorithms`, whatever it says itself, and must not have expired; one
-without `exp` is refused unless `require` leaves that out. One with an `aud` is refused where `audience`
+without `exp` is refused unless `require` leaves that out. One with an `aud` is refused if `audience`
 does not name it, and one whose `exp` or `nbf` is not a number. `iat` plays no role. The secret of `HS256` has at least 32 bytes. `jwt` needs the extra `jwt`.
 
 Passwords and tokens belong into secret Values, bound by `env`. Send them over TLS only.

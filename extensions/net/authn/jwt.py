@@ -39,7 +39,7 @@ class JwksFile:
     """The keys of a JWKS file, as it is now."""
 
     def __init__(self, path: str, algorithms: Sequence[str]) -> None:
-        """ValueError where there are no keys in it that could be used."""
+        """ValueError if there are no keys in it that could be used."""
         self._file = Path(path)
         self._algorithms = algorithms
         self._stamp: tuple[object, ...] = ()
@@ -48,7 +48,7 @@ class JwksFile:
         self._read()
 
     def key(self, kid: str | None) -> Any:
-        """Return the key of that id, or the only one where none is named; WrongToken without it."""
+        """Return the key of that id, or the only one if none is named; WrongToken without it."""
         age = monotonic() - self._looked
         if age > _LOOK or (age > _LOOK / 5 and kid not in self._keys):
             self._look()
@@ -59,7 +59,7 @@ class JwksFile:
         return self._keys[kid]
 
     def _look(self) -> None:
-        """Read the file again where it changed; keys that work stay until there are others."""
+        """Read the file again if it changed; keys that work stay until there are others."""
         self._looked = monotonic()
         if stamp((self._file,)) != self._stamp:
             try:
@@ -105,7 +105,7 @@ class Verifier:
         leeway: float,
         require: Sequence[str],
     ) -> None:
-        """ValueError where the key does not fit the algorithms."""
+        """ValueError if the key does not fit the algorithms."""
         self._algorithms = list(algorithms)
         self._file = key if isinstance(key, JwksFile) else None
         self._key: Any = None if isinstance(key, JwksFile) else _prepared(key, algorithms)

@@ -196,7 +196,7 @@ COOKIES: Kind[Any] = Kind(
 """,
         details="""\
 The request goes on with `cookies`: names to texts. A response that is a map with `status`, `header` or
-`body` may have `cookies` beside them, and sets these: names to texts, or to `{value, max_age, path, domain, secure, http_only, same_site}` where one differs
+`body` may have `cookies` beside them, and sets these: names to texts, or to `{value, max_age, path, domain, secure, http_only, same_site}` if one differs
 from the fields here; null ends a cookie. `max_age` is in seconds there.
 
 With `secrets`, what is set is signed together with its name and the time, and what comes back with a

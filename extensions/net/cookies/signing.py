@@ -22,7 +22,7 @@ class Signer:
         return f"{dated}.{_signature(self._keys[0], name, dated)}"
 
     def open(self, name: str, signed: str, max_age: float | None) -> str | None:
-        """Return the value, where the signature is ours, of this name, and no older than `max_age` seconds."""
+        """Return the value, if the signature is ours, of this name, and no older than `max_age` seconds."""
         dated, _, signature = signed.rpartition(".")
         value, mark, moment = dated.rpartition(".")
         if not mark or not signature.isascii():

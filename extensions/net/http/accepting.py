@@ -14,7 +14,7 @@ from heddle.runtime.flow.tasks import Tasks
 from heddle.specs.files.spare import is_short
 
 _PAUSE: Final = 0.2
-"""Seconds until it is tried again where there are no file descriptors left."""
+"""Seconds until it is tried again if there are no file descriptors left."""
 
 
 class ConnectionFactory:

@@ -67,7 +67,7 @@ class HttpRequest(dict[str, Any]):
     `path` is percent-decoded once and free of dot segments, a slash that came encoded stays `%2F` in it;
     `raw_path` is as it came. `body` is
     None without a body, else what its Content-Type makes of it (see `bodies.decode`), or a
-    ByteStream where the listener streams. `remote` is `host:port` of the client.
+    ByteStream if the listener streams. `remote` is `host:port` of the client.
 
     Reading a field decodes it and may raise BadRequest: `query`, `body`, and whatever reads all
     fields at once, as iterating does. Asking for keys or for the length never raises.
@@ -100,7 +100,7 @@ class HttpRequest(dict[str, Any]):
 
     @property
     def raw_body(self) -> bytes | ByteStream | None:
-        """The body as it came, packed; where the listener streams, the stream of it unpacked."""
+        """The body as it came, packed; if the listener streams, the stream of it unpacked."""
         return self._body
 
     def with_fields(self, **fields: Any) -> "HttpRequest":

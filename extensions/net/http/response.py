@@ -155,7 +155,7 @@ def status_of(answer: Any) -> int:
 
 
 def fault_of(error: Error | BaseException) -> RequestError | None:
-    """Return what the client did wrong, where that is what the error came from.
+    """Return what the client did wrong, if that is what the error came from.
 
     Of several errors it is the first, if the client is at fault for all of them.
     """

@@ -67,7 +67,7 @@ class ClientTls(Fields):
         str, about("Authorities to trust beside the usual: PEM text, PEM in base64, or a file.")
     ] = ""
     cert: Annotated[str, about("A certificate of our own, in the same forms.")] = ""
-    key: Annotated[str, about("Its private key; empty where `cert` has both.")] = ""
+    key: Annotated[str, about("Its private key; empty if `cert` has both.")] = ""
 
 
 class ClientLimits(Fields):
@@ -87,7 +87,7 @@ class ClientLimits(Fields):
         30
     )
     body: Annotated[
-        Size, about("A body, as it comes and once it is unpacked; not where it is a stream.")
+        Size, about("A body, as it comes and once it is unpacked; not if it is a stream.")
     ] = Size(16 * 1024 * 1024)
     header: Annotated[Size, about("The head of a response: its status line and headers.")] = Size(
         32 * 1024

@@ -77,7 +77,7 @@ class HttpClient(Fields):
         ),
     ] = None
     method: Annotated[
-        str, about("The method where the packet says none; GET, or POST with a body.")
+        str, about("The method if the packet says none; GET, or POST with a body.")
     ] = ""
     header: Annotated[
         dict[str, Texts],
@@ -128,7 +128,7 @@ class HttpClient(Fields):
         ),
     ] = ""
     cookies: Annotated[
-        bool, about("Keep the cookies that come, and send them back where they belong.")
+        bool, about("Keep the cookies that come, and send them back if they belong.")
     ] = False
     compress: Annotated[
         Literal["", "gzip", "deflate", "br"], about("Pack what is sent, with this coding.")
@@ -444,7 +444,7 @@ HTTP: Kind[Any] = Kind(
 """,
         details="""\
 A packet that is a map with the keys of a request, one of `method url path query header body` among
-them, says what is asked. Anything else is a body. Without a `method` it is GET, or POST where there is
+them, says what is asked. Anything else is a body. Without a `method` it is GET, or POST if there is
 a body. A body of null is none; text is sent as text, data as JSON, or as the `Content-Type` says: a
 form, multipart. A byte stream is sent as it comes.
 
@@ -462,7 +462,7 @@ An Error has the code `timeout`, `unreachable`, `refused` (an address that is no
 `limits.header`, bad chunks, a body that ends too early or is not what its type says; it is not asked for again) or `status`.
 
 Redirects are followed; to another host without `Cookie` and `Authorization`. Requests that failed to
-reach the other side, or were answered a status of `retry.statuses`, are sent again where their method
+reach the other side, or were answered a status of `retry.statuses`, are sent again if their method
 is one of `retry.methods` and their body is not a stream; a `Retry-After` is heeded. `timeout` is for all of
 that together, the limits under `limits` for each part of it. With `private: refuse` the very address
 that is connected to is judged, so neither redirects nor names that change lead inside.

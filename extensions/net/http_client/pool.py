@@ -270,7 +270,7 @@ def _load(context: ssl.SSLContext, settings: PoolSettings) -> None:
 
 
 def need_aiohttp(build: Build) -> None:
-    """Refuse a Spec where aiohttp is not installed."""
+    """Refuse a Spec if aiohttp is not installed."""
     if find_spec("aiohttp") is None:
         missing("http", "aiohttp", build)
 

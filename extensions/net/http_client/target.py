@@ -20,7 +20,7 @@ class Base:
     __slots__ = ("origin", "path", "query")
 
     def __init__(self, url: str) -> None:
-        """ValueError where it is not an http or https URL with a host."""
+        """ValueError if it is not an http or https URL with a host."""
         parts = urlsplit(checked(url))
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.path = parts.path

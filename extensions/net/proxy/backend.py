@@ -18,7 +18,7 @@ class Backend:
     __slots__ = ("active", "aside", "base", "failures", "requests", "row", "up", "url")
 
     def __init__(self, url: str) -> None:
-        """ValueError where it is not an http or https URL with a host."""
+        """ValueError if it is not an http or https URL with a host."""
         self.url = url
         self.base = Base(url)
         self.active = 0
@@ -115,7 +115,7 @@ class Balancer:
         return best
 
     def _score(self, backend: Backend, key: str) -> float:
-        """Return how much a key belongs to a backend: where one goes, only its own keys move."""
+        """Return how much a key belongs to a backend: if one goes, only its own keys move."""
         mac = blake2b(f"{backend.url}\n{key}".encode("utf-8", "replace"), digest_size=8).digest()
         share = (int.from_bytes(mac, "big") + 1) / (2**64 + 1)
         return float(share ** (1 / self._weights[backend]))

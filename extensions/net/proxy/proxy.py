@@ -85,7 +85,7 @@ class ProxyNode(Node):
         return self._handler if port == "in" else None
 
     def adopt(self, predecessor: Node) -> None:
-        """Share the pool where its settings are the same; remember how backends have done."""
+        """Share the pool if its settings are the same; remember how backends have done."""
         if not isinstance(predecessor, ProxyNode):
             return
         if predecessor._pool is not None and predecessor._settings == self._settings:
@@ -374,7 +374,7 @@ body, packed as it is; its headers in their own bytes, order and spelling, but t
 `header` and `values` say, and `Host` unless `keep_host` is set. `X-Forwarded-For`, `-Proto` and `-Host` say who has asked, and for what.
 What a client says in the place of a proxy goes no further unless `trust` is set: `X-Forwarded-…`, `Forwarded`,
 `X-Real-IP`, `X-Original-URL` and the like. `Proxy` never goes on, and names with a `_` only with `underscores`. The response comes back in the same way. Bodies are
-streamed both ways, a request's where its listener streams. Redirects are for the client to follow. The target stays as it is
+streamed both ways, a request's if its listener streams. Redirects are for the client to follow. The target stays as it is
 written (`/?`, `//a`, `OPTIONS *`). TRACE and OPTIONS with `Max-Forwards: 0` are answered here, TRACE without `Cookie` and
 `Authorization`; more hops than that are one less for the backend.
 
@@ -382,16 +382,16 @@ A backend that fails `failures` times in a row is set `aside`, and asked again a
 where there is no other. One that fails its health checks gets nothing until it passes them again. How
 they do is told in the log, and shown by `heddle status`.
 
-Where a backend cannot be reached, or answers a status of `retry.statuses`, another one is tried, if the
+If a backend cannot be reached, or answers a status of `retry.statuses`, another one is tried, if the
 method is one of `retry.methods` and the body is not a stream; what never reached a backend goes to another
 whatever its method. Otherwise the answer is an Error: `unreachable` (502), `timeout` (504), or `busy`
-(503) where there is no backend left. What cannot be used of a response is `response` (502), and no other backend is tried: a
+(503) if there is no backend left. What cannot be used of a response is `response` (502), and no other backend is tried: a
 head that is malformed or larger than `limits.header`, a status beyond 200 to 599, a 101 that nobody has wanted, a body that
 ends too early.
 
 A WebSocket is passed on byte by byte, and belongs to the listener's connection: it outlives reloads.
 
-A `proxy` whose spec changes keeps its connections where `tls` and the limits `connections connect idle header`
+A `proxy` whose spec changes keeps its connections if `tls` and the limits `connections connect idle header`
 stay the same, and remembers how backends do whose URL stays. Needs the extra `http`.
 """,
     ),

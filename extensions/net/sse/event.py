@@ -10,7 +10,7 @@ from heddle.extensions.net.http.media import to_json
 
 KEYS: Final = frozenset({"event", "id", "data", "retry", "comment"})
 
-# `str.splitlines` would also cut where no browser does.
+# `str.splitlines` would also cut if no browser does.
 _LINES: Final = re.compile(r"\r\n|\r|\n")
 _LONGEST: Final = 1024 * 1024
 
@@ -19,7 +19,7 @@ def written(payload: Payload, number: str = "") -> bytes:
     """Return the bytes of one event; raise NodeError if it cannot be written.
 
     A map of `event id data retry comment` says it all; anything else is the data. Text is written
-    as it is, everything else as JSON. `retry` is in milliseconds. `number` is the id where the
+    as it is, everything else as JSON. `retry` is in milliseconds. `number` is the id if the
     event says none.
     """
     event = payload if is_event(payload) else {"data": payload}

@@ -77,7 +77,7 @@ class EventFeed:
             self.end()
 
     async def _more(self) -> None:
-        """Wait for the next event; a beat where none comes for long."""
+        """Wait for the next event; a beat if none comes for long."""
         self._waiter = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(self._feeders.beat):

@@ -87,9 +87,7 @@ class FilesFields(Fields):
     )
     fallback: Annotated[
         str,
-        about(
-            "The file that is served where there is none, with status 200: for an app of one page."
-        ),
+        about("The file that is served if there is none, with status 200: for an app of one page."),
     ] = ""
     precompressed: Annotated[
         list[Coding],
@@ -371,7 +369,7 @@ by its `index`; without a slash at its end, the client is sent there (301), with
 
 Every file has an `ETag`, made of its time, size and number, and a `Last-Modified`; `If-None-Match`,
 `If-Modified-Since`, `If-Match` and `If-Unmodified-Since` are heeded (304, 412). `Range` gives one part or
-several (206), and 416 where there is nothing; `If-Range` is heeded. The whole file is sent where more than
+several (206), and 416 if there is nothing; `If-Range` is heeded. The whole file is sent if more than
 16 parts are asked for, or more bytes than it has.
 
 A file of up to 256 KiB is read at once, a larger one while it is sent, always in another thread. Text is

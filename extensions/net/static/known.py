@@ -23,7 +23,7 @@ def date_of(file: StaticFile) -> str:
 
 
 def judge(file: StaticFile, tag: str, header: Callable[[str], str]) -> int:
-    """200 where the file is to be sent, 304 if it is known, 412 if it should be another."""
+    """200 if the file is to be sent, 304 if it is known, 412 if it should be another."""
     match = header("If-Match")
     if match:
         if not _listed(match, tag, weak=False):
@@ -55,7 +55,7 @@ def _listed(header: str, tag: str, *, weak: bool) -> bool:
     for text in header.split(","):
         given = trim(text)
         if weak:
-            # Our own server makes a tag weak where it packs on the way.
+            # Our own server makes a tag weak if it packs on the way.
             given = given.removeprefix("W/")
         if given == tag:
             return True

@@ -117,7 +117,7 @@ def _folds(folder: str) -> bool | None:
         other = name.swapcase()
         if other not in names:
             return (Path(folder) / other).exists()
-    # Its own name tells it as well, where its files are called by numbers.
+    # Its own name tells it as well, if its files are called by numbers.
     itself = Path(folder)
     twin = itself.with_name(itself.name.swapcase()) if itself.name else itself
     return None if twin == itself else twin.exists() and twin.samefile(itself)

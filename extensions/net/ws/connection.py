@@ -67,7 +67,7 @@ class Ear(Contract):
     """Who is told what happens on a connection.
 
     `opened` and `heard` return True if the answer is still to come: `talk.done()` is called once
-    it is there. `closed` is told when the last message was handled, `lost` at once where the other
+    it is there. `closed` is told when the last message was handled, `lost` at once if the other
     side went without a word.
     """
 
@@ -160,7 +160,7 @@ class Talk(Guest):
             self.close(*self._leaving)
 
     def close(self, code: int, reason: str = "") -> None:
-        """Say goodbye; the other side has a moment to say it too. Does nothing where it was said."""
+        """Say goodbye; the other side has a moment to say it too. Does nothing if it was said."""
         if not self.alive():
             return
         self.protocol.send_close(code, reason)
@@ -549,7 +549,7 @@ class Talk(Guest):
             self._rewatch(min(waits))
 
     def _ask(self, now: float, ping: float) -> float:
-        """Ping where it was silent; seconds until the next look."""
+        """Ping if it was silent; seconds until the next look."""
         silent = now - self._last_in
         if self._paused:
             # We do not listen: that is not its fault.

@@ -164,6 +164,6 @@ def server_extensions() -> Any:
 
 
 def need_websockets(build: Build) -> None:
-    """Refuse a Spec where websockets is not installed."""
+    """Refuse a Spec if websockets is not installed."""
     if find_spec("websockets") is None:
         missing("websocket", "websockets", build)

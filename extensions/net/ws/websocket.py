@@ -62,7 +62,7 @@ class WebSocket(Fields):
         list[Annotated[str, msgspec.Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]],
         about("Subprotocols that are spoken, the one liked best first.", examples=[["chat.v1"]]),
     ] = msgspec.field(default_factory=list)
-    compress: Annotated[bool, about("Pack messages where the other side can unpack them.")] = True
+    compress: Annotated[bool, about("Pack messages if the other side can unpack them.")] = True
     limits: Annotated[TalkFields, about("What one connection may do.")] = TalkFields()
 
 

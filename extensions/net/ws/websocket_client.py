@@ -69,7 +69,7 @@ class WebSocketClient(Fields):
     protocols: Annotated[list[str], about("Subprotocols that are offered.")] = msgspec.field(
         default_factory=list
     )
-    compress: Annotated[bool, about("Pack messages where the other side can unpack them.")] = True
+    compress: Annotated[bool, about("Pack messages if the other side can unpack them.")] = True
     connect: Annotated[Duration, about("How long an attempt to connect may take.")] = Duration(10)
     reconnect: Annotated[Reconnect, about("When it is tried again.")] = Reconnect()
     queue: Annotated[
@@ -327,7 +327,7 @@ another connects as soon as the lease has ended. A packet at `in` of any other i
 that says which one has it.
 
 That it is connected or away, and why, is told in the log. A `websocket-client` whose spec changes keeps
-its connection where `url header protocols compress connect` and `tls` stay the same. Needs the extra
+its connection if `url header protocols compress connect` and `tls` stay the same. Needs the extra
 `websocket`.
 """,
     ),

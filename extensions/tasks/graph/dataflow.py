@@ -31,7 +31,7 @@ class Dataflow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
 
 class CodeKey(msgspec.Struct, frozen=True):
-    """The place in a raw record where the output waits that code of an input reads."""
+    """The place in a raw record if the output waits that code of an input reads."""
 
     input: str
     task: str

@@ -362,7 +362,7 @@ class Work:
             self.hire(1)
             await self._done
         except GeneratorExit:
-            # The packet is given up where nothing can be awaited.
+            # The packet is given up if nothing can be awaited.
             self._cancel_runners()
             raise
         except BaseException:

@@ -1,4 +1,4 @@
-"""What the spec files of a folder say, or a single one: read anew where they changed, fitted together."""
+"""What the spec files of a folder say, or a single one: read anew if they changed, fitted together."""
 
 # Paths are text here, as the kernel tells them.
 # ruff: noqa: PTH100, PTH110, PTH112, PTH116, PTH118, PTH120
@@ -82,7 +82,7 @@ class SpecFile(msgspec.Struct):
 class SpecFiles:
     """The Specs and Values in the YAML and JSON files below a folder, or in a single file.
 
-    A file with a Problem keeps what it said when it was sound. Where two files use one name, the
+    A file with a Problem keeps what it said when it was sound. If two files use one name, the
     one that had it first keeps it. `newest` is when something changed last, in microseconds since
     1970, which is the revision of what is read.
     """
@@ -364,7 +364,7 @@ class SpecFiles:
                 self._files[name].own = True
 
     def _changed_at(self, name: str, *, gone: bool = False) -> int:
-        """Return the revision of what a file says now; where it is gone, when its folder changed."""
+        """Return the revision of what a file says now; if it is gone, when its folder changed."""
         record = self._files.get(name)
         if record is not None and record.stamp[0] and not gone:
             return record.stamp[0] // 1000
@@ -527,7 +527,7 @@ class SpecFiles:
     def _exchange(
         self, old: list[Resource], changed: list[str], before: dict[Key, Resource | None]
     ) -> bool:
-        """Put what the changed files say in the place of what they said; False where names clash."""
+        """Put what the changed files say in the place of what they said; False if names clash."""
         for key in before:
             before[key] = self.index.get(key)
         for resource in old:

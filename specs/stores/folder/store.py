@@ -53,7 +53,7 @@ class FolderStore:
     """A Store in the YAML and JSON files below a folder, or in a single file.
 
     A file with a Problem keeps what it said when it was sound: half of an edit never goes live.
-    A file that never was sound gives what is sound in it. Where two files use one name, the one
+    A file that never was sound gives what is sound in it. If two files use one name, the one
     that had it first keeps it. An entry without `namespace` belongs to `default`, whoever looks.
     Revisions are times, in microseconds since 1970.
 
@@ -311,7 +311,7 @@ class FolderStore:
         return self._journal.keyed(key)
 
     async def _notice(self) -> None:
-        """Record what was edited by hand, where anything is recorded."""
+        """Record what was edited by hand, if anything is recorded."""
         self._check_open()
         if self._journal.there:
             async with self._journal.locked() as alone:

@@ -37,7 +37,7 @@ class RescanError(StoreError):
 
 
 class ChangedKey(msgspec.Struct, frozen=True):
-    """One key that a revision changed, in a namespace; `former` is the one before, where it moved."""
+    """One key that a revision changed, in a namespace; `former` is the one before, if it moved."""
 
     sort: str
     id: UUID
@@ -60,7 +60,7 @@ class ChangeListener:
         self._there = asyncio.Event()
 
     def reached(self) -> None:
-        """Note that the server answers: where we lost it, it is tried at once."""
+        """Note that the server answers: if we lost it, it is tried at once."""
         if self._away:
             self._there.set()
 

@@ -1,4 +1,4 @@
-"""Writing one change set: one transaction, begun again where the server was lost on the way."""
+"""Writing one change set: one transaction, begun again if the server was lost on the way."""
 
 import asyncio
 from collections.abc import Sequence

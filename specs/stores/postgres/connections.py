@@ -1,4 +1,4 @@
-"""Connections to the database: a few that are shared, tried again where the server was away."""
+"""Connections to the database: a few that are shared, tried again if the server was away."""
 
 import asyncio
 import logging
@@ -86,7 +86,7 @@ class Connections:
     ) -> T:
         """Do work on a connection and give what it returns; raise StoreError if it cannot be done.
 
-        It is done again where the server was lost on the way, until `wait` (seconds, the address
+        It is done again if the server was lost on the way, until `wait` (seconds, the address
         says how many) is over, and where it got into the way of somebody else's: work must bear to be begun twice.
         While it is `unsure` whether it was done, the time counts anew whenever the server answers:
         it is there, and can say so in a moment.

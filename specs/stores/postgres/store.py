@@ -56,7 +56,7 @@ class PostgresStore:
     async def open(self) -> None:
         """Connect, and bring the tables to the form that we know; nothing if it is open already.
 
-        StoreError where the server cannot be reached, or the tables are not those we know.
+        StoreError if the server cannot be reached, or the tables are not those we know.
         """
         async with self._opening:
             if self._connections is not None:
@@ -178,7 +178,7 @@ class PostgresStore:
 
         async def read(connection: Connection) -> Sequence[ChangeSet] | None:
             number, entries = await read_since(connection, queries=self._queries, number=since)
-            # Every number has its turns: where one is missing, the log was cut.
+            # Every number has its turns: if one is missing, the log was cut.
             if not 0 <= number - since == len(entries) <= MOST:
                 return None
             return [change_set(keys, namespace, self.url, each) for each, keys in entries]

@@ -35,7 +35,7 @@ class ApiClient:
     """Asks one API. `url` is where it is, without a path behind; `token` is sent with everything."""
 
     def __init__(self, url: str, token: str = "") -> None:
-        """StoreError where the address is none."""
+        """StoreError if the address is none."""
         try:
             parts = urlsplit(url)
             wrong = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0

@@ -175,7 +175,7 @@ class RemoteStore:
     async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
         """Do all of them as one change set, or none; see Store.apply.
 
-        SpecError where the API refuses what a Spec says. If the answer is lost, it is sent again under
+        SpecError if the API refuses what a Spec says. If the answer is lost, it is sent again under
         the same key for some seconds, and made once; after that UnconfirmedError says that it may have
         been made.
         """
@@ -218,7 +218,7 @@ class RemoteStore:
     def watch(self, namespace: str | None = None) -> AsyncIterator[ChangeSet]:
         """Change sets from the first `anext` on, each soon after it happened.
 
-        StoreError where the stream breaks: who watches again looks at everything.
+        StoreError if the stream breaks: who watches again looks at everything.
         """
         self._check_open()
         if namespace not in self._following:
@@ -329,7 +329,7 @@ class RemoteStore:
     # --- asking ---
 
     async def query(self, statement: str, args: Any) -> list[dict[str, Any]]:
-        """Return the rows that a statement of SQL gives where runtimes run.
+        """Return the rows that a statement of SQL gives if runtimes run.
 
         SpecError and StoreError say why there are none. `args` is a list by position, or a map by name.
         """
@@ -351,7 +351,7 @@ class RemoteStore:
 def token_of(environ: "os._Environ[str] | dict[str, str]", file: str = "") -> str:
     """Return the token in a file, or else in HEDDLE_TOKEN or the file that HEDDLE_TOKEN_FILE names; empty: none.
 
-    StoreError where the file cannot be read.
+    StoreError if the file cannot be read.
     """
     named = file or environ.get("HEDDLE_TOKEN_FILE", "")
     if not named:

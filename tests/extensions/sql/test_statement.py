@@ -1,4 +1,4 @@
-"""Statements: placeholders are found where they are, and nowhere else."""
+"""Statements: placeholders are found if they are, and nowhere else."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Writing secrets: sealed if there is a key, the same as before where nothing was changed."""
+"""Writing secrets: sealed if there is a key, the same as before if nothing was changed."""
 
 from typing import Any
 

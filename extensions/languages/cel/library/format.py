@@ -19,7 +19,7 @@ _SPECIAL: Final = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 
 def formatted(budget: list[int], pattern: Any, values: Any) -> str:
-    """Return the text of a pattern with these values in it; a Fault where they do not fit together."""
+    """Return the text of a pattern with these values in it; a Fault if they do not fit together."""
     if (kind(pattern), kind(values)) != ("string", "list"):
         raise no_overload("format", pattern, values)
     rest = iter(values)

@@ -18,7 +18,7 @@ class Function:
     or holds, a value that plain data lacks. `costly` work grows with the size of the first
     argument: what it makes is paid for out of the budget of the run. One that `spends` may make
     more than it is given: it takes the budget before its other arguments, and pays before it makes. `inline` is a Python expression over `{0}`, `{1}`, …
-    that does the same where every argument has exactly the type that `takes` names.
+    that does the same if every argument has exactly the type that `takes` names.
     """
 
     name: str

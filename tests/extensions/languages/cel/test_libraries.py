@@ -170,7 +170,7 @@ def test_strings_math_and_encoders_agree_with_another_implementation(text: str) 
 
 
 OURS = [
-    # The other implementation fails where ours, as Go's, finds nothing.
+    # The other implementation fails if ours, as Go's, finds nothing.
     ("u.indexOf('l', 40)", -1),
     ("u.indexOf('', 40)", 40),
     ("u.lastIndexOf('l', 40)", -1),
