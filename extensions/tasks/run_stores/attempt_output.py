@@ -4,7 +4,9 @@ import logging
 import sys
 from collections import deque
 from contextvars import ContextVar
-from typing import Any, Final, Protocol, TextIO
+from typing import Any, Final, TextIO
+
+from heddle.extensions.tasks.scheduler.journal import Speaker
 
 LONGEST: Final = 1024 * 1024
 """Characters that are kept of one attempt."""
@@ -40,18 +42,8 @@ class AttemptOutput:
         return (CUT if self._cut else "") + "".join(self._pieces)
 
 
-class OutputTaker(Protocol):
-    """What takes the output of the attempts of one run: its journal."""
-
-    def write_output(self, path: str, number: int, text: str) -> None:
-        """Take a text that an attempt prints. Any thread may call it."""
-        ...
-
-
-CURRENT: ContextVar[tuple[OutputTaker, str, int] | None] = ContextVar(
-    "heddle.attempt_output", default=None
-)
-"""The journal, the task path and the number of the attempt that runs in this context."""
+CURRENT: ContextVar[Speaker | None] = ContextVar("heddle.attempt_output", default=None)
+"""The attempt that runs in this context; its `taker` is the journal of its run."""
 
 
 class _Router:
@@ -64,8 +56,7 @@ class _Router:
         current = CURRENT.get()
         if current is None:
             return self._stream.write(text)
-        taker, path, number = current
-        taker.write_output(path, number, text)
+        current.taker.write_output(current.path, current.number, text)
         return len(text)
 
     def writelines(self, lines: Any) -> None:
@@ -82,9 +73,8 @@ class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         current = CURRENT.get()
         if current is not None:
-            taker, path, number = current
             text = f"{record.levelname.lower()} {record.name}: {self.format(record)}\n"
-            taker.write_output(path, number, text)
+            current.taker.write_output(current.path, current.number, text)
 
 
 class OutputCapture:

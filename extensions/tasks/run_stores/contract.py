@@ -211,6 +211,9 @@ STOPPED = "stopped"
 LINK = "link"
 """The event of a row of the history that holds a whole turn, until it is folded into attempts."""
 
+PACK = "pack"
+"""The event of a row of the history that holds many completed attempts, until they get rows of their own."""
+
 LINK_SIZE = 4096
 """Bytes up to which a turn may be a link."""
 
@@ -342,6 +345,10 @@ class RunStore(Protocol):
         MessagePack, `seq` is the number of the last transition. Nobody else may take numbers of the run
         at the same time. Raise Fenced. It never waits.
         """
+        ...
+
+    async def tidy(self) -> None:
+        """Do what can wait until there is nothing else to do."""
         ...
 
     async def claim(

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -29,7 +29,13 @@ from heddle.extensions.tasks.run_stores.payloads import (
 )
 from heddle.extensions.tasks.run_stores.payloads import Unstorable as UnstorablePart
 from heddle.extensions.tasks.run_stores.turn_transitions import list_transitions_of
-from heddle.extensions.tasks.scheduler.journal import Fenced, Journal, Recorded, Unstorable
+from heddle.extensions.tasks.scheduler.journal import (
+    Fenced,
+    Journal,
+    Recorded,
+    Speaker,
+    Unstorable,
+)
 from heddle.extensions.tasks.status import AttemptStatus, RunStatus, TaskStatus, Transition
 
 LASTS: Final = 0.005
@@ -52,7 +58,7 @@ _COMPLETED = AttemptStatus.COMPLETED
 class DurableJournal(Journal):
     """The journal of one run that this worker owns. `draining`: begin nothing more in this run.
 
-    `at_work` counts the attempts that have begun and not ended. `fenced` says that another owner has
+    `fenced` says that another owner has
     the run: nothing may be written any more.
     """
 
@@ -75,7 +81,6 @@ class DurableJournal(Journal):
         self.burst = 1
         self.draining = False
         self.fenced = False
-        self.at_work = 0
         self.idle: asyncio.Event | None = None
         self.path: str = store.path
         self.prefix: str = store.prefix
@@ -95,6 +100,11 @@ class DurableJournal(Journal):
         self._links = 0
         self._folded = 0
         self._buffer = bytearray()
+
+    @property
+    def at_work(self) -> int:
+        """How many attempts have begun and not ended."""
+        return len(self._batch) + len(self._turn.begun)
 
     @property
     def seq(self) -> int:
@@ -121,11 +131,42 @@ class DurableJournal(Journal):
     def begin(self, path: str, number: int) -> None:
         """Report that an attempt begins, once the turn is committed."""
         self._turn.begun.append((path, number))
-        self.at_work += 1
+
+    def begin_all(self, keys: Sequence[tuple[str, int]]) -> None:
+        """Report that these attempts begin, once the turn is committed."""
+        self._turn.begun += keys
+
+    def end_call(self, path: str, number: int, value: Any) -> bool:
+        """Report that an attempt completed; True if the turn should be committed now. Raise Unstorable."""
+        began = self._batch.get((path, number))
+        if began is None or self._outputs or self._written or self.idle is not None:
+            return self.end(path, number, _COMPLETED, value)
+        try:
+            data = encode_payload(value)
+        except UnstorablePart as error:
+            raise Unstorable(path, str(error)) from None
+        size = len(data)
+        if size >= BLOB:
+            return self.end(path, number, _COMPLETED, value)
+        del self._batch[path, number]
+        now = self._clock()
+        turn = self._turn
+        turn.completed.append((path, number, began[0], began[1], now, bytearray(data)))
+        turn.size += size + 80
+        if not self._since:
+            self._since = now
+            return False
+        return now - self._since > LASTS
 
     def enter(self, path: str, number: int) -> None:
         """Keep what is printed in this context from now on with this attempt."""
-        CURRENT.set((self, path, number))
+        CURRENT.set(Speaker(self, path, number))
+
+    def enter_all(self) -> Speaker:
+        """Keep what is printed in this context with the attempt that the Speaker names at the moment."""
+        speaker = Speaker(self)
+        CURRENT.set(speaker)
+        return speaker
 
     def write_output(self, path: str, number: int, text: str) -> None:
         """Take what an attempt prints; it is recorded when the attempt ends, and now and then."""
@@ -227,8 +268,7 @@ class DurableJournal(Journal):
             output = self._outputs.pop(key, None)
             if output is not None and output.changed:
                 self.log(*key, output.take())
-        self.at_work -= 1
-        if self.at_work <= 0 and self.idle is not None:
+        if self.idle is not None and not self.at_work:
             self.idle.set()
         if not self._since:
             self._since = now
@@ -282,7 +322,6 @@ class DurableJournal(Journal):
             self._turn.stopped.append((str(status), stopped))
             self._turn.size += 100 * len(stopped)
             self._batch.clear()
-        self.at_work = 0
 
     def finish(
         self, status: RunStatus, answer: Answer = None, *, actor: str = "", reason: str = ""
@@ -366,33 +405,25 @@ class DurableJournal(Journal):
         if self.fenced:
             raise Fenced(self.run_id)
         turn = self._turn
-        if turn.size < LINK_SIZE and self.watch is None and self._is_link(turn):
+        if (
+            turn.size < LINK_SIZE
+            and len(turn.completed) <= 1
+            and len(turn.begun) <= 1
+            and self._is_link(turn)
+        ):
             if self._link(turn):
                 return None
         elif not (turn.transitions or turn.change or turn.logs or turn.answered):
             return None
         return self._commit(turn)
 
-    def _adapt(self, begins: int, now: float) -> None:
-        """Let more begin in a turn while a turn takes little time: so a kill never costs much.
-
-        All that has begun counts as lost then, although most of it was not called yet.
-        """
-        took = now - self._turned
-        self._turned = now
-        if took > LASTS:
-            self.burst = max(1, self.burst // 2)
-        elif begins >= self.burst and took < LASTS / 2:
-            self.burst = min(self.burst * 2, BURST)
-
     def _is_link(self, turn: Turn) -> bool:
-        """Return whether a turn may be one row: at most one attempt completed, and one begins."""
+        """Return whether a turn of at most one end and one beginning may be one row."""
         return (
-            len(turn.completed) <= 1
-            and len(turn.begun) <= 1
-            and bool(turn.completed or turn.begun)
+            bool(turn.completed or turn.begun)
             and self._links < LINKS
             and not self._companions
+            and self.watch is None
             and not (turn.ended or turn.stopped or turn.history or turn.change)
             and not (turn.answered or turn.logs)
         )
@@ -402,8 +433,6 @@ class DurableJournal(Journal):
         completed, begun = turn.completed, turn.begun
         seq = self._seq + len(completed) + len(begun)
         at = self._clock()
-        if begun:
-            self._adapt(1, at)
         data = self._buffer
         _encode_into((completed, begun), data)
         try:
@@ -415,15 +444,26 @@ class DurableJournal(Journal):
         self._links += 1
         self._seq = seq
         if completed:
-            task, number, began, began_seq, ended, output = completed[0]
+            task, number, began, began_seq, ended, output = completed.pop()
             self._unfolded.append((task, number, began, began_seq, ended, seq - len(begun), output))
-            completed.clear()
         if begun:
-            self._batch[begun[0]] = at, seq
-            begun.clear()
+            self._batch[begun.pop()] = at, seq
+            self._adapt(1, at)
         turn.size = 0
         self._since = 0.0
         return True
+
+    def _adapt(self, begins: int, now: float) -> None:
+        """Let more begin in a turn while a turn takes little time: so a kill never costs much.
+
+        All that has begun counts as lost then, although most of it was not called yet.
+        """
+        took = now - self._turned
+        self._turned = now
+        if took > LASTS:
+            self.burst = max(1, self.burst // 2)
+        elif begins >= self.burst and took < LASTS / 2:
+            self.burst = min(self.burst * 4, BURST)
 
     def _commit(self, turn: Turn) -> Awaitable[None] | None:
         """Record a turn of any shape; it takes the links before it in."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from heddle.extensions.extension import Answer, Error, Tasks
 from heddle.extensions.tasks.run_stores.active_run import ActiveRun
@@ -30,6 +31,9 @@ from heddle.specs.model.names import new_id
 
 LOOK: Final = 0.25
 """Seconds between two looks at whether others want something of our runs; a look costs 2 µs."""
+
+REST: Final = 16
+"""Looks without a run after which the looking ends; after half of them the store is tidied."""
 
 FLUSH: Final = 1.0
 """Seconds between two recordings of what a running attempt prints."""
@@ -61,6 +65,7 @@ class DurableRuns:
         self._tell = tell
         self._clock = clock
         self._losses = losses
+        self._definitions: WeakKeyDictionary[Workload, Definition] = WeakKeyDictionary()
         self._active: dict[UUID, ActiveRun] = {}
         self._looking: asyncio.Task[None] | None = None
         self._tasks = Tasks(self._failed)
@@ -98,7 +103,7 @@ class DurableRuns:
             namespace=workload.namespace,
             workflow=workload.name,
             input=record,
-            definition=Definition(content_hash(workload.specs), workload.specs),
+            definition=self._define(workload),
             idempotency_key=key,
             priority=priority,
             parent=parent,
@@ -113,6 +118,14 @@ class DurableRuns:
         return self._start(
             workload, DurableJournal(self.store, run, clock=self._clock), run, record
         )
+
+    def _define(self, workload: Workload) -> Definition:
+        """Return the Definition of a workflow, which stays the same as long as its node."""
+        definition = self._definitions.get(workload)
+        if definition is None:
+            specs = workload.specs
+            definition = self._definitions[workload] = Definition(content_hash(specs), specs)
+        return definition
 
     async def resume(
         self,
@@ -172,12 +185,6 @@ class DurableRuns:
         self._active.pop(active.id, None)
         if active.reason == "fenced":
             self._tell("run taken", level="warning", run=str(active.id))
-        if not self._active and self._heartbeat.beats:
-            self._heartbeat.stop()
-            CAPTURE.end()
-            looking, self._looking = self._looking, None
-            if looking is not None:
-                looking.cancel()
 
     async def _block(
         self, journal: DurableJournal, claim: Claim, tasks: Sequence[str]
@@ -259,13 +266,25 @@ class DurableRuns:
     async def close(self) -> None:
         """Suspend what is worked on, so that the next runtime goes on with it."""
         await self.suspend(wake=self._clock())
+        self._rest()
+        await self._tasks.close()
 
     # -- what others want --------------------------------------------------------------------------
 
     async def _look(self) -> None:
-        """Act on requests for our runs, as soon as somebody else has written to the store."""
-        while True:
+        """Act on requests for our runs, as soon as somebody else has written to the store.
+
+        Without a run it tidies the store, and ends after a while: most runs come soon after others.
+        """
+        rested = 0
+        while rested < REST:
             await asyncio.sleep(LOOK)
+            if not self._active:
+                rested += 1
+                if rested == REST // 2:
+                    await self.store.tidy()
+                continue
+            rested = 0
             try:
                 await self._flush()
                 seen = self.store.changes()
@@ -276,6 +295,14 @@ class DurableRuns:
                     self._act(request)
             except RunStoreError as error:
                 self._tell("run store failed", level="warning", reason=str(error))
+        self._rest()
+
+    def _rest(self) -> None:
+        """Renew no leases and take no output any more: there is no run."""
+        self._looking = None
+        if self._heartbeat.beats:
+            self._heartbeat.stop()
+            CAPTURE.end()
 
     async def _flush(self) -> None:
         """Record once a second what running attempts print."""

@@ -42,7 +42,7 @@ from heddle.extensions.tasks.run_stores.sqlite_rows import (
     load_claim,
     read_run,
 )
-from heddle.extensions.tasks.run_stores.sqlite_turn import LINKED, TurnWriter
+from heddle.extensions.tasks.run_stores.sqlite_turn import LINKED, TurnWriter, unpack_runs
 from heddle.extensions.tasks.scheduler.journal import Fenced
 from heddle.extensions.tasks.status import RunStatus, Transition
 from heddle.specs.model.names import new_id
@@ -53,11 +53,14 @@ Work = Callable[[sqlite3.Connection], T]
 ON_LOOP: Final = 64 * 1024
 """The largest transaction, in bytes, that the thread of the event loop may write."""
 
-WAL: Final = 16 * 1024 * 1024
+WAL: Final = 32 * 1024 * 1024
 """Bytes of the write-ahead log after which the writer's thread makes a checkpoint."""
 
 PATIENCE: Final = 10.0
 """Seconds that a command waits for a lock of the file; the turn of a run waits as long as it takes."""
+
+UNPACK: Final = 20
+"""Runs that are tidied in one transaction."""
 
 RETRY: Final = 1.0
 """Seconds after which a full disk is tried again."""
@@ -159,6 +162,8 @@ class SqliteRunStore:
 
     async def close(self) -> None:
         """Close it: the write-ahead log is written back, and the owner lock is free."""
+        if self._linked:
+            await self.tidy()
         threads, self._threads = self._threads, None
         readers, self._readers = self._readers, None
         if self._on_loop is not None:
@@ -469,6 +474,18 @@ class SqliteRunStore:
             return None if row is None else Definition(key, row[0].encode())
 
         return await self._read(work)
+
+    async def tidy(self) -> None:
+        """Give the attempts of settled runs rows of their own, a few runs at a time."""
+        while self._on_loop is not None:
+            try:
+                count = await self._in_transaction(
+                    lambda raw: unpack_runs(raw, self._file.named, UNPACK)
+                )
+            except RunStoreError:
+                return
+            if count < UNPACK:
+                return
 
     async def prune(self, before: float, *, namespace: str | None = None) -> int:
         """Remove settled runs that ended before, and what only they needed; return how many runs."""

@@ -21,7 +21,7 @@ from heddle.extensions.tasks.run_stores.sqlite_rows import (
     load_claim,
     load_tasks,
 )
-from heddle.extensions.tasks.run_stores.sqlite_turn import insert_completed, put_blob, put_stopped
+from heddle.extensions.tasks.run_stores.sqlite_turn import put_blob, put_completed, put_stopped
 from heddle.extensions.tasks.status import SETTLED_RUN, RunStatus
 
 INLINE = 2048
@@ -69,7 +69,7 @@ def insert_run(
         return _existing(raw, named, run), False
     if apart is not None:
         put_blob(raw, named, apart, stored, at)
-    if run.definition is not None:
+    if run.definition is not None and not _is_known(raw, named, run.definition.hash):
         raw.execute(
             named("INSERT INTO @definitions VALUES (?, ?) ON CONFLICT DO NOTHING"),
             (run.definition.hash, run.definition.specs.decode()),
@@ -79,6 +79,11 @@ def insert_run(
     if record is None:
         raise sqlite3.IntegrityError("the row that was inserted is not there")
     return record, True
+
+
+def _is_known(raw: sqlite3.Connection, named: Named, key: bytes) -> bool:
+    sql = named("SELECT 1 FROM @definitions WHERE hash = ?")
+    return raw.execute(sql, (key,)).fetchone() is not None
 
 
 def _existing(raw: sqlite3.Connection, named: Named, run: NewRun) -> RunRecord:
@@ -157,7 +162,7 @@ def _settle_attempts(raw: sqlite3.Connection, named: Named, run: UUID, at: float
             )
             for each in unfolded
         ]
-        insert_completed(raw, named, text, rows)
+        put_completed(raw, named, text, at, rows)
     lost = [
         (each.task, each.number, each.began, each.began_seq)
         for each in attempts

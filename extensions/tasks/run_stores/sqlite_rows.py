@@ -12,6 +12,7 @@ from heddle.extensions.extension import Error
 from heddle.extensions.tasks.run_stores.contract import (
     BEGAN,
     LINK,
+    PACK,
     STOPPED,
     AttemptRecord,
     Claim,
@@ -120,7 +121,7 @@ def _batches(raw: sqlite3.Connection, named: Named, run: UUID) -> list[Batch]:
     return raw.execute(
         named(
             "SELECT seq, at, event, detail FROM @history WHERE run = ? "
-            f"AND event IN ('{BEGAN}', '{LINK}', '{STOPPED}') ORDER BY seq"
+            f"AND event IN ('{BEGAN}', '{LINK}', '{PACK}', '{STOPPED}') ORDER BY seq"
         ),
         (str(run),),
     ).fetchall()
@@ -134,6 +135,10 @@ def _expand(ended: set[tuple[str, int]], batches: Sequence[Batch]) -> list[Attem
     added: list[AttemptRecord] = []
     running: dict[tuple[str, int], tuple[int, float]] = {}
     for seq, at, event, detail in batches:
+        if event == PACK:
+            for row in msgspec.msgpack.decode(detail):
+                _add_completed(added, ended, row)
+            continue
         if event == STOPPED:
             status, stopped = _decode(detail)
             for place, (task, number, began, began_seq) in _numbered(stopped, seq):
@@ -174,21 +179,30 @@ def _read_link(
     completed, begun = msgspec.msgpack.decode(detail)
     for place, row in _numbered(completed, seq - len(begun)):
         task, number, began, began_seq, at, output = row
-        if (task, number) not in ended:
-            ended.add((task, number))
-            added.append(
-                AttemptRecord(
-                    task=task,
-                    number=number,
-                    status="completed",
-                    began=began,
-                    began_seq=began_seq,
-                    ended=at,
-                    ended_seq=place,
-                    stored_output=output,
-                )
-            )
+        _add_completed(added, ended, (task, number, began, began_seq, at, place, output))
     return begun
+
+
+def _add_completed(
+    added: list[AttemptRecord], ended: set[tuple[str, int]], row: Sequence[Any]
+) -> None:
+    """Add a completed attempt, unless it has a row."""
+    task, number, began, began_seq, at, ended_seq, output = row
+    if (task, number) in ended:
+        return
+    ended.add((task, number))
+    added.append(
+        AttemptRecord(
+            task=task,
+            number=number,
+            status="completed",
+            began=began,
+            began_seq=began_seq,
+            ended=at,
+            ended_seq=ended_seq,
+            stored_output=output,
+        )
+    )
 
 
 def list_transitions(
@@ -206,7 +220,7 @@ def _read_history(raw: sqlite3.Connection, named: Named, run: UUID, test: str) -
     rows = raw.execute(
         named(
             "SELECT seq, at, event, task, actor, detail FROM @history WHERE run = ? "
-            f"AND event NOT IN ('{BEGAN}', '{LINK}', '{STOPPED}') {test} ORDER BY seq"
+            f"AND event NOT IN ('{BEGAN}', '{LINK}', '{PACK}', '{STOPPED}') {test} ORDER BY seq"
         ),
         (str(run),),
     )
@@ -304,11 +318,18 @@ def load_tasks(
     ).fetchall()
     attempts = _read_attempts(raw, named, run, " AND a.status <> 'completed'")
     batches = _batches(raw, named, run)
+    for batch in batches:
+        if batch[2] == PACK:
+            # Most of a run: no record is made of them.
+            completed += [
+                (row[0], row[1], row[6], None) for row in msgspec.msgpack.decode(batch[3])
+            ]
+    rest = [batch for batch in batches if batch[2] != PACK]
     ended: set[tuple[str, int]] = set()
-    if any(each[2] != STOPPED for each in batches):
+    if any(batch[2] != STOPPED for batch in rest):
         ended = {(each[0], each[1]) for each in completed}
         ended |= {(each.task, each.number) for each in attempts}
-    added = _expand(ended, batches)
+    added = _expand(ended, rest)
     attempts += [each for each in added if each.status != "completed"]
     attempts.sort(key=_in_order)
     return completed, attempts, [each for each in added if each.status == "completed"]

@@ -13,6 +13,7 @@ import msgspec
 from heddle.extensions.tasks.run_stores.contract import (
     BEGAN,
     LINK,
+    PACK,
     STOPPED,
     EndedAttempt,
     Folded,
@@ -20,6 +21,11 @@ from heddle.extensions.tasks.run_stores.contract import (
     Turn,
 )
 from heddle.extensions.tasks.scheduler.journal import Fenced
+
+_encode_into = msgspec.msgpack.Encoder().encode_into
+
+PACKED = 8
+"""From so many completed attempts on, one row holds them all."""
 
 BATCH = 20
 """Rows of one INSERT: more gain nothing, and SQLite allows 999 values in old builds."""
@@ -71,7 +77,7 @@ class TurnWriter:
             ]
             seq += len(turn.completed)
         if folded:
-            insert_completed(raw, self._named, run, folded)
+            put_completed(raw, self._named, run, turn.at, folded)
         for one in turn.ended:
             seq += 1
             self._write_ended(run, one, seq)
@@ -136,6 +142,46 @@ class TurnWriter:
                 one.by,
             ),
         )
+
+
+def put_completed(
+    raw: sqlite3.Connection,
+    named: Callable[[str], str],
+    run: str,
+    at: float,
+    rows: Sequence[Folded],
+) -> None:
+    """Record completed attempts: many of them as one row, which costs a tenth."""
+    if len(rows) < PACKED:
+        insert_completed(raw, named, run, rows)
+        return
+    data = bytearray()
+    _encode_into(rows, data)
+    # The number of an attempt is the key of no other row, but a link may end with it: below zero none does.
+    seq = -max(row[5] for row in rows)
+    raw.execute(
+        named(f"INSERT INTO @history VALUES (?, ?, ?, '{PACK}', '', '', ?)"), (run, seq, at, data)
+    )
+
+
+def unpack_runs(raw: sqlite3.Connection, named: Callable[[str], str], most: int) -> int:
+    """Give the attempts of so many settled runs rows of their own; return how many runs that were."""
+    runs = raw.execute(
+        named(
+            f"SELECT DISTINCT h.run FROM @history h JOIN @runs r ON r.id = h.run WHERE h.event = '{PACK}' "
+            "AND r.status IN ('completed', 'failed', 'cancelled') LIMIT ?"
+        ),
+        (most,),
+    ).fetchall()
+    for (run,) in runs:
+        packs = raw.execute(
+            named(f"SELECT detail FROM @history WHERE run = ? AND event = '{PACK}'"), (run,)
+        ).fetchall()
+        for (data,) in packs:
+            rows = msgspec.msgpack.decode(data)
+            insert_completed(raw, named, run, [(*row[:6], bytearray(row[6])) for row in rows])
+        raw.execute(named(f"DELETE FROM @history WHERE run = ? AND event = '{PACK}'"), (run,))
+    return len(runs)
 
 
 def insert_completed(

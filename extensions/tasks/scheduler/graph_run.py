@@ -21,7 +21,7 @@ from heddle.extensions.tasks.scheduler.for_each import ForEachRun
 from heddle.extensions.tasks.scheduler.journal import Unstorable
 from heddle.extensions.tasks.scheduler.limit import Limit
 from heddle.extensions.tasks.scheduler.work import Work
-from heddle.extensions.tasks.status import AttemptStatus, TaskState, TaskStatus
+from heddle.extensions.tasks.status import TaskState, TaskStatus
 from heddle.runtime.assembly.retry_rule import RetryRule, error_data
 from heddle.runtime.flow.elsewhere import ElsewhereError, await_program
 from heddle.runtime.flow.step import FAILURES, RAISED
@@ -31,8 +31,6 @@ _COMPLETED, _FAILED = int(TaskState.COMPLETED), int(TaskState.FAILED)
 _SKIPPED = int(TaskState.SKIPPED)
 
 _SKIPPED_BY_PERSON = TaskStatus.SKIPPED
-
-_ENDED_WELL = AttemptStatus.COMPLETED
 
 _LOOK = 0x3F
 """How often the loop looks at the clock: every 64 tasks."""
@@ -375,7 +373,7 @@ class GraphRun(Work):
                 if not self.begun:
                     return
             elif self.call_begun():
-                if self.breathes:
+                if self.breathes or not self.begun:
                     return
             elif not self._begun_now():
                 return
@@ -388,7 +386,9 @@ class GraphRun(Work):
         self._dirty = False
         ready, begun, modes = self.ready, self.begun, self.modes
         names, prefix = self.graph.names, f"{self.path}/" if self.path else ""
-        begin, next_number = self.journal.begin, self.root.next_number
+        next_number = self.root.next_number
+        fresh = not (self.root.numbers or self.journal.recorded)
+        keys: list[tuple[str, int]] = []
         room = 0 if self.journal.draining else self.room()
         suspects = self.journal.suspects
         while ready and len(begun) < room:
@@ -398,9 +398,11 @@ class GraphRun(Work):
                 break
             if modes[unit] and not self.admit(unit):
                 continue
-            begin(path, next_number(path))
+            keys.append((path, 1 if fresh else next_number(path)))
             begun.append(unit)
-            self._active += 1
+        if keys:
+            self.journal.begin_all(keys)
+            self._active += len(keys)
         if begun or self.left:
             self._committing = self.journal.commit()
 
@@ -413,29 +415,50 @@ class GraphRun(Work):
         calls, outgoing, extra = self.bound.calls, self.bound.outgoing, self.bound.extra
         names, prefix = self.graph.names, f"{self.path}/" if self.path else ""
         kept, values, missing, ready = self.graph.kept, self.values, self.missing, self.ready
-        enter, end, next_number = self.journal.enter, self.journal.end, self.root.next_number
+        journal = self.journal
+        end, next_number = journal.end_call, self.root.next_number
+        fresh = not (self.root.numbers or journal.recorded)
+        lone = not (self._own or self._outer or journal.suspects or self._alone)
+        speaker = journal.enter_all()
         if modes[begun[0]]:
             return False
         done = 0
-        while begun:
+        while True:
+            if not begun:
+                # A chain begins its next task here: to come in again would cost as much as the task.
+                if self.stopped or self.later or self._committing is not None:
+                    break
+                if lone and len(ready) == 1 and not modes[ready[0]] and not journal.draining:
+                    unit = ready.pop()
+                    path = prefix + names[unit]
+                    journal.begin(path, 1 if fresh else next_number(path))
+                    begun.append(unit)
+                    self._active += 1
+                    self._committing = journal.commit()
+                else:
+                    self._begin_turn()
+                if not begun or self._committing is not None:
+                    break
             unit = begun[0]
             if modes[unit]:
                 break
             begun.popleft()
             path = prefix + names[unit]
-            number = next_number(path)
-            enter(path, number)
+            number = 1 if fresh else next_number(path)
+            speaker.path = path
+            speaker.number = number
             try:
                 value = calls[unit](records[unit])
             except RAISED as error:
                 value = Error.of(error, symbol=self.bound.works[unit].label, port="in")
             if type(value) is Error or value is NOTHING:
                 self.over(unit, value)
+                fresh = False
                 if self.stopped or self.later or self._committing is not None:
                     return True
                 continue
             try:
-                late = end(path, number, _ENDED_WELL, value)
+                late = end(path, number, value)
             except Unstorable as error:
                 self.unstorable(unit, path, error)
                 if self.stopped or self.later:

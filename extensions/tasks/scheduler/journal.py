@@ -33,6 +33,17 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     by: str = ""
 
 
+class Speaker:
+    """The attempt whose code runs in one context: its task path and its number."""
+
+    __slots__ = ("number", "path", "taker")
+
+    def __init__(self, taker: Any = None, path: str = "", number: int = 0) -> None:
+        self.taker = taker
+        self.path = path
+        self.number = number
+
+
 class Journal:
     """The contract, and what a run has that keeps nothing.
 
@@ -57,8 +68,17 @@ class Journal:
     def begin(self, path: str, number: int) -> None:
         """Report that an attempt begins, once the turn is committed."""
 
+    def begin_all(self, keys: Sequence[tuple[str, int]]) -> None:
+        """Report that these attempts begin, each a task path and a number, once the turn is committed."""
+        for path, number in keys:
+            self.begin(path, number)
+
     def enter(self, path: str, number: int) -> None:
         """Keep what is printed in this context from now on with this attempt: its code is called next."""
+
+    def enter_all(self) -> "Speaker":
+        """Keep what is printed in this context with the attempt that the Speaker names at the moment."""
+        return Speaker()
 
     def end(
         self,
@@ -78,6 +98,10 @@ class Journal:
         cannot be kept: nothing is reported then, and the attempt is to end as failed.
         """
         return False
+
+    def end_call(self, path: str, number: int, value: Any) -> bool:
+        """Report that an attempt completed; it is `end` for the shortest tasks."""
+        return self.end(path, number, AttemptStatus.COMPLETED, value)
 
     def settle(
         self,

@@ -14,8 +14,9 @@ CREATE INDEX @runs_lease ON @runs (lease) WHERE status = 'running';
 CREATE INDEX @runs_wake ON @runs (wake) WHERE status IN ('queued', 'suspended');
 CREATE INDEX @runs_created ON @runs (namespace, created);
 
--- A task path per row and attempt: load, page#17/words, review~2/facts. An attempt that began together with many
--- others has no row until it ended: the row `began` of the history lists them.
+-- A task path per row and attempt: load, page#17/words, review~2/facts. What has begun and not ended has no row, but
+-- stands in a row `began` or `link` of the history. Attempts that completed together are one row `pack` of the history
+-- while the run goes on; afterwards they get rows here.
 CREATE TABLE @attempts (
     run TEXT NOT NULL, task TEXT NOT NULL, number INTEGER NOT NULL, status TEXT NOT NULL, version TEXT, key BLOB,
     reads TEXT, began REAL, began_seq INTEGER, ended REAL, ended_seq INTEGER, due REAL, worker TEXT, job INTEGER,
@@ -28,6 +29,8 @@ CREATE TABLE @history (
     actor TEXT NOT NULL DEFAULT '', detail TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (run, seq)
 ) WITHOUT ROWID;
+
+CREATE INDEX @history_packs ON @history (run) WHERE event = 'pack';
 
 CREATE TABLE @requests (
     id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, at REAL NOT NULL, verb TEXT NOT NULL,
