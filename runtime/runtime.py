@@ -131,6 +131,7 @@ class Runtime:
         redactor: Redactor | None = None,
         lease: float = TTL,
     ) -> None:
+        # One function: it puts the parts together, each of which is made once.
         self.id = str(new_id())
         self.started = time.time()
         self.observed = 0

@@ -1,8 +1,10 @@
 """The front door lists what a program needs, each name once; the files say their idea."""
 
 import ast
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -109,16 +111,17 @@ def test_every_test_asserts_something_or_says_why_not() -> None:
     What must only not raise has no assertion. Then the docstring says so.
     """
     asserting = {"raises", "warns", "fail"}
+    left: dict[str, set[str]] = {}
+    for _, node in functions():
+        called = calls(node)
+        waits = node.name.startswith("until") and "timeout" in called
+        if waits or any(isinstance(part, ast.Assert) for part in ast.walk(node)):
+            asserting.add(node.name)
+        left.setdefault(node.name, set()).update(called)
     before = -1
     while before != len(asserting):
         before = len(asserting)
-        asserting |= {
-            node.name
-            for _, node in functions()
-            if any(isinstance(part, ast.Assert) for part in ast.walk(node))
-            or calls(node) & asserting
-            or (node.name.startswith("until") and "timeout" in calls(node))
-        }
+        asserting |= {name for name, called in left.items() if called & asserting}
     silent = [
         f"{place} {node.name}"
         for place, node in functions()
@@ -127,3 +130,29 @@ def test_every_test_asserts_something_or_says_why_not() -> None:
         and ast.get_docstring(node) is None
     ]
     assert silent == []
+
+
+LONGEST_FILE, LONGEST_FUNCTION = 500, 60
+"""Lines, beyond which a file or a function says why it is one: `# One file: …`, `# One function: …`."""
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_long_files_and_functions_say_why_they_are_one(room: str) -> None:
+    silent: list[str] = []
+    for path in sorted((ROOT / room).rglob("*.py")):
+        text = path.read_text()
+        lines = text.splitlines()
+        if len(lines) > LONGEST_FILE and not reason("file", lines[:20]):
+            silent.append(f"{path.relative_to(ROOT)}: {len(lines)} lines")
+        for node in ast.walk(ast.parse(text)):
+            if not isinstance(node, Function) or node.end_lineno is None:
+                continue
+            inside = lines[node.lineno - 1 : node.end_lineno]
+            if len(inside) > LONGEST_FUNCTION and not reason("function", inside):
+                silent.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {len(inside)}")
+    assert silent == []
+
+
+def reason(sort: str, lines: Sequence[str]) -> bool:
+    """Whether one of these lines begins to say why this is one."""
+    return any(re.match(rf"\s*# One {sort}: \S+ \S+ \S+ ", line) for line in lines)

@@ -60,6 +60,7 @@ def command(
 
     The exit code is 1 when there is any error.
     """
+    # One function: the options of a command are its parameters; the body only hands them on.
     from heddle.cli.documents import Documents
     from heddle.cli.extensions import installed
     from heddle.cli.views.output import print_json, print_problems

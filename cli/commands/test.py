@@ -81,6 +81,7 @@ def command(
     The exit code is 1 if a test failed or could not run, where a spec has a problem, and where
     REGEX is found in no name.
     """
+    # One function: the options of a command are its parameters; the body only hands them on.
     import re
     from pathlib import Path
 

@@ -1,5 +1,7 @@
 """A Crew is the workers of one namespace: kept running, kept well, and replaced one after the other."""
 
+# One file: beginning, watching, replacing and ending workers depend on the same list of them.
+
 import asyncio
 import os
 import signal

@@ -6,6 +6,9 @@ stack. Nothing here is a coroutine until a node really waits: then the state bec
 and whoever awaits it goes on from there with the same loop.
 """
 
+# One file: every kind of step is a branch of one loop; a call to another module at each step would
+# cost more than the steps.
+
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from operator import length_hint
@@ -217,6 +220,8 @@ def drive(
     the stack below which this one hangs; `unwinding` says that its packet is being cancelled. `rounds`
     is how many steps its packet has come without an answer, as far as that is counted.
     """
+    # One function: each kind of step is a branch: a call at each step would cost more than the
+    # step.
     unwinding = unwinding or thrown is not None
     limit = DEPTH - above.depth if above is not None else DEPTH
     hops = HOPS

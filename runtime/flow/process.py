@@ -1,5 +1,8 @@
 """A LiveProcess is one run: a request, a tick, a message. It owns everything opened for it."""
 
+# One file: beginning, waiting, cancelling and ending read and write the same few attributes, on
+# the road of every request.
+
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator

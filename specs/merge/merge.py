@@ -5,6 +5,8 @@ changed alike is taken once; what they changed differently is a MergeConflict. T
 add links to the same port, change different fields of one node, or different lines of one text.
 """
 
+# One file: the rules for nodes, fields, ports and links call each other, and are read together.
+
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias

@@ -165,6 +165,8 @@ def parse(text: str) -> ParsedText:
 
 def _quick(text: str) -> list[Any]:
     # Everything is a local name here: this loop is the whole cost of starting a namespace.
+    # One function: one pass over the events of the parser: a call for each event would cost more
+    # than reading it.
     from ruamel.yaml import events
 
     parser = c_parser()

@@ -21,6 +21,7 @@ MATCH = ("If-Match", "If-None-Match", KEY)
 
 
 def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
+    # One function: a table: one entry for each operation of the API.
     word, words, a = (
         capital(sort.word),
         f"{capital(sort.word)}s",

@@ -5,6 +5,9 @@ the other side waits too. Whoever does not take what is sent to it in time is cu
 reader must not fill the memory of everyone.
 """
 
+# One file: what comes in, what goes out and when a connection ends depend on the same state at
+# every frame.
+
 import asyncio
 import logging
 from collections import deque

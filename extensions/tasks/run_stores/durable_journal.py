@@ -1,5 +1,7 @@
 """A DurableJournal writes what the scheduler reports to a RunStore: a turn at a time, each one transaction."""
 
+# One file: all that the scheduler reports goes into one turn, in the order in which it happened.
+
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence

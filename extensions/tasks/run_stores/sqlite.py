@@ -4,6 +4,8 @@ Small transactions run in the thread of the event loop (about 15 µs), which nev
 somebody else writes, and for everything large, the writer's thread does it.
 """
 
+# One file: it keeps the whole contract of a RunStore, and each statement stands where it is used.
+
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,5 +1,7 @@
 """A GraphRun runs the tasks of one graph: each begins when its inputs are there, never by levels."""
 
+# One file: the state of a graph's run is read and written at every transition of a task.
+
 import asyncio
 from collections.abc import Mapping
 from functools import partial
@@ -411,6 +413,8 @@ class GraphRun(Work):
 
         It is one loop, as `drain` is: a call of ours for each task would cost more than most tasks.
         """
+        # One function: every way in which a call may have ended is a branch, and they share what
+        # was counted.
         begun, modes, records, state = self.begun, self.modes, self.records, self.state
         calls, outgoing, extra = self.bound.calls, self.bound.outgoing, self.bound.extra
         names, prefix = self.graph.names, f"{self.path}/" if self.path else ""

@@ -5,6 +5,9 @@ At the first unit that waits, runners begin: asyncio tasks that pull ready units
 in place. There are as many as units wait at the same time, and never more than the limits allow.
 """
 
+# One file: units and their runners share one state at every step, and a call more per unit is
+# measured.
+
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable

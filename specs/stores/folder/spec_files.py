@@ -1,5 +1,8 @@
 """What the spec files of a folder say, or a single one: read anew if they changed, fitted together."""
 
+# One file: what is known of each file decides what is read, kept and reported next, and every step
+# writes it.
+
 # Paths are text here, as the kernel tells them.
 # ruff: noqa: PTH100, PTH110, PTH112, PTH116, PTH118, PTH120
 

@@ -1,5 +1,8 @@
 """The folder store keeps Specs and Values in YAML files that people edit; a single file is one too."""
 
+# One file: it keeps the whole contract of a store, and each method is short; what is large stands
+# in modules beside it.
+
 # Paths are text here, as the kernel tells them.
 # ruff: noqa: PTH100, PTH102, PTH112, PTH116, PTH118, PTH119, PTH120, PTH208, ASYNC240
 

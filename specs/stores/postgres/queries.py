@@ -12,6 +12,7 @@ class Queries:
     """The statements, written for one schema. Their order follows the life of a store."""
 
     def __init__(self, schema: str = SCHEMA) -> None:
+        # One function: a list of statements, each with the names of this schema.
         def of(text: str) -> bytes:
             # Bytes: psycopg takes them for a statement that no input became a part of.
             return text.replace("{s}", f'"{schema}"').encode()
