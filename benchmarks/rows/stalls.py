@@ -25,7 +25,9 @@ def run(scale: Scale, say: Say) -> list[Measure]:
     """Return a large file, a large folder and a large change set come and go; 4 MB are checked over the API."""
     rounds = min(scale.rounds, 3)
     with TemporaryDirectory() as folder, ExitStack() as stack:
-        path = namespace.write(Path(folder) / "store", namespace.PER_FILE)
+        store = Path(folder) / "store"
+        store.mkdir()
+        path = namespace.write(store, namespace.PER_FILE)
         floor = stack.enter_context(module("echo"))
         api, document = free_port(), listed(scale)
         subject = stack.enter_context(heddle(path.parent, "--system", f"127.0.0.1:{api}"))
