@@ -1,9 +1,12 @@
 """A folder store reads what its limits allow, says what it leaves out, and holds nobody up."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from heddle.schemas.problem import Problem
@@ -185,12 +188,29 @@ def test_thousands_of_new_files_are_read_while_the_loop_goes_on(tmp_path: Path) 
     run(tmp_path, story)
 
 
-def test_a_change_is_written_beside_thousands_while_the_loop_goes_on(tmp_path: Path) -> None:
+def test_a_change_is_written_beside_thousands_without_a_look_at_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(1000):
         (tmp_path / f"n{number}.yaml").write_text(f"{{kind: nop, name: n{number}}}")
+    looked: set[str] = set()
+    stat = os.stat
+
+    def noted(path: Any, *args: Any, **more: Any) -> os.stat_result:
+        looked.add(os.fspath(path) if not isinstance(path, int) else str(path))
+        return stat(path, *args, **more)
 
     async def story(store: FolderStore, _: Watch) -> None:
         [spec] = [each for each in await store.specs() if each.name == "n7"]
-        assert await turns(store.apply([Put(resource=spec, revision=spec.revision)])) > 5
+        changed = msgspec.structs.replace(spec, annotations={"a": "b"})
+        await store.apply([Put(resource=changed)])
+        monkeypatch.setattr(os, "stat", noted)
+        for number in range(3):
+            changed = msgspec.structs.replace(spec, annotations={"a": str(number)})
+            await store.apply([Put(resource=changed)])
+        monkeypatch.undo()
+        files = {path for path in looked if path.endswith(".yaml")}
+        assert files, "somebody looked at the file that was written"
+        assert len(files) <= 3
 
     run(tmp_path, story)

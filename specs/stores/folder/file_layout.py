@@ -12,8 +12,8 @@ from heddle.schemas.problem import Problem
 from heddle.specs.model.index import Key, Step, key_of
 from heddle.specs.model.store import Resource
 from heddle.specs.stores.folder.atomic_write import read_bytes
-from heddle.specs.stores.folder.placement import illegal, outside
-from heddle.specs.stores.folder.spec_files import SpecFiles, home_of
+from heddle.specs.stores.folder.placement import home_of, illegal, outside
+from heddle.specs.stores.folder.spec_files import SpecFiles
 from heddle.specs.yaml.document import decode, read_text
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@
 # ruff: noqa: PTH112, PTH118, PTH120
 
 import os
+from hashlib import sha256
 
 from heddle.specs.files.spec_names import SUFFIXES, is_spec_file, is_spec_folder
 
@@ -12,6 +13,9 @@ LONGEST_NAME = 220
 
 LONGEST_PATH = 1000
 """Bytes of a path below the folder."""
+
+_STEM = 200
+"""Bytes that the name of a file may take from that of its namespace."""
 
 _DEVICES = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$"}
@@ -69,3 +73,12 @@ def _bytes(text: str) -> int:
         return len(text.encode())
     except UnicodeEncodeError:
         return -1
+
+
+def home_of(namespace: str) -> str:
+    """Return the file of a folder that a new Spec or Value of this namespace goes to."""
+    stem = namespace.replace("/", "-")
+    if len(stem.encode()) > _STEM or is_reserved(f"{stem}.yaml"):
+        # A file system takes 255 bytes, and Windows keeps some names for itself.
+        stem = f"{stem.encode()[:_STEM].decode(errors='ignore')}-{sha256(namespace.encode()).hexdigest()[:8]}"
+    return f"{stem}.yaml"

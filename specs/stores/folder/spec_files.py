@@ -1,4 +1,8 @@
-"""What the spec files of a folder say, or a single one: read anew if they changed, fitted together."""
+"""What the spec files of a folder say, or a single one: read anew if they changed, fitted together.
+
+It is longer than other files, as there is one set of rules for what counts as gone, moved away, emptied
+or half saved, and each of them looks at the others.
+"""
 
 # One file: what is known of each file decides what is read, kept and reported next, and every step
 # writes it.
@@ -11,7 +15,6 @@ import stat
 import time
 from collections.abc import Iterable, Sequence
 from errno import ENOENT
-from hashlib import sha256
 from pathlib import Path as FilePath
 
 import msgspec
@@ -21,13 +24,15 @@ from heddle.specs.files.identity import Stamp, place_of, stamp_of
 from heddle.specs.files.identity import stamp as stamp_in
 from heddle.specs.files.spare import SPARE, is_passing
 from heddle.specs.files.spec_names import is_below
-from heddle.specs.model.index import Key, ResourceIndex, key_of
+from heddle.specs.model.index import Key, ResourceIndex
 from heddle.specs.model.limits import ASIDE, limits
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import ChangeSet, Resource
 from heddle.specs.model.value import Value
-from heddle.specs.stores.folder.placement import is_reserved
-from heddle.specs.yaml.document import ReadText, failed, read_text, taken
+from heddle.specs.stores.folder.file_index import FileIndex
+from heddle.specs.stores.folder.file_record import NEVER, SpecFile, next_record
+from heddle.specs.stores.folder.placement import home_of
+from heddle.specs.yaml.document import ReadText, failed, read_text
 from heddle.specs.yaml.spec_tree import (
     TooManyError,
     files_below,
@@ -46,11 +51,6 @@ MANY = 256
 FEW = 16
 """Files that changed at once which are read in a moment, if none of them is large."""
 
-_STEM = 200
-"""Bytes that the name of a file may take from that of its namespace."""
-
-_NEVER: Stamp = (0, 0, 0, 0, 0)
-
 WRITING = 30_000_000
 """Nanoseconds after its last change in which a file may be in the midst of being written."""
 
@@ -65,21 +65,6 @@ EMPTYING = 1_000_000_000
 
 FILLING, FILLED = 300_000_000, 10_000_000_000
 """Nanoseconds that a folder in the place of another has to lie still to be read, and the longest wait."""
-
-
-class SpecFile(msgspec.Struct):
-    """What one file said when it was read last."""
-
-    stamp: Stamp = (0, 0, 0, 0, 0)
-    racy: bool = False
-    digest: int = 0
-    entries: tuple[Resource, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    spoiled: tuple[Spec, ...] = ()
-    sound: bool = False
-    own: bool = False
-    missed: int = 0
-    passing: bool = False
 
 
 class SpecFiles:
@@ -99,14 +84,12 @@ class SpecFiles:
         self.removed = False
         """Whether the folder was removed since it was read: the next one may have its number."""
         self.single = False
-        self.index = ResourceIndex()
+        self._fitted = FileIndex()
         self.newest = 0
         self.unrecorded: set[Key] = set()
         self._files: dict[str, SpecFile] = {}
         self._wrong: set[str] = set()
         """The files with Problems."""
-        self._holders: dict[Key, str] = {}
-        self._clashes: tuple[Problem, ...] = ()
         self._gone: Problem | None = None
         self._place: tuple[int, int] | None = None
         self.moves = 0
@@ -147,7 +130,7 @@ class SpecFiles:
         problems = [
             problem for name in sorted(self._wrong) for problem in self._files[name].problems
         ]
-        return [*([self._gone] if self._gone is not None else []), *problems, *self._clashes]
+        return [*([self._gone] if self._gone is not None else []), *problems, *self._fitted.clashes]
 
     @property
     def spoiled(self) -> list[Spec]:
@@ -160,7 +143,12 @@ class SpecFiles:
 
     def holder(self, resource: Resource) -> str | None:
         """Return the file that a resource stands in."""
-        return self._holders.get(key_of(resource))
+        return self._fitted.holder(resource)
+
+    @property
+    def index(self) -> ResourceIndex:
+        """What all files say together."""
+        return self._fitted.resources
 
     def homes(self, namespace: str) -> set[str]:
         """Return the files that hold Values of this namespace, and the one that a new Value goes to."""
@@ -454,7 +442,7 @@ class SpecFiles:
             return self._refused(name, problem, passing=True)
         racy = time.time_ns() - max(stamp[0], stamp[4]) < _RACY
         digest = hash(data)
-        if record is not None and record.digest == digest and record.stamp != _NEVER:
+        if record is not None and record.digest == digest and record.stamp != NEVER:
             record.stamp, record.racy = stamp, racy
             return False
         try:
@@ -462,7 +450,7 @@ class SpecFiles:
         except OSError as error:
             # The reader itself could not be loaded.
             return self._refused(name, unreadable(self.shown(name), error), passing=True)
-        self._files[name] = _accepted(reading, record, stamp, racy, digest)
+        self._files[name] = next_record(reading, record, stamp, racy, digest)
         return True
 
     def _reading(self, data: bytes, name: str, revision: int) -> ReadText:
@@ -486,7 +474,7 @@ class SpecFiles:
         return self._files.pop(name, None) is not None
 
     def _refused(
-        self, name: str, problem: Problem, stamp: Stamp = _NEVER, *, passing: bool = False
+        self, name: str, problem: Problem, stamp: Stamp = NEVER, *, passing: bool = False
     ) -> bool:
         record = self._files.setdefault(name, SpecFile())
         record.passing = passing
@@ -499,16 +487,8 @@ class SpecFiles:
 
     def _arrange(self, old: list[Resource], changed: list[str]) -> ChangeSet | None:
         """Bring the index in line with the files that changed."""
-        known = self._clashes
-        before: dict[Key, Resource | None] = {key_of(each): None for each in old}
-        before.update(
-            (key_of(each), None)
-            for name in changed
-            if name in self._files
-            for each in self._files[name].entries
-        )
-        if self._clashes or not self._exchange(old, changed, before):
-            before = self._rebuild(before)
+        known = self._fitted.clashes
+        before = self._fitted.arrange(self._files, old, changed)
         keys = [key for key, was in before.items() if self.index.get(key) != was]
         resources = [self.index.get(key) for key in keys]
         self.newest = max(
@@ -520,56 +500,12 @@ class SpecFiles:
             if name in self._files
             for problem in self._files[name].problems
         )
-        if self._clashes != known:
-            problems += self._clashes
+        if self._fitted.clashes != known:
+            problems += self._fitted.clashes
         spoiled = tuple(
             spec for name in changed if name in self._files for spec in self._files[name].spoiled
         )
         return self._change_set(keys, problems, True, spoiled)
-
-    def _exchange(
-        self, old: list[Resource], changed: list[str], before: dict[Key, Resource | None]
-    ) -> bool:
-        """Put what the changed files say in the place of what they said; False if names clash."""
-        for key in before:
-            before[key] = self.index.get(key)
-        for resource in old:
-            self.index.drop(key_of(resource))
-            self._holders.pop(key_of(resource), None)
-        for name in changed:
-            for resource in self._files[name].entries if name in self._files else ():
-                key = key_of(resource)
-                if self.index.get(key) is not None or self.index.named(resource) is not None:
-                    # Back to what it was: who had the name keeps it.
-                    for each, was in before.items():
-                        self.index.drop(each)
-                        if was is not None:
-                            self.index.put(was)
-                    return False
-                self.index.put(_kept(resource, before.get(key)))
-                self._holders[key] = name
-        return True
-
-    def _rebuild(self, before: dict[Key, Resource | None]) -> dict[Key, Resource | None]:
-        """Fit everything together anew; the one that had a name keeps it."""
-        was, holders = self.index, self._holders
-        entries = [
-            (name, each) for name in sorted(self._files) for each in self._files[name].entries
-        ]
-        entries.sort(key=lambda each: holders.get(key_of(each[1])) != each[0])
-        self.index, self._holders = ResourceIndex(), {}
-        clashes: list[Problem] = []
-        for name, resource in entries:
-            key = key_of(resource)
-            first = self.index.get(key) or self.index.named(resource)
-            if first is not None:
-                clashes.append(taken(resource, first))
-                continue
-            self.index.put(_kept(resource, was.get(key)))
-            self._holders[key] = name
-        self._clashes = tuple(clashes)
-        keys = {**before, **dict.fromkeys(was.keys()), **dict.fromkeys(self.index.keys())}
-        return {key: was.get(key) for key in keys}
 
     def _change_set(
         self,
@@ -590,45 +526,3 @@ class SpecFiles:
             origin=f"file://{self.path}",
             revision=self.newest,
         )
-
-
-def home_of(namespace: str) -> str:
-    """Return the file of a folder that a new Spec or Value of this namespace goes to."""
-    stem = namespace.replace("/", "-")
-    if len(stem.encode()) > _STEM or is_reserved(f"{stem}.yaml"):
-        # A file system takes 255 bytes, and Windows keeps some names for itself.
-        stem = f"{stem.encode()[:_STEM].decode(errors='ignore')}-{sha256(namespace.encode()).hexdigest()[:8]}"
-    return f"{stem}.yaml"
-
-
-def _accepted(
-    reading: ReadText,
-    record: SpecFile | None,
-    stamp: Stamp,
-    racy: bool,
-    digest: int,
-) -> SpecFile:
-    """Return the file as it counts from now on: a broken one keeps what it said when it was sound."""
-    entries: tuple[Resource, ...] = (*reading.specs, *reading.values)
-    sound = not reading.problems and reading.whole
-    spoiled = reading.spoiled
-    if not sound and record is not None and record.sound:
-        entries = record.entries
-        spoiled = (*reading.specs, *reading.spoiled)
-    return SpecFile(
-        stamp=stamp,
-        racy=racy,
-        digest=digest,
-        entries=entries,
-        problems=reading.problems,
-        spoiled=spoiled,
-        sound=sound or (record is not None and record.sound),
-    )
-
-
-def _kept(new: Resource, old: Resource | None) -> Resource:
-    """Return the resource as it stands now, with the revision of the old one if it says the same."""
-    if old is None or (old == new and old.revision == new.revision):
-        return new
-    revision = old.revision if old == new else max(new.revision, old.revision + 1)
-    return new if revision == new.revision else msgspec.structs.replace(new, revision=revision)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import quote
 
 from heddle.specs.files.spare import SPARE
 
@@ -144,3 +145,19 @@ def _writable(folder: str) -> bool:
 
 def _user() -> int:
     return os.geteuid() if hasattr(os, "geteuid") else -1
+
+
+def lock_path(folder: str, name: str) -> str:
+    """Return the path of a lock in this folder, made if it can be; empty if it cannot be written to.
+
+    What the folder stands in is never made anew: the specs may have been moved away.
+    """
+    hidden = os.path.dirname(folder)
+    with suppress(OSError):
+        os.mkdir(hidden)
+        Path(os.path.join(hidden, ".gitignore")).write_text("*\n")
+    with suppress(OSError):
+        os.mkdir(folder)
+    return (
+        os.path.join(folder, f"{quote(name, safe='')}.lock") if os.access(folder, os.W_OK) else ""
+    )

@@ -1,18 +1,21 @@
-"""The folder store keeps Specs and Values in YAML files that people edit; a single file is one too."""
+"""The folder store keeps Specs and Values in YAML files that people edit; a single file is one too.
+
+It is longer than other files, as reading, writing and watching share one lock: none of them may see the
+half of another.
+"""
 
 # One file: it keeps the whole contract of a store, and each method is short; what is large stands
 # in modules beside it.
 
 # Paths are text here, as the kernel tells them.
-# ruff: noqa: PTH100, PTH102, PTH112, PTH116, PTH118, PTH119, PTH120, PTH208, ASYNC240
+# ruff: noqa: PTH100, PTH112, PTH116, PTH118, PTH119, PTH120, PTH208, ASYNC240
 
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from urllib.parse import quote
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
 from uuid import UUID
 
 from heddle.schemas.errors import NotFoundError, StoreError
@@ -25,9 +28,8 @@ from heddle.specs.model.accepted import AcceptedKey, AcceptedResource, AcceptedS
 from heddle.specs.model.index import Step, key_of, net, plan
 from heddle.specs.model.keyed import put_under
 from heddle.specs.model.lease import Holder, Lease
-from heddle.specs.model.record import recorded
 from heddle.specs.model.report import Report
-from heddle.specs.model.revision import NO_NOTE, Note, Revision, RevisionChange
+from heddle.specs.model.revision import NO_NOTE, Note, Revision
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, ChangeSet, Put, Resource
 from heddle.specs.model.value import Value
@@ -37,19 +39,17 @@ from heddle.specs.stores.folder.file_layout import filed, misplaced, rewritten
 from heddle.specs.stores.folder.journal import Journal
 from heddle.specs.stores.folder.notifier import Notifier, notifier
 from heddle.specs.stores.folder.off_loop import Aside
+from heddle.specs.stores.folder.recent_files import RecentFiles
+from heddle.specs.stores.folder.recorder import Recorder
 from heddle.specs.stores.folder.report_files import Noticeboard
 from heddle.specs.stores.folder.spec_files import FEW, SpecFiles
-from heddle.specs.stores.folder.state_folder import StateFolder, state_of
+from heddle.specs.stores.folder.state_folder import StateFolder, lock_path, state_of
 from heddle.specs.stores.lease_file import FileLease, machine_lease
+
+T = TypeVar("T")
 
 AGAIN = 1.0
 """Seconds until what could not be read is looked at again, whether anything tells of a change or not."""
-
-MOMENT = 2.5
-"""Seconds for which a file that changed is looked at again, as it may be in the midst of changing."""
-
-BY_HAND = "edited by hand"
-"""The message of a Revision that nobody applied."""
 
 
 class FolderStore:
@@ -84,11 +84,10 @@ class FolderStore:
         self._polling = polling
         self._files = SpecFiles(self._path)
         self._journal = Journal("")
-        self._recent: dict[str, float] = {}
-        """What was told of to have changed a moment ago, and when: it may be in the midst of it."""
+        self._recent = RecentFiles(self._root)
         self._board = Noticeboard("")
         self._accepted = AcceptedFile("")
-        self._synced = False
+        self._recorder = Recorder(self._files, self._journal)
         self._feed = ChangeFeed()
         self._settling: PathDebounce | None = None
         self._notifier: Notifier | None = None
@@ -114,6 +113,7 @@ class FolderStore:
             raise StoreError(f"{self._path}: {(error.strerror or str(error)).lower()}") from None
         # The working folder may be moved: what we were given stands where it stood.
         self._root = self._files.root = os.path.abspath(self._path)
+        self._recent = RecentFiles(self._root)
         self._files.single = single
         self.state = state_of(self._path, single=single, folder=self._given)
         self._use_state()
@@ -214,7 +214,7 @@ class FolderStore:
                 long=len(changes) > FEW
                 or self._files.long(self._homes(changes))
                 or self._journal.behind
-                or not self._synced,
+                or not self._recorder.synced,
             )
         self._publish(change_set)
         return put
@@ -238,14 +238,14 @@ class FolderStore:
             raise StoreError(
                 f"{error.filename}: {(error.strerror or str(error)).lower()}"
             ) from error
-        recording = alone and bool(changed) and self._begin()
+        recording = alone and bool(changed) and self._recorder.begin()
         root = None if self._files.single else self._root
         write_files(contents, stamp=number * 1000, root=root)
         change_set = self._files.refresh(edits)
         self._files.written(edits)
         self._files.newest = max(self._files.newest, number if changed else 0)
         if recording:
-            self._record(changed, number, note)
+            self._recorder.record(changed, number, note)
         index = self._files.index
         return change_set, [index.get(key_of(new)) or new for _, new in steps if new is not None]
 
@@ -276,16 +276,9 @@ class FolderStore:
     ) -> Sequence[Revision]:
         """Return the Revisions since the first `apply`, the newest first; see Recording.history."""
         await self._notice()
-        try:
-            return await self._aside.do(
-                lambda: self._journal.history(namespace, before=before, limit=limit),
-                long=self._journal.behind,
-            )
-        except OSError as error:
-            # Not as if nothing had ever been: whoever asks may decide by it who is let in.
-            raise StoreError(
-                f"the history cannot be read: {(error.strerror or str(error)).lower()}"
-            ) from error
+        return await self._look_back(
+            lambda: self._journal.history(namespace, before=before, limit=limit)
+        )
 
     async def revision(self, number: int) -> Revision:
         """Return one Revision; raise NotFoundError if there is none of that number.
@@ -294,13 +287,7 @@ class FolderStore:
         """
         await self._notice()
         try:
-            return await self._aside.do(
-                lambda: self._journal.revision(number), long=self._journal.behind
-            )
-        except OSError as error:
-            raise StoreError(
-                f"the history cannot be read: {(error.strerror or str(error)).lower()}"
-            ) from error
+            return await self._look_back(lambda: self._journal.revision(number))
         except NotFoundError:
             # Before the first recorded change only what the files say now is known to have been.
             known = self._journal.newest or self._files.newest - 1
@@ -311,7 +298,17 @@ class FolderStore:
     async def keyed(self, key: UUID) -> Revision | None:
         """Return the Revision that was made under this key, None if there is none; see Keyed."""
         await self._notice()
-        return self._journal.keyed(key)
+        return await self._look_back(lambda: self._journal.keyed(key))
+
+    async def _look_back(self, question: Callable[[], T]) -> T:
+        """Ask the Journal; raise StoreError if it cannot be read."""
+        try:
+            return await self._aside.do(question, long=self._journal.behind)
+        except OSError as error:
+            # Not as if nothing had ever been: whoever asks may decide by it who is let in.
+            raise StoreError(
+                f"the history cannot be read: {(error.strerror or str(error)).lower()}"
+            ) from error
 
     async def _notice(self) -> None:
         """Record what was edited by hand, if anything is recorded."""
@@ -321,69 +318,8 @@ class FolderStore:
                 await self._still()
                 await self._look(always=True)
                 if alone:
-                    long = self._journal.behind or (self._files.many and not self._synced)
-                    await self._aside.do(self._begin, long=long)
-
-    def _begin(self) -> bool:
-        """Have the Journal say what the files say now; False if it cannot be written."""
-        try:
-            if self._journal.there:
-                for revision in self._edited():
-                    self._journal.append(revision)
-            else:
-                self._journal.begin(self._files.index.all())
-        except OSError:
-            return False
-        self._files.newest = max(self._files.newest, self._journal.newest)
-        self._synced = True
-        return True
-
-    def _edited(self) -> list[Revision]:
-        """Return what the files say otherwise than the Journal: a Revision for each time of a change."""
-        state, files = self._journal.state(), self._files
-        keys = set(files.unrecorded)
-        if not self._synced:
-            keys |= {*state, *files.index.keys()}
-        files.unrecorded.clear()
-        turns: dict[int, list[RevisionChange]] = {}
-        for key in sorted(keys, key=str):
-            was, now = state.get(key), files.index.get(key)
-            if now is None and was is not None and files.problems:
-                # It may stand in a file that cannot be read at the moment.
-                files.unrecorded.add(key)
-            elif now is not None and was is not None and recorded(now) == was:
-                self._journal.settle(key, now)
-            elif now is not None or was is not None:
-                number = now.revision if now is not None else files.newest
-                turns.setdefault(number, []).append(RevisionChange(before=was, after=now))
-        last = self._journal.newest
-        revisions: list[Revision] = []
-        for number, each in sorted(turns.items()):
-            last = max(number, last + 1)
-            revisions.append(
-                Revision(number=last, time=number / 1_000_000, message=BY_HAND, turns=tuple(each))
-            )
-        return revisions
-
-    def _record(self, steps: Sequence[Step], number: int, note: Note) -> None:
-        """Record one change set that was written. What cannot be recorded now is noticed later."""
-        index = self._files.index
-        turns = tuple(
-            RevisionChange(before=old, after=index.get(key_of(new)) if new is not None else None)
-            for old, new in steps
-        )
-        revision = Revision(
-            number=number,
-            time=time.time(),
-            author=note.author,
-            message=note.message,
-            turns=turns,
-        )
-        try:
-            self._journal.append(revision, note.key)
-        except OSError:
-            return
-        self._files.unrecorded -= {turn.key for turn in turns}
+                    long = self._journal.behind or (self._files.many and not self._recorder.synced)
+                    await self._aside.do(self._recorder.begin, long=long)
 
     # --- runtimes ---
 
@@ -411,6 +347,7 @@ class FolderStore:
         path = self.state.file(f"{prefix}history.jsonl")
         if path != self._journal.path:
             self._journal = Journal(path)
+            self._recorder = Recorder(self._files, self._journal)
             self._board = Noticeboard(self.state.file(f"{prefix}runtimes"))
             self._accepted = AcceptedFile(self.state.file(f"{prefix}accepted.jsonl"))
         if self.state.beside and self.state.there and not self._files.single:
@@ -457,7 +394,7 @@ class FolderStore:
         whole = os.path.realpath(self._path)
         apart = machine_lease([f"file://{whole}", name], holder)
         folder = os.path.join(os.path.dirname(self._journal.path), "leases")
-        return FileLease(lambda: _lock_path(folder, name) or apart.path, holder)
+        return FileLease(lambda: lock_path(folder, name) or apart.path, holder)
 
     # --- watching ---
 
@@ -496,8 +433,8 @@ class FolderStore:
             self._files.removed = True
             paths = paths - {REMOVED} | {EVERYTHING}
         if EVERYTHING not in paths:
-            names = [self._name(path) for path in paths]
-        self._note_recent(paths, time.monotonic())
+            names = [self._recent.name(path) for path in paths]
+        self._recent.note(paths)
         if not self._files.long(names) and self._aside.free:
             with self._passing(paths):
                 self._publish(self._files.refresh(names, careful=True))
@@ -580,20 +517,8 @@ class FolderStore:
         """
         if self._notifier is None or self._settling is None or not self._notifier.poll():
             return None
-        now = time.monotonic()
-        self._note_recent(self._settling.pending, now)
-        self._recent = {name: at for name, at in self._recent.items() if now - at < MOMENT}
-        return None if EVERYTHING in self._recent else list(self._recent)
-
-    def _note_recent(self, paths: Iterable[str], now: float) -> None:
-        for path in paths:
-            self._recent[self._name(path)] = now
-
-    def _name(self, path: str) -> str:
-        """Return the name of a file below the folder; EVERYTHING for what stands for all of them."""
-        if path in (EVERYTHING, REMOVED):
-            return EVERYTHING
-        return os.path.relpath(path, self._root).replace(os.sep, "/")
+        self._recent.note(self._settling.pending)
+        return self._recent.names()
 
     def _homes(self, changes: Sequence[Change]) -> list[str]:
         """Return the files that these changes are written to, as far as that is known before."""
@@ -604,19 +529,3 @@ class FolderStore:
         held = (self._files.index.get(key) for key in keys)
         names = (self._files.holder(each) for each in held if each is not None)
         return list({name for name in names if name is not None})
-
-
-def _lock_path(folder: str, name: str) -> str:
-    """Return the path of a lock in this folder, made if it can be; empty if it cannot be written to.
-
-    What the folder stands in is never made anew: the specs may have been moved away.
-    """
-    hidden = os.path.dirname(folder)
-    with suppress(OSError):
-        os.mkdir(hidden)
-        Path(os.path.join(hidden, ".gitignore")).write_text("*\n")
-    with suppress(OSError):
-        os.mkdir(folder)
-    return (
-        os.path.join(folder, f"{quote(name, safe='')}.lock") if os.access(folder, os.W_OK) else ""
-    )

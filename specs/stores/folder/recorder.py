@@ -1,0 +1,84 @@
+"""A Recorder writes into the Journal of a folder what was applied, and what was edited by hand meanwhile."""
+
+import time
+from collections.abc import Sequence
+
+from heddle.specs.model.index import Step, key_of
+from heddle.specs.model.record import recorded
+from heddle.specs.model.revision import Note, Revision, RevisionChange
+from heddle.specs.stores.folder.journal import Journal
+from heddle.specs.stores.folder.spec_files import SpecFiles
+
+BY_HAND = "edited by hand"
+"""The message of a Revision that nobody applied."""
+
+
+class Recorder:
+    """Records the changes of some files in one Journal."""
+
+    def __init__(self, files: SpecFiles, journal: Journal) -> None:
+        self.synced = False
+        """Whether the Journal says what the files said when it was looked at last."""
+        self._files = files
+        self._journal = journal
+
+    def begin(self) -> bool:
+        """Have the Journal say what the files say now; False if it cannot be written."""
+        try:
+            if self._journal.there:
+                for revision in self._edited():
+                    self._journal.append(revision)
+            else:
+                self._journal.begin(self._files.index.all())
+        except OSError:
+            return False
+        self._files.newest = max(self._files.newest, self._journal.newest)
+        self.synced = True
+        return True
+
+    def _edited(self) -> list[Revision]:
+        """Return what the files say otherwise than the Journal: a Revision for each time of a change."""
+        state, files = self._journal.state(), self._files
+        keys = set(files.unrecorded)
+        if not self.synced:
+            keys |= {*state, *files.index.keys()}
+        files.unrecorded.clear()
+        turns: dict[int, list[RevisionChange]] = {}
+        for key in sorted(keys, key=str):
+            was, now = state.get(key), files.index.get(key)
+            if now is None and was is not None and files.problems:
+                # It may stand in a file that cannot be read at the moment.
+                files.unrecorded.add(key)
+            elif now is not None and was is not None and recorded(now) == was:
+                self._journal.settle(key, now)
+            elif now is not None or was is not None:
+                number = now.revision if now is not None else files.newest
+                turns.setdefault(number, []).append(RevisionChange(before=was, after=now))
+        last = self._journal.newest
+        revisions: list[Revision] = []
+        for number, each in sorted(turns.items()):
+            last = max(number, last + 1)
+            revisions.append(
+                Revision(number=last, time=number / 1_000_000, message=BY_HAND, turns=tuple(each))
+            )
+        return revisions
+
+    def record(self, steps: Sequence[Step], number: int, note: Note) -> None:
+        """Record one change set that was written. What cannot be recorded now is noticed later."""
+        index = self._files.index
+        turns = tuple(
+            RevisionChange(before=old, after=index.get(key_of(new)) if new is not None else None)
+            for old, new in steps
+        )
+        revision = Revision(
+            number=number,
+            time=time.time(),
+            author=note.author,
+            message=note.message,
+            turns=turns,
+        )
+        try:
+            self._journal.append(revision, note.key)
+        except OSError:
+            return
+        self._files.unrecorded -= {turn.key for turn in turns}
