@@ -10,6 +10,7 @@ NAMES = (
     "kinds",
     "conditions",
     "items",
+    "tasks",
     "ping",
     "transform",
     "sockets",

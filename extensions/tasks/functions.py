@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -39,6 +39,20 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
 }
 
 
+class ItemCall(NamedTuple):
+    """A call with the value of one input, and what goes before and after it.
+
+    `build` makes the type of the input, and is needed for values of other types than `accepts`;
+    `write` makes plain data of a result, and is needed for results of other types than `gives`.
+    """
+
+    call: Callable[[Any], Any]
+    build: Call | None = None
+    accepts: frozenset[type] = frozenset()
+    write: Call | None = None
+    gives: frozenset[type] = frozenset()
+
+
 class FunctionError(Exception):
     """A function cannot be used; `message` says why, `hint` what to do about it."""
 
@@ -55,6 +69,7 @@ class Function:
         """FunctionError if its parameters cannot be given by name."""
         self.fn = fn
         self.name = name
+        self._callers: dict[frozenset[str], Call] = {}
         try:
             self.signature: Signature = read_signature(fn)
         except SignatureError as error:
@@ -71,7 +86,17 @@ class Function:
         return self.signature.inputs[0].name if self.signature.inputs else None
 
     def caller(self, fitting: Iterable[str] = ()) -> Call:
-        """Return a call of it. Inputs that are `fitting` are known to have a type that fits."""
+        """Return a call of it. Inputs that are `fitting` are known to have a type that fits.
+
+        Tasks with the same function share their calls.
+        """
+        key = frozenset(fitting)
+        call = self._callers.get(key)
+        if call is None:
+            call = self._callers[key] = self._make_caller(key)
+        return call
+
+    def _make_caller(self, fitting: frozenset[str]) -> Call:
         into = self._into(fitting)
         back = _writer(self.signature, self.name)
         if self.signature.waits:
@@ -100,16 +125,14 @@ class Function:
             if one.hint is not Any and not (one.plain and one.name in skip)
         )
 
-    def item_caller(
-        self, fitting: Iterable[str], name: str, others: dict[str, Any]
-    ) -> tuple[Callable[[Any], Any], Call | None]:
-        """Return a call with the value of one input, and what makes plain data of its result.
+    def item_caller(self, fitting: Iterable[str], name: str, others: dict[str, Any]) -> "ItemCall":
+        """Return a call with the value of one input, which is made many times.
 
         For functions that do not wait. The other inputs stay the same, so they are converted once.
         """
         if self.signature.streams or name not in {one.name for one in self.signature.inputs}:
             call = self.caller(fitting)
-            return (lambda item: call({**others, name: item})), None
+            return ItemCall(lambda item: call({**others, name: item}))
         into = dict(self._into(fitting))
         fixed = _built(others, [(key, build) for key, build in into.items() if key != name])
         fn: Callable[..., Any] = partial(self.fn, **fixed) if fixed else self.fn
@@ -119,14 +142,12 @@ class Function:
             def fn(item: Any) -> Any:
                 return keyed(**{name: item})
 
-        build, back = into.get(name), _writer(self.signature, self.name)
-        if build is None and (back is None or back is _plain):
-            return fn, back
-        if build is None:
-            return (lambda item: back(fn(item))), None  # type: ignore[misc]
-        if back is None or back is _plain:
-            return (lambda item: fn(build(item))), back
-        return (lambda item: back(fn(build(item)))), None
+        hint = next(one.hint for one in self.signature.inputs if one.name == name)
+        accepts = frozenset({hint}) if hint in SCALARS else frozenset[type]()
+        write = _writer(self.signature, self.name)
+        answer = _TYPES.get(str(self.signature.answer.get("type")), ())
+        gives: frozenset[Any] = SCALARS if write is _plain else SCALARS.intersection(answer)
+        return ItemCall(fn, into.get(name), accepts, write, gives)
 
     @cached_property
     def _takes_first(self) -> bool:

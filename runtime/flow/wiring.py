@@ -94,6 +94,11 @@ class Wiring:
         self._resolve, self._ways_in = _weakly(self)
         self._fuser = Fuser(self)
 
+    @property
+    def is_observed(self) -> bool:
+        """Whether it is seen through a lens."""
+        return self._lens is not None
+
     def observed(self, lens: Lens | None) -> "Wiring":
         """Return the same wiring seen through a lens; processes that run go on with what they have."""
         return Wiring(self.symbols, self._sources, self.generation, lens)

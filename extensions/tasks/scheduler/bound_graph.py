@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from heddle.extensions.extension import Action, Node
-from heddle.extensions.tasks.functions import Function
+from heddle.extensions.tasks.functions import Function, ItemCall
 from heddle.extensions.tasks.graph.task_graph import TaskGraph, Work
 from heddle.runtime.assembly.expansion import HELD
-from heddle.runtime.flow.step import RUN, WAIT, ActionStep, RunStep, Step
+from heddle.runtime.flow.contracts import Target
+from heddle.runtime.flow.step import RUN, WAIT, ActionStep, Step
 from heddle.runtime.flow.wiring import Wiring
 
 CALL: Final = 0
@@ -27,17 +27,8 @@ GENERAL: Final = 4
 """A task with more than its work: a condition, items, a limit of time, another stage."""
 
 
-class FunctionWork(Protocol):
-    """A node whose only action calls a function with a record."""
-
-    function: Function
-    action: Action
-
-
-ItemCaller: TypeAlias = Callable[
-    [str, dict[str, Any]], tuple[Callable[[Any], Any], Callable[[Any], Any] | None]
-]
-"""Given the name of an input and the others: a call with its value, and what makes that plain data."""
+ItemCaller: TypeAlias = Callable[[str, dict[str, Any]], ItemCall]
+"""Given the name of an input and the others: the call with a value of it."""
 
 
 class BoundWork:
@@ -64,19 +55,18 @@ class BoundWork:
     def __init__(self, holder: Hashable, work: Work, wiring: Wiring) -> None:
         port = HELD + work.port
         targets = wiring.targets(holder, port)
-        self.step: Step | None = wiring.out(holder, port)
         self.owner: Hashable = targets[0][0] if targets else None
         self.label = wiring.label(self.owner) if targets else work.name
         self.name = work.name
-        self.action = _alone(self.step)
         self.nested = work.nested
         self.sole = work.sole
+        self.step: Step | None = None
+        self.action: ActionStep | None = None
         self.call: Callable[[Any], Any] = _never
         self.back: Callable[[Any], Any] | None = None
         self.item_call: ItemCaller | None = None
-        waits = any(wiring.may_wait(*target) for target in targets)
-        function = _function_of(self.step, wiring.symbols[self.owner].node) if targets else None
-        if function is not None and len(targets) == 1:
+        function = _function_at(targets[0], wiring) if len(targets) == 1 else None
+        if function is not None:
             fitting = work.fitting if function is work.function else ()
             if function.waits:
                 self.mode = AWAIT
@@ -85,10 +75,12 @@ class BoundWork:
                 self.mode = CALL
                 self.call = function.caller(fitting)
                 self.item_call = partial(function.item_caller, fitting)
-        elif waits or not (self.nested or (self.step is not None and self.step.op == RUN)):
-            self.mode = FORK
-        else:
-            self.mode = STEP
+            return
+        self.step = wiring.out(holder, port)
+        self.action = _alone(self.step)
+        waits = any(wiring.may_wait(*target) for target in targets)
+        plain = self.nested or (self.step is not None and self.step.op == RUN)
+        self.mode = FORK if waits or not plain else STEP
 
 
 def _never(record: Any) -> Any:
@@ -102,16 +94,18 @@ def _alone(step: Step | None) -> ActionStep | None:
     return None
 
 
-def _function_of(step: Step | None, node: Node) -> Function | None:
-    """Return the function behind a step that does nothing but call it; None if there is more."""
-    function, action = getattr(node, "function", None), getattr(node, "action", None)
-    if not isinstance(function, Function) or not isinstance(action, Action):
+def _function_at(target: Target, wiring: Wiring) -> Function | None:
+    """Return the function that a packet at this in port is answered by; None if there is more to it.
+
+    There is more if somebody watches the port, or if limits stand round the node, or if links lead on.
+    """
+    if wiring.is_observed:
         return None
-    if isinstance(step, RunStep) and step.op == RUN and step.actions == (action.fn,):
-        return function
-    if isinstance(step, ActionStep) and step.op == WAIT and step.fn is action.fn:
-        return function
-    return None
+    wired = wiring.symbols[target[0]]
+    function, action = getattr(wired.node, "function", None), getattr(wired.node, "action", None)
+    if not isinstance(function, Function) or wired.links or target[1] != "in":
+        return None
+    return function if wiring.handler(target) is action else None
 
 
 class BoundGraph:

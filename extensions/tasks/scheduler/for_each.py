@@ -1,13 +1,14 @@
 """A ForEachRun works on the items of an input: each is taken when it is worked on, and the results keep their order."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
-from itertools import islice, product
+from itertools import chain, islice, product
 from math import prod
-from typing import Any, Final, TypeAlias
+from time import monotonic
+from typing import Any, Final
 
 from heddle.extensions.extension import Answer, Error, NodeError, Process
-from heddle.extensions.tasks.functions import SCALARS
+from heddle.extensions.tasks.functions import ItemCall
 from heddle.extensions.tasks.graph.task_graph import GraphTask, item_path
 from heddle.extensions.tasks.scheduler.bound_graph import CALL, STEP, BoundWork
 from heddle.extensions.tasks.scheduler.context import RunRoot
@@ -18,13 +19,17 @@ from heddle.runtime.assembly.retry_rule import RetryRule, error_data
 from heddle.runtime.flow.step import RAISED
 from heddle.schemas.data_type import describe_type
 
-ItemCall: TypeAlias = tuple[Callable[[Any], Any], Callable[[Any], Any] | None]
-
 _OPEN: Final[Any] = object()
 """In the place of a result that is not there yet, or is left out."""
 
-_CHUNK: Final = 256
-"""Plain calls between two looks at the clock."""
+_FEW: Final = 16
+"""Plain calls before the first look at the clock."""
+
+_MOST: Final = 4096
+"""Plain calls between two looks at the clock, if they are quick."""
+
+_SHORT: Final = 0.001
+"""Seconds that the calls between two looks should take."""
 
 
 class ForEachRun(Work):
@@ -51,7 +56,6 @@ class ForEachRun(Work):
         self._works = works
         self._record = record
         self._names = task.over
-        self._lists = lists
         self._items: Iterator[Any] = self._iterate(lists)
         self._caller: ItemCall | None = None
         self._next = 0
@@ -180,6 +184,8 @@ class ForEachRun(Work):
         work, limit = self._works[0], self.task.timeout
         if work.mode == CALL and limit is None and not self._again and not self.stages:
             self._drain_calls(work)
+            if self.breathes:
+                return
         elif work.mode not in (CALL, STEP):
             return
         while not self.stopped and not self.later and self.is_ready():
@@ -197,60 +203,53 @@ class ForEachRun(Work):
             return
         if self._caller is None:
             self._caller = self._call_with_item(work)
-        call, check = self._caller
         results = self._results
         # Items before these may still be under way: their places must be there.
         results.extend([_OPEN] * (self._next - len(results)))
+        size = _FEW
         while self._next < self.count and not self.stopped:
+            chunk = list(islice(self._items, size))
+            began = monotonic()
             before = len(results)
             failed: Error | None = None
             try:
-                results.extend(map(call, islice(self._items, _CHUNK)))
-                if check is not None and not SCALARS.issuperset(map(type, results[before:])):
-                    results[before:] = map(check, results[before:])
+                _call_all(self._caller, chunk, results)
             except RAISED as error:
                 failed = Error.of(error, symbol=work.label, port="in")
             made = len(results) - before
             self._next += made
             self._left -= made
-            if failed is not None and not self._failed_call(failed):
-                return
+            if failed is not None:
+                self._items = chain(chunk[made + 1 :], self._items)
+                if not self._failed_call(failed, chunk[made]):
+                    return
+            # Quick calls are made many at a time; slow ones must not hold the event loop.
+            size = min(size * 2, _MOST) if monotonic() - began < _SHORT else max(size // 2, 1)
             if self.overdue():
                 self.breathes = True
                 return
         if not self._left:
             self.settled()
 
-    def _failed_call(self, error: Error) -> bool:
+    def _failed_call(self, error: Error, item: Any) -> bool:
         """See to the item whose call has failed; True if the calls can go on after it."""
         unit = self._next
-        self._held[unit] = self._item_at(unit)
+        self._held[unit] = item
         self._next += 1
         self._results.append(_OPEN)
         self.over(unit, error)
         return not (self._again or self.stages or self._pauses or self.later or self.stopped)
 
-    def _item_at(self, unit: int) -> Any:
-        """Return the item of a unit that was taken from the list already."""
-        if len(self._lists) == 1:
-            return self._lists[0][unit]
-        if self.fields.how == "zip":
-            return tuple(one[unit] for one in self._lists)
-        return next(islice(product(*self._lists), unit, None))
-
     def _call_with_item(self, work: BoundWork) -> ItemCall:
-        """Return the call with a single item, and what makes plain data of its result.
-
-        The rest of the record is the same for all items.
-        """
+        """Return the call with a single item; the rest of the record is the same for all."""
         names, record, call = self._names, self._record, work.call
         if len(names) > 1:
-            return (lambda items: call({**record, **dict(zip(names, items, strict=True))})), None
+            return ItemCall(lambda items: call({**record, **dict(zip(names, items, strict=True))}))
         name = names[0]
         if work.item_call is not None:
             others = {key: value for key, value in record.items() if key != name}
             return work.item_call(name, others)
-        return (lambda item: call({**record, name: item})), None
+        return ItemCall(lambda item: call({**record, name: item}))
 
     # -- results -------------------------------------------------------------------------------
 
@@ -316,6 +315,23 @@ class ForEachRun(Work):
             else:
                 flat.append(one)
         return flat
+
+
+def _call_all(caller: ItemCall, chunk: list[Any], results: list[Any]) -> None:
+    """Append the result of each item; what is raised belongs to the item after the last result.
+
+    The types of a whole chunk are looked at at once: almost always nothing has to be converted.
+    """
+    items: Iterable[Any] = chunk
+    if caller.build is not None and not caller.accepts.issuperset(map(type, chunk)):
+        items = map(caller.build, chunk)
+    made: list[Any] = []
+    try:
+        made.extend(map(caller.call, items))
+    finally:
+        # What is there before an item fails counts.
+        plain = caller.write is None or caller.gives.issuperset(map(type, made))
+        results.extend(made if plain or caller.write is None else map(caller.write, made))
 
 
 def _list_of(record: dict[str, Any], name: str, task: GraphTask) -> list[Any]:

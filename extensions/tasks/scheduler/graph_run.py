@@ -275,6 +275,7 @@ class GraphRun(Work):
     async def _pull_ready(self) -> None:
         """Await tasks that are nothing but work that waits, as long as such are ready."""
         ready, calls, backs = self.ready, self.bound.calls, self.bound.backs
+        made = 0
         while ready and not self.stopped:
             mode = self.modes[ready[0]]
             if mode != AWAIT and (mode != FORK or self.keeps):
@@ -300,7 +301,8 @@ class GraphRun(Work):
                 self._failed(unit, answer)
             else:
                 self.complete(unit, None if answer is NOTHING else answer)
-            if self.overdue():
+            made += 1
+            if not made & 0xF and self.overdue():
                 await asyncio.sleep(0)
                 self._since = monotonic()
         if ready and not self.stopped and self.modes[ready[0]] == GENERAL:
@@ -563,20 +565,22 @@ class GraphRun(Work):
 
     def complete(self, unit: int, value: Any) -> None:
         """Hand the output of a task on."""
-        self._settle(unit, _COMPLETED)
+        missing, records, bound = self.missing, self.records, self.bound
+        records[unit] = None
+        self.state[unit] = _COMPLETED
+        self.left -= 1
         if unit in self.graph.kept:
             self.values[unit] = value
-        missing, records, ready = self.missing, self.records, self.ready
-        for target, name, get in self.bound.outgoing[unit]:
+        for target, name, get in bound.outgoing[unit]:
             if get is None:
                 records[target][name] = value
             else:
                 self._carry(target, name, get, value)
             left = missing[target] - 1
             missing[target] = left
-            if not left and self.state[target] == _PENDING:
-                heappush(ready, target)
-        if self.bound.extra[unit]:
+            if not left and not self.state[target]:
+                heappush(self.ready, target)
+        if bound.extra[unit]:
             self._spread(unit, True, None, value)
         if not self.left:
             self.settled()
