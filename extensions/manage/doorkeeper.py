@@ -136,10 +136,13 @@ class Doorkeeper:
         store = self._store
         if not isinstance(store, RevisionStore) or revision == self._searched:
             return False
+        # What was searched is not searched again: most often one revision is new.
+        again = self._searched >= 0
+        space, limit = (None, 2) if again else (self._namespace, _PAGE)
         before: int | None = None
         while True:
             try:
-                page = await store.history(self._namespace, before=before, limit=_PAGE)
+                page = await store.history(space, before=before, limit=limit)
             except StoreError as error:
                 raise TokensUnknownError(
                     f"nobody can say whether there were tokens: {error}"
@@ -147,12 +150,13 @@ class Doorkeeper:
             for each in page:
                 if each.number <= self._searched:
                     break
-                if any(is_token(turn.before) or is_token(turn.after) for turn in each.turns):
+                turns = each.within(self._namespace).turns
+                if any(is_token(turn.before) or is_token(turn.after) for turn in turns):
                     return True
-            if len(page) < _PAGE or page[-1].number <= self._searched:
+            if len(page) < limit or page[-1].number <= self._searched:
                 self._searched = revision
                 return False
-            before = page[-1].number
+            before, limit = page[-1].number, _PAGE
 
     async def _check_sound(self) -> None:
         """Raise StoreError if a part of the store that may hold tokens cannot be read."""

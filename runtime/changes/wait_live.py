@@ -70,7 +70,7 @@ async def wait_live(
         async with asyncio.timeout(timeout):
             while True:
                 waited = _looked(await store.reports(namespace), namespace, revision, changed)
-                states = [each.state for each in waited.arrivals]
+                states: list[ArrivalState] = [each.state for each in waited.arrivals]
                 if on_change is not None and states != last:
                     on_change(waited)
                 if not waited.behind:

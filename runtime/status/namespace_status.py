@@ -119,7 +119,8 @@ def _gone(symbol: SymbolStatus, reports: Sequence[Report]) -> SymbolStatus:
 
 def _together(runtimes: Sequence[SymbolStatus], spec: Spec | None = None) -> SymbolStatus:
     """Return one status of how several runtimes have a symbol: the worst of them counts."""
-    state: SymbolState = min((each.state for each in runtimes), key=ORDER.index, default="idle")
+    states: list[SymbolState] = [each.state for each in runtimes] or ["idle"]
+    state = min(states, key=ORDER.index)
     worst = next((each for each in runtimes if each.state == state), None)
     known = worst if spec is None else spec
     if known is None:
