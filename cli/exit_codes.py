@@ -7,8 +7,11 @@ FAILED = 1
 USAGE = 2
 DIFFERENT = 3
 UNFOLLOWED = 4
+BLOCKED = 5
+SUSPENDED = 6
 UNCONFIRMED = 7
 INTERRUPTED = 130
+TERMINATED = 143
 
 EXIT_CODES = (
     (OK, "It did what was asked, and found nothing wrong."),
@@ -16,6 +19,14 @@ EXIT_CODES = (
     (USAGE, "The command line itself is wrong: an unknown command, flag or argument."),
     (DIFFERENT, "Of `heddle plan` and `heddle diff`: something would change, or differs."),
     (UNFOLLOWED, "Of `heddle status`: no runtime follows the namespace."),
+    (BLOCKED, "Of `heddle run` and `heddle runs resume`: the run is blocked; a person decides."),
+    (
+        SUSPENDED,
+        (
+            "Of `heddle run` and `heddle runs resume`: the run is suspended; the last line is the "
+            "command that resumes it."
+        ),
+    ),
     (
         UNCONFIRMED,
         (
@@ -23,7 +34,14 @@ EXIT_CODES = (
             "holds its key; repeated with `--key`, it is made once."
         ),
     ),
-    (INTERRUPTED, "It was interrupted: Ctrl-C, or a second signal while `heddle start` drains."),
+    (
+        INTERRUPTED,
+        (
+            "It was interrupted: Ctrl-C, or a second signal while `heddle start` drains. A run is "
+            "suspended by that."
+        ),
+    ),
+    (TERMINATED, "Of `heddle run` and `heddle runs resume`: SIGTERM has suspended the run."),
 )
 """Every exit code of every command, and what it means."""
 

@@ -24,6 +24,10 @@ def installed(settings: "Settings | None" = None) -> "Registry":
     if settings is None:
         settings = load_settings()
     reachable(settings.extensions, settings.folder)
+    reachable_folder(settings.folder)
+    reachable_folder(".")
+    if "://" not in settings.store:
+        reachable_folder(settings.store)
     known = registry(settings.extensions, language=settings.language)
     known.keys = keyring(settings)
     known.stores.token_file = settings.token_file
@@ -37,4 +41,13 @@ def reachable(extensions: Sequence[str], folder: str) -> None:
     home = os.path.abspath(folder)  # noqa: PTH100 - a path for sys.path is text
     if extensions and home not in sys.path:
         # Last, so that a file there never stands before an installed module.
+        sys.path.append(home)
+
+
+def reachable_folder(path: str) -> None:
+    """Let the functions of tasks stand in modules beside the specs: in this folder, or that of this file."""
+    home = os.path.abspath(path)  # noqa: PTH100 - a path for sys.path is text
+    if not os.path.isdir(home):  # noqa: PTH112
+        home = os.path.dirname(home)  # noqa: PTH120
+    if home not in sys.path:
         sys.path.append(home)

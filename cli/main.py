@@ -13,6 +13,8 @@ from heddle.cli.group import DEBUG, LazyGroup
 COMMANDS = {
     "start": "Run the specs of a folder, a file or a store.",
     "up": "Run several namespaces, each in processes of its own.",
+    "run": "Run a workflow, and print its answer.",
+    "runs": "Look at runs of workflows, and go on with them.",
     "check": "Tell everything that is wrong with specs, without running them.",
     "fmt": "Bring spec files into their canonical form.",
     "test": "Run the tests of flows.",

@@ -47,7 +47,7 @@ class ResourceFiles:
             self.reading.specs,
             ValueSet(self.reading.values),
             registry,
-            partial=self.reading.invalid,
+            partial=self.reading.spoiled,
             environment=self.settings.environment,
             later=True,
         )

@@ -20,7 +20,7 @@ ROOMS = ("schemas", "specs", "runtime", "extensions", "cli")
 WINGS = {
     "specs": ("model", "files", "yaml", "secrets", "stores", "binding", "merge"),
     "runtime": ("flow", "events", "observe", "assembly", "status", "changes", "surface", ""),
-    "cli": ("", "views", "supervisor", "commands"),
+    "cli": ("", "runs", "views", "supervisor", "commands"),
 }
 """The wings of a room from the ground up; "" stands for the files of the room itself."""
 

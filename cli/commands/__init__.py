@@ -1,1 +1,1 @@
-"""The commands, one a file; each module has it as `command`."""
+"""The commands, one a file; each module has it as `command`. `runs_*` hold those below `heddle runs`."""

@@ -37,11 +37,11 @@ class DurableWorkflow:
     async def open(self) -> None:
         """Open the RunStore and go on with runs; what keeps it from that is a condition, no failure."""
         try:
-            await self._serve()
+            await self.serve()
         except RunStoreError as error:
             self._host.tell("run store failed", level="warning", reason=str(error))
 
-    async def _serve(self) -> RunService:
+    async def serve(self) -> RunService:
         """Return the open service. Raise RunStoreError."""
         service = self._service
         if service is None:
@@ -81,7 +81,7 @@ class DurableWorkflow:
         Raise NodeError: `run-store` if it cannot be recorded, `unstorable` for an input that cannot be kept.
         """
         try:
-            service = await self._serve()
+            service = await self.serve()
             return await service.begin(
                 self._workload, record, key=key, creator=creator, tags=tags, priority=priority
             )
@@ -94,12 +94,12 @@ class DurableWorkflow:
         self, run: UUID, *, take: bool = False, again: bool = False, actor: str = ""
     ) -> ActiveRun | RunRecord | None:
         """Go on with a run, as DurableRuns.resume does. Raise RunStoreError."""
-        service = await self._serve()
+        service = await self.serve()
         return await service.runs.resume(self._workload, run, take=take, again=again, actor=actor)
 
     async def answer(self, run: ActiveRun | RunRecord) -> Answer:
         """Return the answer of a run once it is settled; who waits may leave."""
-        service = await self._serve()
+        service = await self.serve()
         return await service.answer(run)
 
     async def suspend(self, reason: str, *, seconds: float | None = None) -> None:
@@ -124,19 +124,19 @@ class DurableWorkflow:
 def find_service(host: Host, durable: bool | str | None) -> RunService:
     """Return the service for the RunStore that `durable` of a workflow names. Raise RunStoreError.
 
-    The first of: the named `run-store`; the one that a command names; the only `run-store` of the
+    The first of: the one that a command names; the named `run-store`; the only `run-store` of the
     namespace; the one of the settings; the one in the state folder.
     """
     home = home_of(host)
     stores = {each.label: each for each in home.table.all() if each.spec.kind == KIND}
+    named = host.shared.get(NAMED)
+    if named:
+        return service_of(host, str(named))
     if isinstance(durable, str):
         if durable not in stores:
             known = ", ".join(sorted(stores)) or "none"
             raise RunStoreError(f'there is no run-store "{durable}" (there is: {known})')
         return service_of(host, **_options(stores[durable].node))
-    named = host.shared.get(NAMED)
-    if named:
-        return service_of(host, str(named))
     if len(stores) == 1:
         return service_of(host, **_options(next(iter(stores.values())).node))
     if stores:

@@ -283,7 +283,7 @@ def import_code(module: str) -> Any:
         where = "" if module.startswith(missing) else _place_of(error)
         raise FunctionError(
             f'there is no module "{missing}"{where}',
-            "Modules are searched in the working directory and among the installed packages.",
+            "Modules are searched beside the specs, in the working directory and among the installed packages.",
         ) from error
     except (Exception, SystemExit) as error:
         raise FunctionError(

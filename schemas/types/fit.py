@@ -10,7 +10,7 @@ class Fit(enum.Enum):
     FITS = "fits"
     UNKNOWN = "unknown"
     EMPTY = "empty"
-    UNFIT = "invalid"
+    UNFIT = "unfit"
 
     @property
     def fails(self) -> bool:

@@ -56,7 +56,7 @@ def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
             query=GetValue if values else GetSpec,
             headers=("If-None-Match",),
             replies={200: shown, 304: ResponseForm(about="It is as you have it.")},
-            rejections=(404,),
+            refusals=(404,),
         ),
         Operation(
             name=f"{sort.words}.create",
@@ -67,7 +67,7 @@ def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
             headers=(KEY,),
             body=entry,
             replies={201: new, 200: _planned()},
-            rejections=(409, 422),
+            refusals=(409, 422),
             audit=True,
         ),
         Operation(
@@ -83,7 +83,7 @@ def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
             headers=MATCH,
             body=entry,
             replies={200: now, 201: new},
-            rejections=(409, 412, 422),
+            refusals=(409, 412, 422),
             audit=True,
         ),
         Operation(
@@ -98,7 +98,7 @@ def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
                 about="The fields that change.", type=dict[str, Any], media=(PATCH, JSON)
             ),
             replies={200: now},
-            rejections=(404, 409, 412, 422),
+            refusals=(404, 409, 412, 422),
             audit=True,
         ),
         Operation(
@@ -109,7 +109,7 @@ def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
             query=WriteQuery,
             headers=MATCH,
             replies={204: ResponseForm(about="Deleted."), 200: _planned()},
-            rejections=(404, 409, 412, 422),
+            refusals=(404, 409, 412, 422),
             audit=True,
         ),
     ]

@@ -27,6 +27,9 @@ PRUNE: Final = 3600.0
 
 _SHARED: Final = "tasks.run_services"
 
+CONTROL: Final = "tasks.run_control"
+"""The key in `shared` under which a command that works on one run turns the run controller off: False."""
+
 
 class RunService:
     """What the workflows of one runtime share in one RunStore. `reason` says why it cannot be used."""
@@ -41,8 +44,12 @@ class RunService:
         losses: int = LOSSES,
         keep: float | None = None,
         drain: float = 30.0,
+        control: bool = True,
     ) -> None:
-        """`keep` is for how many seconds settled runs are kept; without it, until somebody prunes them."""
+        """`keep` is for how many seconds settled runs are kept; without it, until somebody prunes them.
+
+        Without `control`, it leaves runs alone that others began, or that nobody works on.
+        """
         self.address = address
         self.store = make_run_store(address, lease=lease, sync=sync)
         self.runs = DurableRuns(
@@ -54,6 +61,7 @@ class RunService:
         )
         self.reason = ""
         self._keep = keep
+        self._control_on = control
         self._users: dict[Host, Workload | None] = {}
         self._workloads: dict[str, tuple[Workload, Host]] = {}
         self._tasks = Tasks(self._failed)
@@ -80,7 +88,7 @@ class RunService:
             self.reason = str(error)
             raise
         self.reason = ""
-        if self._control_task is None:
+        if self._control_task is None and self._control_on:
             self._control_task = self._tasks.start(self._control())
 
     def serve(self, host: Host, workload: Workload) -> None:
@@ -220,7 +228,8 @@ def service_of(host: Host, address: str, **options: Any) -> RunService:
     """Return the RunService of this runtime for an address; the first caller says how it is opened."""
     services: dict[str, RunService] = host.shared.setdefault(_SHARED, {})
     if address not in services:
-        services[address] = RunService(address, drain=host.drain, **options)
+        control = bool(host.shared.get(CONTROL, True))
+        services[address] = RunService(address, drain=host.drain, control=control, **options)
     service = services[address]
     service.enter(host)
     return service

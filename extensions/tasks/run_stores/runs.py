@@ -226,7 +226,7 @@ class Runs:
         ):
             raise RunStoreError(f"the run {str(run)[-8:]} is {record.status} already")
         if task:
-            await self._check_task(record, task)
+            await self.check_task(record, task)
         now = time.time()
         request = await self.store.request(run, verb, now, task=task, actor=actor, payload=payload)
         again = record.status is RunStatus.FAILED
@@ -259,7 +259,8 @@ class Runs:
             await asyncio.sleep(LOOK)
         return await self.get(run)
 
-    async def _check_task(self, run: RunRecord, task: str) -> None:
+    async def check_task(self, run: RunRecord, task: str) -> None:
+        """Raise NoRun with the nearest name if a run has no such task."""
         names = [*await self.task_names(run)]
         names += [each.task for each in await self.store.attempts(run.id)]
         if names and task not in names:

@@ -396,6 +396,9 @@ class Work:
 
     def rouse(self) -> None:
         """Begin another runner if there is work for it."""
+        if self.process.reason is not None:
+            # Its Process is cancelled: a runner that begins now would be, too.
+            return
         if not self._closing and not self.stopped and self.backlog():
             self.hire(1)
 
@@ -602,7 +605,8 @@ class Work:
         self._cancel_runners()
         current = asyncio.current_task()
         interrupted: asyncio.CancelledError | None = None
-        while left := [task for task in self._runners if task is not current]:
+        # A runner that was cancelled before its first step is done, and has not left by itself.
+        while left := [task for task in self._runners if task is not current and not task.done()]:
             try:
                 await asyncio.wait(left)
             except asyncio.CancelledError as error:

@@ -1,0 +1,82 @@
+"""The inputs of a run as the command line gives them: `KEY=VALUE`, and a JSON file."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from heddle.cli.exit_codes import CommandError
+from heddle.schemas.data_type import describe_type
+
+if TYPE_CHECKING:
+    from heddle.extensions.tasks.fields import InputFields
+
+
+def split_arguments(words: Sequence[str]) -> tuple[str | None, dict[str, str]]:
+    """Return the TARGET, if there is one, and the values by key. Raise UsageError.
+
+    The first word is the TARGET if it holds no `=`, or a file has that name.
+    """
+    target: str | None = None
+    rest = list(words)
+    if rest and ("=" not in rest[0] or Path(rest[0]).exists()):
+        target = rest.pop(0)
+    values: dict[str, str] = {}
+    for word in rest:
+        key, mark, value = word.partition("=")
+        if not mark or not key:
+            raise click.UsageError(
+                f'"{word}" is not KEY=VALUE (expected: an input of the workflow, such as day=2026-11-30)'
+            )
+        if key in values:
+            raise click.UsageError(f'the input "{key}" is given twice')
+        values[key] = value
+    return target, values
+
+
+def read_input_file(path: str) -> dict[str, Any]:
+    """Return the map in a JSON file (`-`: standard input). Raise CommandError."""
+    name = "standard input" if path == "-" else path
+    try:
+        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        decoded = json.loads(data)
+    except OSError as error:
+        raise CommandError(f"{name}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise CommandError(f"{name}: it is not JSON: {error}") from error
+    if not isinstance(decoded, dict):
+        raise CommandError(
+            f"{name}: found {describe_type(decoded)} (expected: a map of the inputs)"
+        )
+    return decoded
+
+
+def convert_values(
+    declared: Mapping[str, "InputFields"], given: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return texts of the command line as values of the declared types.
+
+    What does not fit stays a text: the check of the inputs reports it with all other mistakes.
+    """
+    return {key: _convert(declared.get(key), text) for key, text in given.items()}
+
+
+def _convert(field: "InputFields | None", text: str) -> Any:
+    if field is None:
+        return text
+    wanted = field.json_schema.get("type")
+    if wanted == "string":
+        return text
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    if field.schema is not None and not wanted and isinstance(value, int | float | bool):
+        # A schema such as {enum: ["1", "2"]} means the text.
+        options = field.schema.get("enum")
+        if isinstance(options, list) and value not in options and text in options:
+            return text
+    return value

@@ -1,0 +1,1 @@
+"""Tests of runs at the command line."""
