@@ -11,6 +11,7 @@ NAMES = (
     "conditions",
     "items",
     "tasks",
+    "tasks_durable",
     "ping",
     "transform",
     "sockets",

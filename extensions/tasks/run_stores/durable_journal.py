@@ -43,7 +43,7 @@ from heddle.extensions.tasks.status import AttemptStatus, RunStatus, TaskStatus,
 LASTS: Final = 0.005
 """Seconds of work that a kill may cost: after them a turn is committed, although more could run."""
 
-BURST: Final = 1024
+BURST: Final = 256
 """How many attempts begin in one turn at most."""
 
 LINKS: Final = 256
@@ -315,6 +315,17 @@ class DurableJournal(Journal):
         text = msgspec.json.encode(dict(detail), enc_hook=str).decode() if detail else ""
         self._turn.history.append(HistoryRow(self._clock(), event, task, actor, text))
         self._turn.size += 100 + len(text)
+
+    def drop(self, keys: Sequence[tuple[str, int]]) -> None:
+        """Report that attempts which have begun are cancelled before any of their code was called."""
+        dropped: list[OpenAttempt] = []
+        for key in keys:
+            at, seq = self._batch.pop(key, (None, None))
+            if seq is not None:
+                dropped.append((*key, at, seq))
+        if dropped:
+            self._turn.stopped.append((str(AttemptStatus.CANCELLED), dropped))
+            self._turn.size += 100 * len(dropped)
 
     def _stop_attempts(self, status: AttemptStatus) -> None:
         """Report the attempts that have begun and of which no end was reported; there is none left then."""

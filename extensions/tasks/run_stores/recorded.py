@@ -12,6 +12,8 @@ from heddle.extensions.tasks.status import TaskStatus, Transition
 LOSSES: Final = 3
 """Lost attempts after which a task fails with the code `crashed`, whatever its `retry` says."""
 
+_STOPPED_FIRST: Final = Recorded(status=TaskStatus.PENDING, attempts=1)
+
 _COMPLETED, _FAILED, _PENDING = TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.PENDING
 
 
@@ -48,10 +50,14 @@ def read_claim(
     }
     troubled: dict[str, list[AttemptRecord]] = {}
     for attempt in claim.attempts:
-        troubled.setdefault(attempt.task, []).append(attempt)
+        if attempt.status == "cancelled" and attempt.number == 1:
+            # It was stopped before its code was called; it has no earlier attempt.
+            recorded.setdefault(attempt.task, _STOPPED_FIRST)
+        else:
+            troubled.setdefault(attempt.task, []).append(attempt)
     recorded |= _skipped_by_person(claim.history)
     for task, attempts in troubled.items():
-        if task not in recorded:
+        if recorded.get(task, _STOPPED_FIRST) is _STOPPED_FIRST:
             since = max(decided.get(task, 0), decided.get("*", 0))
             recorded[task] = _judge(known, attempts, since, is_idempotent, losses)
     return known

@@ -158,7 +158,7 @@ def put_completed(
     data = bytearray()
     _encode_into(rows, data)
     # The number of an attempt is the key of no other row, but a link may end with it: below zero none does.
-    seq = -max(row[5] for row in rows)
+    seq = -rows[-1][5]
     raw.execute(
         named(f"INSERT INTO @history VALUES (?, ?, ?, '{PACK}', '', '', ?)"), (run, seq, at, data)
     )

@@ -494,9 +494,12 @@ class GraphRun(Work):
                 if self._committing is not None:
                     break
             done += 1
-            if not done & _LOOK and self.overdue():
-                self.breathes = True
-                break
+            if not done & _LOOK:
+                if self.overdue():
+                    self.breathes = True
+                    break
+                if journal.draining:
+                    break
         self._dirty = True
         if not self.left:
             self.settled()

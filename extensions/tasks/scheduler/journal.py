@@ -73,6 +73,11 @@ class Journal:
         for path, number in keys:
             self.begin(path, number)
 
+    def drop(self, keys: Sequence[tuple[str, int]]) -> None:
+        """Report that attempts which have begun are cancelled before any of their code was called."""
+        for path, number in keys:
+            self.end(path, number, AttemptStatus.CANCELLED)
+
     def enter(self, path: str, number: int) -> None:
         """Keep what is printed in this context from now on with this attempt: its code is called next."""
 

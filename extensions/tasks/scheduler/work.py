@@ -650,7 +650,8 @@ class Work:
 
     def _goes_on(self) -> bool:
         """Return whether more can be done without waiting."""
-        return not self.stopped and not self.later and self._committing is None
+        go_on = not (self.stopped or self.journal.draining)
+        return go_on and not self.later and self._committing is None
 
     def _begun_now(self) -> bool:
         """Make the next attempt that has begun, if it does not wait."""
@@ -687,9 +688,11 @@ class Work:
 
     def drop_begun(self) -> None:
         """Report the attempts that have begun, and of which no code was called: they had no effect."""
-        while self.begun:
-            path = self.path_of(self.begun.popleft())
-            self.journal.end(path, self.root.next_number(path), AttemptStatus.CANCELLED)
+        if self.begun:
+            paths = [self.path_of(unit) for unit in self.begun]
+            self._active -= len(paths)
+            self.begun.clear()
+            self.journal.drop([(path, self.root.next_number(path)) for path in paths])
 
     def _begin_turn(self) -> None:
         """Report what begins next, and commit; `begun` has it then."""
@@ -716,6 +719,9 @@ class Work:
                 self.spare()
                 await later()
             elif self.begun:
+                if self.journal.draining:
+                    self.drop_begun()
+                    continue
                 if self.call_begun():
                     continue
                 unit = self.begun.popleft()
