@@ -75,6 +75,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "extensions.tasks.authoring.workflow": ("Workflow",),
     "extensions.tasks.authoring.workflow_decorator": ("workflow",),
     "extensions.tasks.graph.cycle_error": ("CycleError",),
+    "extensions.tasks.run_stores.contract": ("RunRecord", "RunStoreError"),
+    "extensions.tasks.run_stores.runs": ("Runs", "open_runs"),
     "extensions.tasks.status": ("RunStatus", "TaskStatus", "Transition"),
     "runtime.assembly.extension": ("ExtensionError", "Registry", "registry"),
     "runtime.assembly.rollout": ("ShiftError",),

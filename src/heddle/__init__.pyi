@@ -71,6 +71,10 @@ from heddle.extensions.tasks.authoring.task import task as task
 from heddle.extensions.tasks.authoring.workflow import Workflow as Workflow
 from heddle.extensions.tasks.authoring.workflow_decorator import workflow as workflow
 from heddle.extensions.tasks.graph.cycle_error import CycleError as CycleError
+from heddle.extensions.tasks.run_stores.contract import RunRecord as RunRecord
+from heddle.extensions.tasks.run_stores.contract import RunStoreError as RunStoreError
+from heddle.extensions.tasks.run_stores.runs import Runs as Runs
+from heddle.extensions.tasks.run_stores.runs import open_runs as open_runs
 from heddle.extensions.tasks.status import RunStatus as RunStatus
 from heddle.extensions.tasks.status import TaskStatus as TaskStatus
 from heddle.extensions.tasks.status import Transition as Transition
