@@ -10,7 +10,8 @@ from benchmarks.measure import Measure, Reach, at_most, measured
 from benchmarks.row import AnswerMismatchError, Row, Say
 from benchmarks.scale import Scale
 from heddle.runtime.assembly.kind import node
-from heddle.runtime.flow.process import LiveProcess, finish
+from heddle.runtime.flow.finish import finish
+from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.runtime import Runtime
 from heddle.specs.stores.memory import MemoryStore
 from heddle.specs.yaml.document import read_text

@@ -8,7 +8,8 @@ import pytest
 from heddle.extensions.extension import Error
 from heddle.extensions.tasks.scheduler.graph_run import GraphRun
 from heddle.extensions.tasks.workflow import WorkflowNode
-from heddle.runtime.flow.process import LiveProcess, finish
+from heddle.runtime.flow.finish import finish
+from heddle.runtime.flow.process import LiveProcess
 from tests.clock import JUMPING
 from tests.extensions.tasks.work import Journey, forget, plain_run, problems, run, workflow
 from tests.support import running

@@ -11,7 +11,8 @@ from heddle.extensions.extension import Answer, Error
 from heddle.extensions.tasks.scheduler.journal import DRAINED, Journal, Recorded, Unstorable
 from heddle.extensions.tasks.status import AttemptStatus, TaskStatus
 from heddle.extensions.tasks.workflow import WorkflowNode
-from heddle.runtime.flow.process import LiveProcess, finish, settle
+from heddle.runtime.flow.finish import finish, settle
+from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.runtime import Runtime
 from tests.extensions.tasks.work import Journey, forget, workflow
 from tests.support import running
