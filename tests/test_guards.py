@@ -18,7 +18,7 @@ KITS = frozenset(
         "lease_contract",
         "recording_contract",
     )
-)
+) | {"extensions/tasks/run_stores/kit.py"}
 PROTOCOLS = ("extensions/net", "extensions/manage")
 FOLDING = frozenset({"lower", "upper", "casefold", "title", "capitalize", "swapcase"})
 TRIMMING = frozenset({"strip", "lstrip", "rstrip", "split", "rsplit"})

@@ -268,20 +268,23 @@ def _both(left: list[Alternative], right: list[Alternative]) -> list[Alternative
 
 def _meet(first: Alternative, other: Alternative) -> Iterable[Alternative]:
     exact = first.exact and other.exact
-    if isinstance(first, TypedValues) and isinstance(other, TypedValues):
-        if first.type == other.type:
+    if isinstance(first, TypedValues):
+        if isinstance(other, OneValue):
+            yield from _filter(other, first, exact)
+        elif first.type == other.type:
             rules = first.rules + tuple(rule for rule in other.rules if rule)
             yield TypedValues(first.type, rules or ({},), exact)
-    elif isinstance(first, OneValue) and isinstance(other, OneValue):
-        if equal(first.value, other.value):
-            yield OneValue(first.value, exact)
-    else:
-        typed, literal = (first, other) if isinstance(first, TypedValues) else (other, first)
-        assert isinstance(typed, TypedValues)
-        assert isinstance(literal, OneValue)
-        if typed.type == type_of(literal.value):
-            plain = not any(typed.rules) or _is_whole(typed, literal.value)
-            yield OneValue(literal.value, exact and plain)
+    elif isinstance(other, TypedValues):
+        yield from _filter(first, other, exact)
+    elif equal(first.value, other.value):
+        yield OneValue(first.value, exact)
+
+
+def _filter(literal: OneValue, typed: TypedValues, exact: bool) -> Iterable[Alternative]:
+    """Yield the value if it has the type; exact only if no further rule has to be tried."""
+    if typed.type == type_of(literal.value):
+        plain = not any(typed.rules) or _is_whole(typed, literal.value)
+        yield OneValue(literal.value, exact and plain)
 
 
 def _is_whole(typed: TypedValues, value: Any) -> bool:

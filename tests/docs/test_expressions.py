@@ -76,6 +76,7 @@ PAYLOADS: Mapping[tuple[str, str], Callable[[], Any]] = {
     ("sse", "topics"): request,
     ("throttle", "key"): request,
     ("websocket", "rooms"): request,
+    ("workflow", "idempotency_key"): lambda: {"customer": "ada", "day": "2026-11-30"},
     ("workflow", "tasks.retry.when"): failure,
 }
 """What a packet is at each field with an example: a request of HTTP if the kind works on them."""

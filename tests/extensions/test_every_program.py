@@ -114,6 +114,14 @@ ROWS = [
         answer=Error,
         sees={"state": "open", "failures": 1},
     ),
+    Row(
+        "workflow.idempotency_key",
+        kind(
+            "workflow",
+            f"idempotency_key: {slow('payload.x')}, inputs: {{x: {{type: any}}}}, "
+            f"tasks: [{{name: t, {WORK}}}]",
+        ),
+    ),
     Row("workflow.tasks[].when", flow(f"when: {slow('payload.x == 1')}, {WORK}")),
     Row(
         "workflow.tasks[].retry.when", flow(f"retry: {{when: {slow('true')}}}, {FAILING}"), 1, Error
