@@ -59,12 +59,12 @@ class ValueReader:
         """Return who is bound to these Values, or asks for one of their names; and these ids and names."""
         if not values:
             return set(), set()
-        found = await self._store.values(self._namespace, values)
+        stored = await self._store.values(self._namespace, values)
         words: set[UUID | str] = set(values)
-        words |= {value.name for value in found if value.name is not None}
+        words |= {value.name for value in stored if value.name is not None}
         return {symbol.id for symbol in self._table.asking(words)}, words
 
     async def _ready(self, values: Iterable[Value]) -> ValueSet:
-        found = list(values)
-        await self._vault.ready(found)
-        return ValueSet(found, self._vault)
+        kept = list(values)
+        await self._vault.ready(kept)
+        return ValueSet(kept, self._vault)

@@ -69,9 +69,9 @@ class _NeighbourReader:
         self._registry = registry
         self._steps = steps
         self._served = served
-        self._found: dict[Key, Resource] = {}
+        self._resources: dict[Key, Resource] = {}
         self._specs: dict[str, Spec] = {}
-        self._asked: set[str] = set()
+        self._read: set[str] = set()
         self._mentioned: set[str] = set()
 
     async def read(self) -> Mapping[Key, Resource]:
@@ -88,7 +88,7 @@ class _NeighbourReader:
         await self._need(around)
         stops = any(relinks(step, self._served, self._registry) for step in self._steps)
         await self._lead(around if stops else changed, further=stops)
-        return self._found
+        return self._resources
 
     async def _around(self, words: Set[str], changed: Sequence[Spec]) -> list[Spec]:
         """Return who mentions one of these texts, or is made with somebody who does."""
@@ -152,7 +152,7 @@ class _NeighbourReader:
         own = {spec.name} if spec.name is not None else set()
         if kind is None or (kind.links is None and kind.expand is None):
             return with_holders(targets_of(spec)) | own
-        values = ValueSet([each for each in self._found.values() if isinstance(each, Value)])
+        values = ValueSet([each for each in self._resources.values() if isinstance(each, Value)])
         for each in linked(spec, self._definition, values, self._registry):
             for links in each.links.values():
                 own |= {str(link.id) if link.id is not None else link.name or "" for link in links}
@@ -166,17 +166,17 @@ class _NeighbourReader:
 
     async def _ask(self, words: Set[str]) -> list[Resource]:
         """Read what has one of these names or ids and was not read before; return it."""
-        fresh = words - self._asked
+        fresh = words - self._read
         if not fresh:
             return []
-        self._asked |= fresh
+        self._read |= fresh
         resources = await called(self._store, self._namespace, fresh)
         return self._keep(resources)
 
     def _keep(self, resources: Iterable[Resource]) -> list[Resource]:
-        fresh = [each for each in resources if key_of(each) not in self._found]
+        fresh = [each for each in resources if key_of(each) not in self._resources]
         for each in fresh:
-            self._found[key_of(each)] = each
+            self._resources[key_of(each)] = each
             if isinstance(each, Spec):
                 self._specs[str(each.id)] = each
                 if each.name is not None:
