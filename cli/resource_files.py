@@ -47,7 +47,7 @@ class ResourceFiles:
             self.reading.specs,
             ValueSet(self.reading.values),
             registry,
-            partial=self.reading.spoiled,
+            partial=self.reading.invalid,
             environment=self.settings.environment,
             later=True,
         )

@@ -176,7 +176,7 @@ class Serve:
         rt.events.listen(lambda event: self._heard(rt, event))
         if reading.problems:
             rt.events.tell(
-                "documents refused",
+                "documents rejected",
                 level="error",
                 reason="the rest of them runs",
                 problems=reading.problems,

@@ -276,7 +276,7 @@ class Runtime:
             if self._closed.is_set():
                 return LoadResult(reason="the runtime is closed")
             loaded = await self._loader.load(changes, trial=trial)
-            if not (trial and loaded.refused):
+            if not (trial and loaded.rejected):
                 self._looked(changes.revision)
             self._follow()
             return loaded
@@ -383,7 +383,7 @@ class Runtime:
 
     def status(self) -> Status:
         """Return the state of every symbol, and every Problem that keeps something from being live."""
-        ids = dict.fromkeys([*(symbol.id for symbol in self.table.all()), *self._loader.unfit])
+        ids = dict.fromkeys([*(symbol.id for symbol in self.table.all()), *self._loader.not_live])
         symbols = [self._look.symbol(uuid) for uuid in ids]
         return Status(
             namespace=self.namespace,
@@ -424,7 +424,7 @@ class Runtime:
             observed=self.observed,
             active=len(self.table) - self.table.waiting,
             waiting=self.table.waiting,
-            rejected=len(self._loader.unfit),
+            rejected=len(self._loader.not_live),
             processes=sum(len(generation.processes) for generation in self._shift.generations),
             buffers=Buffers(**BUDGET.figures()),
             conditions=self._health.overall(ill),

@@ -1,6 +1,6 @@
 """A check walks the whole Spec and tells every Problem together; a decode gives the fields.
 
-What fits is decided by msgspec alone: a value that it takes is right, and only what it refuses is
+What fits is decided by msgspec alone: a value that it takes is right, and only what it rejects is
 walked for reasons. So the two can never disagree, and a Spec that is right costs one conversion.
 
 People write a little more loosely than the types say: `"8000"` is a number if a number is wanted
@@ -123,19 +123,19 @@ class _FieldWalk:
         if self._unfilled and isinstance(value, str) and "{{" in value:
             self._blanks += 1
             return value
-        reason = _refusal(shape, value)
+        reason = _rejection(shape, value)
         if reason is None:
             return value
         before, blanks = len(self.problems), self._blanks
         better = self._into(shape, value, path)
         if better is _ITSELF:
-            self._unfit(shape, value, path, reason)
+            self._invalid(shape, value, path, reason)
             return value
         if len(self.problems) == before and self._blanks == blanks:
             # Each part is right by itself, so it is the whole that breaks a rule.
-            reason = _refusal(shape, better)
+            reason = _rejection(shape, better)
             if reason is not None:
-                self._unfit(shape, value, path, reason)
+                self._invalid(shape, value, path, reason)
         return better
 
     def _into(self, shape: FieldShape, value: Any, path: Path) -> Any:
@@ -179,7 +179,7 @@ class _FieldWalk:
 
     def _field(self, field: Field, value: Any, path: Path) -> Any:
         """Look at one field; who leaves it empty is told that it may be left out."""
-        if value is None and not field.required and _refusal(field.shape, None) is not None:
+        if value is None and not field.required and _rejection(field.shape, None) is not None:
             default = None if field.default is msgspec.UNSET else written(field.default)
             shown = "" if default in ("", [], {}, None) else f", {plain(default)}"
             hint = f"Leave it out for the default{shown}."
@@ -203,7 +203,7 @@ class _FieldWalk:
         """Look at each name and its value."""
         better: dict[Any, Any] = {}
         for key, item in value.items():
-            if _refusal(shape.items[0], key) is not None:
+            if _rejection(shape.items[0], key) is not None:
                 hint = f'Write it in quotes: "{key}".' if not isinstance(key, str) else ""
                 self._add(
                     "type",
@@ -222,7 +222,7 @@ class _FieldWalk:
             return _ITSELF
         if isinstance(value, Mapping) and item.form in ("object", "mapping", "union", "custom"):
             return [self.look(item, value, path)]
-        return [value] if _refusal(item, value) is None else _ITSELF
+        return [value] if _rejection(item, value) is None else _ITSELF
 
     def _either(self, shape: FieldShape, value: Any, path: Path) -> Any:
         """Look at the only member of a union that can be meant."""
@@ -255,7 +255,7 @@ class _FieldWalk:
         )
         return _SHAPES
 
-    def _unfit(
+    def _invalid(
         self, shape: FieldShape, value: Any, path: Path, reason: msgspec.ValidationError
     ) -> None:
         """Tell of a value that does not fit as a whole."""
@@ -301,7 +301,7 @@ def _shown(value: Any) -> str:
     return "an empty mapping" if value == {} else describe_type(value)
 
 
-def _refusal(shape: FieldShape, value: Any) -> msgspec.ValidationError | None:
+def _rejection(shape: FieldShape, value: Any) -> msgspec.ValidationError | None:
     """Why msgspec does not take the value; None if it does."""
     try:
         msgspec.convert(value, shape.type, strict=False, dec_hook=read_field)
@@ -319,7 +319,7 @@ def _why(shape: FieldShape, value: Any) -> tuple[str, str]:
         return "choice", did_you_mean(str(value), {str(choice) for choice in shape.choices})
     if shape.form == "string" and isinstance(value, bool | int | float):
         text = str(value).lower()
-        return "type", f'Write it in quotes: "{text}".' if _refusal(shape, text) is None else ""
+        return "type", f'Write it in quotes: "{text}".' if _rejection(shape, text) is None else ""
     try:
         msgspec.convert(value, shape.bare, strict=False, dec_hook=read_field)
     except msgspec.ValidationError:

@@ -20,7 +20,7 @@ class Text(str, FieldType):
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """Return the text written; Unfit for null, lists and mappings."""
+        """Return the text written; FieldError for null, lists and mappings."""
         if isinstance(value, str):
             return cls(value)
         if isinstance(value, bool):
@@ -49,7 +49,7 @@ class LanguageName(str, FieldType):
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """Return the name written; Unfit if it is not text, or empty."""
+        """Return the name written; FieldError if it is not text, or empty."""
         if not isinstance(value, str) or not value:
             raise FieldError(describe_type(value), wanted=cls.wanted, code="type")
         return cls(value)
@@ -86,7 +86,7 @@ class Expression(FieldType):
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """Return the expression written; Unfit names the very key of a mapping that is wrong."""
+        """Return the expression written; FieldError names the very key of a mapping that is wrong."""
         if isinstance(value, str):
             return cls(value)
         if not isinstance(value, Mapping):
@@ -136,14 +136,14 @@ class Expression(FieldType):
 
 
 def _part(kind: type[Text] | type[LanguageName], value: Any, key: str) -> str:
-    """Read one key of an expression's mapping, so that a refusal names the key."""
+    """Read one key of an expression's mapping, so that a rejection names the key."""
     try:
         return kind.read(value)
-    except FieldError as unfit:
+    except FieldError as invalid:
         raise FieldError(
-            unfit.found,
-            wanted=unfit.wanted,
-            hint=unfit.hint,
-            code=unfit.code,
-            path=(key, *unfit.path),
+            invalid.found,
+            wanted=invalid.wanted,
+            hint=invalid.hint,
+            code=invalid.code,
+            path=(key, *invalid.path),
         ) from None

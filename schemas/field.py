@@ -34,7 +34,7 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True, metaclass=_FieldsType):
     Subclasses are frozen, are built by keyword, and take no unknown fields. A field whose name is
     no Python name is declared with `msgspec.field(name="from")`.
 
-    What the types cannot say goes into `__post_init__`, which raises Unfit (or ValueError) once
+    What the types cannot say goes into `__post_init__`, which raises FieldError (or ValueError) once
     each field is right by itself.
     """
 
@@ -76,7 +76,7 @@ class FieldType:
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """Return the value that this plain data stands for; Unfit (or ValueError) if it is none."""
+        """Return the value that this plain data stands for; FieldError (or ValueError) if it is none."""
         raise NotImplementedError(f"{cls.__name__} has no read()")
 
     def written(self) -> Any:

@@ -80,7 +80,7 @@ class Duration(float, FieldType):
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """Return the duration written; Unfit if it is none, or out of its limits."""
+        """Return the duration written; FieldError if it is none, or out of its limits."""
         if isinstance(value, str):
             seconds = _seconds(value)
         elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -135,7 +135,7 @@ class Size(int, FieldType):
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """Return the size written; Unfit if it is none."""
+        """Return the size written; FieldError if it is none."""
         if isinstance(value, str):
             return cls(_bytes(value))
         if isinstance(value, bool) or not isinstance(value, int | float):

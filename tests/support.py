@@ -30,7 +30,7 @@ async def running(*texts: str, **options: Any) -> AsyncIterator[Runtime]:
 
 
 async def change(rt: Runtime, text: str) -> None:
-    """Apply what a text says, and wait until it is live or refused."""
+    """Apply what a text says, and wait until it is live or rejected."""
     reading = read_text(text, file="flow.yaml")
     assert not reading.problems, [str(problem) for problem in reading.problems]
     told = asyncio.ensure_future(rt.events.wait("generation live", "change rejected"))

@@ -122,7 +122,7 @@ def command(
     Where somebody else changed one of these in the meantime (since --base, or since this command
     read it), nothing is written, and both changes are shown, by field and by port; --merge puts them
     together if they do not contradict each other. With --wait, the exit code is 1 where
-    a runtime refuses the change, and the reason is told.
+    a runtime rejects the change, and the reason is told.
     """
     from heddle.cli.resource_files import Planner, ResourceFiles
     from heddle.cli.views.apply_view import end, outcome_data, tell_outcome

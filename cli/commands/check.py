@@ -81,7 +81,7 @@ def command(
         reading.specs,
         ValueSet(reading.values),
         registry,
-        partial=reading.spoiled,
+        partial=reading.invalid,
         environment=settings.environment,
         strict_env=strict_env,
     )

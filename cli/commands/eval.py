@@ -138,7 +138,7 @@ class _Trial:
                 self._text, options
             )
         except CompileError as error:
-            self._refused(error)
+            self._rejected(error)
         for hint in getattr(program, "hints", ()):
             click.echo(f"hint: {hint.message}. {hint.hint}", err=True)
         try:
@@ -173,7 +173,7 @@ class _Trial:
             except (TypeError, msgspec.MsgspecError) as error:
                 raise CommandError(f"the result is not plain data: {error}") from error
 
-    def _refused(self, error: "CompileError") -> Never:
+    def _rejected(self, error: "CompileError") -> Never:
         from heddle.cli.views.output import print_problems
         from heddle.schemas.problem import Place, Problem
 
@@ -249,5 +249,5 @@ def _measure(option: str, text: str | None) -> Any:
     kind = Duration if option == "--timeout" else Size
     try:
         return kind.read(text)
-    except FieldError as unfit:
-        raise CommandError(f"{option}: found {unfit.found} (wanted: {unfit.wanted})") from None
+    except FieldError as invalid:
+        raise CommandError(f"{option}: found {invalid.found} (wanted: {invalid.wanted})") from None

@@ -1,7 +1,7 @@
 """A Broker opens the sockets that several workers accept from, and keeps each for as long as one needs it.
 
 The socket outlives every single worker: clients that connect while one is replaced wait in its queue,
-and none is refused.
+and none is rejected.
 """
 
 import asyncio

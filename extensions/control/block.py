@@ -89,7 +89,7 @@ def expand_block(fields: Block, build: Build) -> Expansion | None:
     def end(inner: Inner, port: str, *path: str | int) -> End:
         number = _number(fields, names, inner)
         if number is None:
-            build.refuse(
+            build.reject(
                 *path,
                 code="missing-link",
                 found=f'there is no "{inner.id or inner.name}" inside (there is: {", ".join(names)})',

@@ -55,14 +55,14 @@ class Breaker(Fields):
 class Circuit:
     """Whether it is open, and how it came to be."""
 
-    __slots__ = ("failed", "opened", "refused", "round", "succeeded", "trying")
+    __slots__ = ("failed", "opened", "rejected", "round", "succeeded", "trying")
 
     def __init__(self) -> None:
         self.failed = 0
         self.opened: float | None = None
         self.trying = 0
         self.succeeded = 0
-        self.refused = 0
+        self.rejected = 0
         self.round = 0
 
 
@@ -96,7 +96,7 @@ class BreakerNode(Node):
         state = "closed"
         if circuit.opened is not None:
             state = "open" if monotonic() - circuit.opened < self._wait else "trying"
-        return {"state": state, "failures": circuit.failed, "refused": circuit.refused}
+        return {"state": state, "failures": circuit.failed, "rejected": circuit.rejected}
 
     def degraded(self) -> str:
         """Return a text that says that the breaker is open; "" if it is not."""
@@ -111,7 +111,7 @@ class BreakerNode(Node):
         if trial:
             left = self._left(circuit)
             if left is not None:
-                circuit.refused += 1
+                circuit.rejected += 1
                 return await flow.send("error", left)
             circuit.trying += 1
         begun = circuit.round

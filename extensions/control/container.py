@@ -61,9 +61,9 @@ class ContainerFields(Fields):
         if self.params is not None:
             try:
                 check_params(self.params)
-            except FieldError as unfit:
+            except FieldError as invalid:
                 raise FieldError(
-                    unfit.found, wanted=unfit.wanted, path=("params", *unfit.path)
+                    invalid.found, wanted=invalid.wanted, path=("params", *invalid.path)
                 ) from None
 
     @property
@@ -98,13 +98,13 @@ def names_of(fields: ContainerFields, build: Build) -> tuple[str, ...]:
         if name is None:
             name = f"${number}"
         elif not isinstance(name, str) or not legal_name(name):
-            build.refuse(*at, "name", found=f'the name "{name}"', wanted=NAME_RULE, code="name")
+            build.reject(*at, "name", found=f'the name "{name}"', wanted=NAME_RULE, code="name")
         if name in mapping:
             first = f"specs[{mapping[name]}]"
             found_twice = f'the name "{name}" is taken by {first}'
-            build.refuse(*at, "name", found=found_twice, code="duplicate-name")
+            build.reject(*at, "name", found=found_twice, code="duplicate-name")
         if spec.get("namespace") is not None:
             text = "a namespace inside"
-            build.refuse(*at, "namespace", found=text, hint="It is that of the Spec around it.")
+            build.reject(*at, "namespace", found=text, hint="It is that of the Spec around it.")
         mapping[name] = number
     return tuple(mapping)

@@ -115,7 +115,7 @@ def _choose_once(
 def out_port(name: str, build: Build, *path: str | int) -> str:
     """Return the canonical name of one of the ports `out[i]`; SpecError at the field where it is none."""
     if find_port((CHOICES,), name) is None:
-        build.refuse(
+        build.reject(
             *path,
             code="unknown-port",
             found=f'there is no out port "{name}"',

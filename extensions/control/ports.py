@@ -24,7 +24,7 @@ def only_outs(build: Build, *known: str) -> None:
     for name in build.spec.ports:
         parsed = parse_port(canonical(name))
         if parsed is not None and parsed[0] == "out" and (parsed[1] or 0) >= len(known):
-            build.refuse(
+            build.reject(
                 "ports",
                 name,
                 code="unknown-port",

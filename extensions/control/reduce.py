@@ -126,13 +126,13 @@ def compile_reduce(fields: Reduce, build: Build) -> Node:
     only_outs(build, "each item", "the total")
     linked = 0 in linked_outs(build)
     if fields.each is not None and linked:
-        build.refuse(
+        build.reject(
             "each",
             found="both `each` and a link of out[0]",
             wanted="one of them: it makes the totals",
         )
     if fields.each is None and not linked:
-        build.refuse(
+        build.reject(
             "each",
             code="missing",
             found="neither `each` nor a link of out[0]",

@@ -121,7 +121,7 @@ The program is given the payload and its result goes to `out`; with nothing link
 is the answer. `text`, `json` and `yaml` are constants: the code itself is the result. An exception
 goes to `error`, with its line in the code.
 
-Code is compiled when the spec is loaded: a mistake in it refuses the change, at its line. The
+Code is compiled when the spec is loaded: a mistake in it rejects the change, at its line. The
 languages, and what each of them sees of the payload, are on the page of languages.
 
 A run that takes too long or too much memory is stopped, and fails with `timeout` or with what it

@@ -75,7 +75,7 @@ def compile_split(fields: Split, build: Build) -> Node:
     if fields.rest is not None:
         rest = (parse_port(out_port(fields.rest, build, "rest")) or ("", None))[1] or 0
         if rest not in linked:
-            build.refuse(
+            build.reject(
                 "rest",
                 code="missing-link",
                 found=f'nothing is linked to "{fields.rest}"',

@@ -29,7 +29,7 @@ def expand_step(fields: StepFields, build: Build) -> Expansion | None:
         ports = spec.get("ports")
         for port in ports if isinstance(ports, dict) else ():
             if port not in _LIFECYCLE:
-                build.refuse(
+                build.reject(
                     "specs",
                     number,
                     "ports",

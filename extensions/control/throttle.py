@@ -64,13 +64,13 @@ class Throttle(Fields):
 class Pace:
     """When the next packet of each key is due: one number a key, in seconds of a steady clock."""
 
-    __slots__ = ("due", "passed", "refused", "waiting")
+    __slots__ = ("due", "passed", "rejected", "waiting")
 
     def __init__(self, keys: int) -> None:
         self.due: Recent[float] = Recent(keys)
         self.waiting = 0
         self.passed = 0
-        self.refused = 0
+        self.rejected = 0
 
 
 class ThrottleNode(Node):
@@ -103,7 +103,7 @@ class ThrottleNode(Node):
     def snapshot(self) -> Mapping[str, Any]:
         """Return how many went on, were turned away, and wait."""
         pace = self._pace
-        return {"passed": pace.passed, "refused": pace.refused, "waiting": pace.waiting}
+        return {"passed": pace.passed, "rejected": pace.rejected, "waiting": pace.waiting}
 
     def _early(self, key: Hashable) -> float:
         """Return how many seconds too early a packet of this key is; its turn is taken if it is not."""
@@ -123,7 +123,7 @@ class ThrottleNode(Node):
         if early <= 0:
             self._pace.passed += 1
             return "out", payload
-        self._pace.refused += 1
+        self._pace.rejected += 1
         if self._fields.over == "drop":
             return None, NOTHING
         raise self._busy(early)
@@ -134,7 +134,7 @@ class ThrottleNode(Node):
         early = self._early(key)
         if early > 0:
             if pace.waiting >= self._fields.queue:
-                pace.refused += 1
+                pace.rejected += 1
                 raise self._busy(early)
             self._take(key, max(pace.due.get(key) or 0.0, monotonic()))
             pace.waiting += 1

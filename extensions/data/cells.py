@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from heddle.extensions.data.errors import refused
+from heddle.extensions.data.errors import rejected
 from heddle.runtime.flow.materialize import encode_with
 from heddle.specs.model.json_text import decode as decode_json
 
@@ -67,7 +67,7 @@ def read(text: str, wanted: Type, line: int, column: str) -> Any:
         return READERS[wanted](text)
     except (ValueError, msgspec.DecodeError):
         actual = f'line {line}, {column}: found "{text}" (wanted: {_NAMES[wanted]})'
-        raise refused(actual, "cell") from None
+        raise rejected(actual, "cell") from None
 
 
 def written(value: Any) -> str:
@@ -89,5 +89,5 @@ def written(value: Any) -> str:
         try:
             return encode_with(msgspec.json.encode, value).decode()
         except (TypeError, ValueError, OverflowError) as error:
-            raise refused(f"a cell cannot be JSON: {error}") from error
-    raise refused(f"a cell cannot hold a {type(value).__name__}")
+            raise rejected(f"a cell cannot be JSON: {error}") from error
+    raise rejected(f"a cell cannot hold a {type(value).__name__}")

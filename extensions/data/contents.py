@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from heddle.extensions.data.errors import refused
+from heddle.extensions.data.errors import rejected
 from heddle.extensions.data.file_io import CHUNK
 from heddle.extensions.extension import ByteStream, Payload
 from heddle.runtime.flow.materialize import encode_with
@@ -23,9 +23,9 @@ def decoded(data: bytes, form: Format, name: str) -> Payload:
     try:
         return decode_json(data) if form == "json" else data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise refused(f"{name} is not UTF-8 text: {error} (read it as bytes)", "text") from error
+        raise rejected(f"{name} is not UTF-8 text: {error} (read it as bytes)", "text") from error
     except msgspec.DecodeError as error:
-        raise refused(f"{name} is not JSON: {error}", "json") from error
+        raise rejected(f"{name} is not JSON: {error}", "json") from error
 
 
 def encoded(data: Payload, form: Format) -> bytes:
@@ -37,11 +37,11 @@ def encoded(data: Payload, form: Format) -> bytes:
             return data.encode()
         if form in ("text", "bytes"):
             actual = "null" if data is None else f"a {type(data).__name__}"
-            raise refused(f"found {actual} (wanted: text or bytes; or say format: json)")
+            raise rejected(f"found {actual} (wanted: text or bytes; or say format: json)")
     try:
         return encode_with(msgspec.json.encode, data)
     except (TypeError, ValueError, OverflowError) as error:
-        raise refused(f"the data cannot be JSON: {error}") from error
+        raise rejected(f"the data cannot be JSON: {error}") from error
 
 
 class ContentStream:
@@ -65,7 +65,7 @@ def path_and_data(payload: Payload, path: str | None) -> tuple[str, Any]:
     if path is not None:
         return path, payload
     if not isinstance(payload, dict) or "path" not in payload or "data" not in payload:
-        raise refused("the packet has to be {path, data}, for the node has no path of its own")
+        raise rejected("the packet has to be {path, data}, for the node has no path of its own")
     return path_of(payload, None), payload["data"]
 
 
@@ -75,7 +75,7 @@ def path_of(payload: Payload, path: str | None) -> str:
     if path is not None:
         return path
     if type(value) is not str or not value:
-        raise refused(
+        raise rejected(
             "the packet has to be a path, or to have one, for the node has none of its own"
         )
     return value

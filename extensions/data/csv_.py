@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from heddle.extensions.data.cells import Type, written
-from heddle.extensions.data.errors import refused
+from heddle.extensions.data.errors import rejected
 from heddle.extensions.data.lines import gathered, lines_of, sent
 from heddle.extensions.data.records import Records, Rules
 from heddle.extensions.extension import (
@@ -179,9 +179,9 @@ class CsvFormatNode(Node):
             return [row.get(name) for name in columns]
         if not isinstance(row, list | tuple):
             actual = "null" if row is None else f"a {type(row).__name__}"
-            raise refused(f"row {number}: found {actual} (wanted: a map or a list)")
+            raise rejected(f"row {number}: found {actual} (wanted: a map or a list)")
         if columns and len(row) != len(columns):
-            raise refused(f"row {number}: found {len(row)} cells (wanted: {len(columns)})")
+            raise rejected(f"row {number}: found {len(row)} cells (wanted: {len(columns)})")
         return row
 
 
@@ -191,7 +191,7 @@ def compile_csv(fields: Csv, build: Build) -> Node:
         "".encode(fields.encoding)
     except (LookupError, ValueError):
         actual = f'unknown encoding "{fields.encoding}"'
-        build.refuse("encoding", found=actual, wanted="one such as utf-8, latin-1 or cp1252")
+        build.reject("encoding", found=actual, wanted="one such as utf-8, latin-1 or cp1252")
     return CsvFormatNode(fields) if fields.op == "format" else CsvParseNode(fields)
 
 

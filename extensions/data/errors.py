@@ -16,7 +16,7 @@ _CODES = {
 }
 
 
-def refused(message: str, code: str = "data") -> NodeError:
+def rejected(message: str, code: str = "data") -> NodeError:
     """Return a packet that cannot be worked on."""
     return NodeError(Error(message, code=code))
 

@@ -15,7 +15,7 @@ from heddle.extensions.data.contents import (
     path_and_data,
     path_of,
 )
-from heddle.extensions.data.errors import of_system, refused
+from heddle.extensions.data.errors import of_system, rejected
 from heddle.extensions.data.folder_watch import FIRST, LAST, FolderWatch
 from heddle.extensions.data.root import FolderRoot
 from heddle.extensions.extension import (
@@ -164,7 +164,7 @@ class FileNode(Node):
             async for chunk in data:
                 size += len(chunk)
                 if limit and size > limit:
-                    raise refused(f"{path}: more than the limit of {limit} bytes", "too-large")
+                    raise rejected(f"{path}: more than the limit of {limit} bytes", "too-large")
                 await _done(path, draft.write, chunk)
             if self._fields.newline:
                 draft.write(b"\n")
@@ -190,7 +190,7 @@ class FileNode(Node):
         contents = encoded(data, self._fields.format) + (b"\n" if self._fields.newline else b"")
         limit = int(self._fields.limit)
         if limit and len(contents) > limit:
-            raise refused(f"{len(contents)} bytes are more than the limit of {limit}", "too-large")
+            raise rejected(f"{len(contents)} bytes are more than the limit of {limit}", "too-large")
         return contents
 
     async def _remove(self, payload: Payload, process: Process) -> Payload:
@@ -356,7 +356,7 @@ def compile_file(fields: FileFields, build: Build) -> Node:
     try:
         root = FolderRoot(fields.root)
     except (OSError, ValueError, RuntimeError) as error:
-        build.refuse("root", found=f"this is not a folder: {error}", wanted="the path of a folder")
+        build.reject("root", found=f"this is not a folder: {error}", wanted="the path of a folder")
     return WatchNode(fields, root) if fields.op == "watch" else FileNode(fields, root)
 
 
@@ -399,7 +399,7 @@ FILE: Kind[Any] = Kind(
         details="""\
 Without a `path` of its own, `read` and `remove` take the packet, or what it has as `path`, as the path;
 `write` and `append` take `{path, data}`. So a request can be read from as it is: its `path` begins in the
-folder. `root` is where its path leads at that moment: a link in it may be swapped. A path with `..`, and one that leads out of the folder through a link, is refused (`forbidden`).
+folder. `root` is where its path leads at that moment: a link in it may be swapped. A path with `..`, and one that leads out of the folder through a link, is rejected (`forbidden`).
 Whoever can change the folder itself can move links while they are followed: give it to nobody else.
 
 * `read` answers the contents. With `format: stream` they are a byte stream, which lives as long as its

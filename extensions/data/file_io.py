@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from secrets import token_hex
 from typing import Any
 
-from heddle.extensions.data.errors import refused
+from heddle.extensions.data.errors import rejected
 from heddle.extensions.data.root import FolderRoot
 
 CHUNK = 256 * 1024
@@ -22,14 +22,14 @@ def read(path: Path, limit: int) -> bytes:
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if limit and size > limit:
-            raise refused(
+            raise rejected(
                 f"{path.name} has {size} bytes, more than the limit of {limit}: raise it, or read "
                 "the file as a stream",
                 "too-large",
             )
         data = file.read(limit + 1 if limit else -1)
     if limit and len(data) > limit:
-        raise refused(f"{path.name} has more than {limit} bytes", "too-large")
+        raise rejected(f"{path.name} has more than {limit} bytes", "too-large")
     return data
 
 
@@ -110,7 +110,7 @@ def entries(root: FolderRoot, folder: Path, pattern: str, most: int) -> list[dic
         if not stat.S_ISREG(state.st_mode):
             continue
         if len(listed) >= most:
-            raise refused(f"more than {most} files fit: narrow the pattern", "too-large")
+            raise rejected(f"more than {most} files fit: narrow the pattern", "too-large")
         listed.append(
             {
                 "path": root.name(path),

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from heddle.extensions.data.errors import refused
+from heddle.extensions.data.errors import rejected
 from heddle.extensions.data.lines import gathered, lines_of, sent
 from heddle.extensions.extension import (
     ERROR,
@@ -87,7 +87,7 @@ async def parsed(lines: AsyncIterator[list[str]]) -> AsyncIterator[list[Any]]:
             try:
                 values.append(decode_json(line))
             except msgspec.DecodeError as error:
-                raise refused(f"line {number}: {lower_first(str(error))}", "json") from None
+                raise rejected(f"line {number}: {lower_first(str(error))}", "json") from None
         if values:
             yield values
 
@@ -108,7 +108,7 @@ class JsonlFormatNode(Node):
         try:
             return b"".join(encode_with(encode, row) + b"\n" for row in rows).decode()
         except (TypeError, ValueError, OverflowError) as error:
-            raise refused(f"the data cannot be JSON: {error}") from error
+            raise rejected(f"the data cannot be JSON: {error}") from error
 
 
 def compile_jsonl(fields: Jsonl, build: Build) -> Node:

@@ -5,7 +5,7 @@ import codecs
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from heddle.extensions.data.errors import refused
+from heddle.extensions.data.errors import rejected
 from heddle.extensions.extension import NOTHING, Answer, ByteStream, Error, Payload
 
 SLICE = 256 * 1024
@@ -23,7 +23,7 @@ async def lines_of(payload: Payload, encoding: str) -> AsyncIterator[list[str]]:
         texts = whole.split("\n")
         rest = texts.pop()
         if len(rest) > LONGEST:
-            raise refused(f"a line of more than {LONGEST} characters", "too-large")
+            raise rejected(f"a line of more than {LONGEST} characters", "too-large")
         if texts:
             yield [f"{line}\n" for line in texts]
     if rest:
@@ -40,7 +40,7 @@ async def _texts(payload: Payload, encoding: str) -> AsyncIterator[str]:
         return
     if not isinstance(payload, bytes | ByteStream):
         actual = "null" if payload is None else f"a {type(payload).__name__}"
-        raise refused(f"found {actual} (wanted: text, bytes or a byte stream)")
+        raise rejected(f"found {actual} (wanted: text, bytes or a byte stream)")
     decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
     try:
         async for chunk in _chunks(payload):
@@ -48,7 +48,7 @@ async def _texts(payload: Payload, encoding: str) -> AsyncIterator[str]:
         yield decoder.decode(b"", final=True)
     except UnicodeError as error:
         # Of UTF-16 without its mark it is not a UnicodeDecodeError.
-        raise refused(f"it is not {encoding} text: {error}", "text") from error
+        raise rejected(f"it is not {encoding} text: {error}", "text") from error
 
 
 async def _chunks(payload: bytes | ByteStream) -> AsyncIterator[bytes]:
@@ -68,7 +68,7 @@ async def gathered(rows: AsyncIterator[list[Any]], most: int) -> list[Any]:
     async for some in rows:
         values += some
         if most and len(values) > most:
-            raise refused(
+            raise rejected(
                 f"more than {most} rows: raise max_rows, or have them sent in batches", "too-large"
             )
     return values

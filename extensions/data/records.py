@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from heddle.extensions.data.cells import Type, read
-from heddle.extensions.data.errors import refused
+from heddle.extensions.data.errors import rejected
 
 LONGEST = 10_000
 """Lines that one record may have: more, and a quote is not closed."""
@@ -53,7 +53,7 @@ class Records:
             if values:
                 yield values
         if self._open:
-            raise refused(f"line {self._line + 1}: a quote is opened and never closed", "csv")
+            raise rejected(f"line {self._line + 1}: a quote is opened and never closed", "csv")
 
     def _rows(self, lines: Sequence[str]) -> list[Any]:
         if not self._delimiter:
@@ -71,10 +71,10 @@ class Records:
             self._width += len(line)
             if self._width > WIDEST:
                 actual = f"line {self._line + 1}: a record of more than {WIDEST:,} characters"
-                raise refused(actual, "too-large")
+                raise rejected(actual, "too-large")
             if self._inside:
                 if len(self._open) > LONGEST:
-                    raise refused(
+                    raise rejected(
                         f"line {self._line + 1}: a quote is opened and not closed within "
                         f"{LONGEST} lines",
                         "csv",
@@ -94,7 +94,7 @@ class Records:
             try:
                 cells = next(reader)
             except csv.Error as error:
-                raise refused(f"line {number}: {error}", "csv") from None
+                raise rejected(f"line {number}: {error}", "csv") from None
             row = self._row(cells, number) if cells else None
             if row is not None:
                 rows.append(row)
@@ -143,7 +143,7 @@ class Records:
         wanted = len(self._columns)
         short = len(cells) < wanted and self._rules.ragged == "fill"
         if len(cells) != wanted and not short:
-            raise refused(
+            raise rejected(
                 f"line {number}: found {len(cells)} cells (wanted: {wanted}, as there are columns)",
                 "csv",
             )
@@ -165,7 +165,7 @@ class Records:
     def _check(self, number: int) -> None:
         unknown = [name for name in self._rules.types if name not in self._columns]
         if unknown:
-            raise refused(
+            raise rejected(
                 f'line {number}: there is no column "{unknown[0]}" (there are: '
                 f"{', '.join(self._columns)})",
                 "csv",
@@ -176,9 +176,9 @@ def _names(cells: list[str], number: int) -> list[str]:
     """Return the cells of a header as names: each has one, and no other has it."""
     for at, name in enumerate(cells):
         if not name:
-            raise refused(f"line {number}: column {at + 1} has no name", "csv")
+            raise rejected(f"line {number}: column {at + 1} has no name", "csv")
         if name in cells[:at]:
-            raise refused(f'line {number}: two columns are called "{name}"', "csv")
+            raise rejected(f'line {number}: two columns are called "{name}"', "csv")
     return cells
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from heddle.extensions.data.errors import refused
+from heddle.extensions.data.errors import rejected
 
 
 class FolderRoot:
@@ -27,18 +27,18 @@ class FolderRoot:
     def inside(self, path: str) -> Path:
         """Return the file of this path; NodeError (`forbidden`) if it is outside of the folder."""
         if "\0" in path or ".." in path.replace("\\", "/").split("/"):
-            raise refused(f'"{path}" is not a path: it may not lead upwards', "forbidden")
+            raise rejected(f'"{path}" is not a path: it may not lead upwards', "forbidden")
         root = self.path
         target = (root / path.lstrip("/")).resolve()
         if target != root and root not in target.parents:
-            raise refused(f'"{path}" leads out of the folder', "forbidden")
+            raise rejected(f'"{path}" leads out of the folder', "forbidden")
         return target
 
     def file(self, path: str) -> Path:
         """Return the same, if it has to be a file's."""
         target = self.inside(path)
         if target == self._last or path.endswith("/"):
-            raise refused(f'"{path}" is the path of a folder (wanted: that of a file)', "folder")
+            raise rejected(f'"{path}" is the path of a folder (wanted: that of a file)', "folder")
         return target
 
     def name(self, path: Path) -> str:

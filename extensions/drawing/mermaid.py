@@ -38,7 +38,7 @@ def quoted(text: str) -> str:
 
 def _escaped(line: str) -> str:
     line = _PAIRS.sub("\u2060", line)
-    # "1. " or "- " at the start would be read as a Markdown list, and refused.
+    # "1. " or "- " at the start would be read as a Markdown list, and rejected.
     start = _LIST.match(line)
     mark = start.start(2) if start else -1
     return "".join(

@@ -102,7 +102,7 @@ def in_order(ports: Iterable[str]) -> tuple[str, ...]:
 
 def _counted(port: str) -> tuple[str, int]:
     match = _INDEXED.match(port)
-    # int() refuses thousands of digits: such a name is not an index but somebody's joke.
+    # int() rejects thousands of digits: such a name is not an index but somebody's joke.
     return (match[1], int(match[2])) if match and len(match[2]) < 10 else (port, -1)
 
 

@@ -107,23 +107,23 @@ def _compiled(code: str, file: str = _FILENAME) -> CodeType:
 
 def _checked(main: Any) -> Callable[[Any], Any]:
     if main is None:
-        _refuse("the code defines no main(payload)", None)
+        _reject("the code defines no main(payload)", None)
     if not callable(main):
-        _refuse(f"main is {type(main).__name__}, not a function", None)
+        _reject(f"main is {type(main).__name__}, not a function", None)
     if inspect.iscoroutinefunction(main) or inspect.isasyncgenfunction(main):
-        _refuse("main is async, and a snippet cannot wait", main)
+        _reject("main is async, and a snippet cannot wait", main)
     if inspect.isgeneratorfunction(main):
-        _refuse("main yields; return a list instead", main)
+        _reject("main yields; return a list instead", main)
     try:
         inspect.signature(main).bind(None)
     except TypeError:
-        _refuse("main does not take one payload", main)
+        _reject("main does not take one payload", main)
     except ValueError:
         pass  # Some builtins keep their signature to themselves: calling will tell.
     return cast("Callable[[Any], Any]", main)
 
 
-def _refuse(message: str, main: Any) -> Never:
+def _reject(message: str, main: Any) -> Never:
     code = getattr(main, "__code__", None)
     line = code.co_firstlineno if code is not None and _is_code(code.co_filename) else 0
     raise CompileError(message, line=line, hint=_SHAPE)
@@ -201,7 +201,7 @@ def _defines_main(code: str) -> None:
         elif isinstance(statement, ast.alias):
             names.update((statement.asname or statement.name, statement.name))
     if "main" not in names and "*" not in names:
-        _refuse("the code defines no main(payload)", None)
+        _reject("the code defines no main(payload)", None)
 
 
 LANGUAGE: Final = Language(

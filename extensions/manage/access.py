@@ -117,7 +117,7 @@ class AccessNode(Node):
                 raise NodeError(
                     Error(
                         f"{self._fields.bind or 'every address'} can be reached by others, and there "
-                        f"is not a token in the namespace {host.namespace} (wanted: a token, or an "
+                        f"is no token in the namespace {host.namespace} (wanted: a token, or an "
                         "address of this machine such as 127.0.0.1). Try: heddle token new NAME "
                         "--role admin",
                         code="no-token",
@@ -162,12 +162,12 @@ class AccessNode(Node):
             raise TypeError("found no request (wanted: a map with header, as a listener sends it)")
         try:
             caller, token = await self._known(payload)
-        except ApiError as refusal:
+        except ApiError as rejection:
             self._turned_away += 1
             brought = bool(_one(payload.get("header") or {}, "Authorization"))
-            if refusal.status in (403, 421) or (refusal.status == 401 and brought):
-                self._tell(payload, refusal)
-            return await flow.send("denied", refusal.response)
+            if rejection.status in (403, 421) or (rejection.status == 401 and brought):
+                self._tell(payload, rejection)
+            return await flow.send("denied", rejection.response)
         self._let_in += 1
         introduce(flow.process, caller)
         auth = {"scheme": "bearer", "user": caller.name, "roles": list(caller.roles)}
@@ -183,7 +183,7 @@ class AccessNode(Node):
         return answer
 
     async def _known(self, payload: dict[str, Any]) -> tuple[Caller, ApiToken | None]:
-        """Return who sent it, and with which token; Refusal if nobody knows."""
+        """Return who sent it, and with which token; Rejection if nobody knows."""
         if self._door is None:
             raise ApiError(503, "store", "it does not know its tokens yet", header=_LATER)
         remote = str(payload.get("remote") or "")
@@ -232,11 +232,11 @@ class AccessNode(Node):
             )
         return Caller("local", (self._fields.local,), remote=remote, known=False)
 
-    def _tell(self, payload: dict[str, Any], refusal: ApiError) -> None:
+    def _tell(self, payload: dict[str, Any], rejection: ApiError) -> None:
         """Write down who came in vain, and why. Who merely brought no token is not worth a line."""
         if self._host is None:
             raise RuntimeError("the node is not open")
-        second, reason = int(monotonic()), refusal.detail
+        second, reason = int(monotonic()), rejection.detail
         if second != self._second:
             self._second, self._told = second, 0
         if self._told >= TOLD:
@@ -247,7 +247,7 @@ class AccessNode(Node):
             reason += f" ({self._untold} more were turned away before)"
             self._untold = 0
         caller = Caller("", remote=str(payload.get("remote") or ""))
-        note(self._host, caller, "access", status=refusal.status, reason=reason)
+        note(self._host, caller, "access", status=rejection.status, reason=reason)
 
 
 def _netloc(origin: str) -> str:

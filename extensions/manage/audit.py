@@ -1,4 +1,4 @@
-"""The audit log: who changed what, which revision it became, and who was refused."""
+"""The audit log: who changed what, which revision it became, and who was rejected."""
 
 import os
 import time
@@ -65,7 +65,7 @@ def note(
         host.tell("managed", **data)
     else:
         level = "warning" if status in (401, 403, 421) else "info"
-        host.tell("managing refused", level=level, reason=reason, **data)
+        host.tell("managing rejected", level=level, reason=reason, **data)
     file = managed_by(host).audit
     if file:
         try:

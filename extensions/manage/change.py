@@ -1,4 +1,4 @@
-"""Changes are planned, checked and made in one way, whoever asks; refused ones say why."""
+"""Changes are planned, checked and made in one way, whoever asks; rejected ones say why."""
 
 import asyncio
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ async def carry_out(
 async def finish(
     request: ApiRequest, planned: Plan, *, dry_run: bool, note: Note
 ) -> shapes.ApplyResultModel:
-    """Make what was planned; Refusal if something is wrong with it."""
+    """Make what was planned; Rejection if something is wrong with it."""
     spaces = {
         side.namespace
         for each in planned.changed
@@ -52,14 +52,14 @@ async def finish(
     for space in sorted(spaces):
         request.need(request.right, space)
     if planned.problems:
-        raise refused(request, planned.problems)
+        raise rejected(request, planned.problems)
     if planned.clashes:
         raise await clashed(request, planned.clashes)
     if dry_run:
         return await by_turns(forms.applied(planned.differences, 0, dry_run=True))
     done = await apply_plan(request.managed.store, planned, note)
     if done.problems:
-        raise refused(request, done.problems)
+        raise rejected(request, done.problems)
     if done.clashes:
         raise await clashed(request, done.clashes)
     request.made = done.revision, tuple(each.resource.label for each in planned.changed)
@@ -86,8 +86,8 @@ async def _waited(request: ApiRequest, done: ApplyResult) -> list[shapes.Arrival
     return [forms.arrival(result.namespace, each) for result in waited for each in result.arrivals]
 
 
-def refused(request: ApiRequest, problems: Sequence[Problem]) -> ApiError:
-    """Return the Refusal of what does not pass its check; no secret stands in it."""
+def rejected(request: ApiRequest, problems: Sequence[Problem]) -> ApiError:
+    """Return the Rejection of what does not pass its check; no secret stands in it."""
     return ApiError(
         422,
         "invalid",
@@ -97,7 +97,7 @@ def refused(request: ApiRequest, problems: Sequence[Problem]) -> ApiError:
 
 
 async def clashed(request: ApiRequest, clashes: Sequence[Clash]) -> ApiError:
-    """Return the Refusal if somebody else was quicker."""
+    """Return the Rejection if somebody else was quicker."""
     first = clashes[0]
     more = merged(first.base, first.mine, first.theirs) if len(clashes) == 1 else {}
     if request.header("If-Match"):
@@ -118,7 +118,7 @@ async def clashed(request: ApiRequest, clashes: Sequence[Clash]) -> ApiError:
 async def expected(
     request: ApiRequest, old: Resource | None, new: Resource | None, match: str, none_match: str
 ) -> None:
-    """Refusal 412, with what there is and both changes merged, if it is not as expected."""
+    """Rejection 412, with what there is and both changes merged, if it is not as expected."""
     if none_match:
         known = [f'"{old.revision}"', "*"] if old is not None else []
         if any(tag in known for tag in _tags(none_match)):

@@ -152,7 +152,7 @@ class FollowNode(Node):
                     touched.setdefault(str(space), ([], []))[index].append(str(id_))
         if not touched:
             # A document that cannot be read: nobody knows what stands in it.
-            spaces = {spec.namespace for spec in changes.spoiled}
+            spaces = {spec.namespace for spec in changes.invalid}
             here = {runtime.namespace for runtime in managed_by(self._host).runtimes}
             touched = {space: ([], []) for space in spaces or here}
         for id_ in changes.specs | changes.values:
@@ -262,7 +262,7 @@ FOLLOW: Kind[Any] = Kind(
 """,
         details="""\
 `event` is one of four. `change`: `{namespace, specs, values, revision, origin, problems}`, the ids of what
-a change set of the store touched in one namespace. `reload`: a generation went live, or was refused.
+a change set of the store touched in one namespace. `reload`: a generation went live, or was rejected.
 `process`: `{namespace, id, origin, generation, started, seconds, error}`, one has ended; those of the
 namespace in which the `follow` stands are not told. `event`: anything else that a runtime tells, as its log
 has it. Secrets are masked.

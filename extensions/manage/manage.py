@@ -57,7 +57,7 @@ class Manage(Fields):
         Role | None,
         about(
             "As what packets count whose sender no `access` has let in; without it, they are "
-            "refused. For flows that begin by themselves, such as with a `timer`."
+            "rejected. For flows that begin by themselves, such as with a `timer`."
         ),
     ] = None
 
@@ -71,7 +71,7 @@ class ManageNode(Node):
         self._visit = Visit(self._act, waits=True)
         self._host: Host | None = None
         self._done = 0
-        self._refused = 0
+        self._rejected = 0
 
     async def open(self, host: Host) -> None:
         """Find through the host what is managed."""
@@ -83,7 +83,7 @@ class ManageNode(Node):
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return how often it did what it does, and did not."""
-        return {"done": self._done, "refused": self._refused}
+        return {"done": self._done, "rejected": self._rejected}
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
         host, operation = self._host, self._operation
@@ -107,20 +107,22 @@ class ManageNode(Node):
             )
             api_request.admit()
             reply = await _refusing(api_request, operation)
-        except ApiError as refusal:
-            self._refused += 1
-            notified = refusal.status in (401, 403) or (operation.audit and refusal.status != 404)
-            if notified and operation.name != "refuse":
+        except ApiError as rejection:
+            self._rejected += 1
+            notified = rejection.status in (401, 403) or (
+                operation.audit and rejection.status != 404
+            )
+            if notified and operation.name != "reject":
                 who = caller or Caller("", remote=_remote(payload))
                 note(
                     host,
                     who,
                     operation.name,
-                    status=refusal.status,
+                    status=rejection.status,
                     namespace=namespace,
-                    reason=refusal.detail,
+                    reason=rejection.detail,
                 )
-            return _shown(refusal, host).response
+            return _shown(rejection, host).response
         except asyncio.CancelledError:
             # Whoever hangs up does not keep what was done out of the audit log.
             if api_request is not None and operation.audit:
@@ -152,7 +154,7 @@ class ManageNode(Node):
         return Caller(self._host.label, (self._role,), remote=_remote(payload))
 
 
-def _shown(refusal: ApiError, host: Host) -> ApiError:
+def _shown(rejection: ApiError, host: Host) -> ApiError:
     """Return the same, with no secret and no path of the server in what it says."""
     url = managed_by(host).store.url
     runtimes = dict.fromkeys((*managed_by(host).runtimes, home_of(host)))
@@ -162,8 +164,8 @@ def _shown(refusal: ApiError, host: Host) -> ApiError:
             text = runtime.events.shown(text)
         return str(relative(text, url))
 
-    refusal.detail = clean(refusal.detail)
-    refusal.problems = tuple(
+    rejection.detail = clean(rejection.detail)
+    rejection.problems = tuple(
         msgspec.structs.replace(
             problem,
             found=clean(problem.found),
@@ -171,9 +173,9 @@ def _shown(refusal: ApiError, host: Host) -> ApiError:
             hint=clean(problem.hint),
             place=msgspec.structs.replace(problem.place, file=relative(problem.place.file, url)),
         )
-        for problem in refusal.problems
+        for problem in rejection.problems
     )
-    return refusal
+    return rejection
 
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="heddle"'}
@@ -240,7 +242,7 @@ def _failed(error: Error) -> dict[str, Any]:
 
 
 async def _refusing(request: ApiRequest, operation: Operation) -> ApiReply:
-    """Return what the operation answers; what the store and the specs say against it is a Refusal."""
+    """Return what the operation answers; what the store and the specs say against it is a Rejection."""
     try:
         return await repeated(request, operation) or await operation.run(request)
     except SpecError as error:
@@ -321,7 +323,7 @@ def compile_manage(fields: Manage, build: Build) -> Node:
     """Return an operation that is none is a Problem."""
     operation = OPERATIONS.get(fields.operation)
     if operation is None:
-        build.refuse(
+        build.reject(
             "operation",
             found=f'there is no operation "{fields.operation}"',
             wanted=listed(sorted(OPERATIONS), most=len(OPERATIONS)),
@@ -362,12 +364,12 @@ MANAGE: Kind[Any] = Kind(
         details="""\
 It is what the [system namespace](../system.md) is made of. What is managed is the runtime's own namespace,
 or, in a system namespace, the store and the runtimes that it was started for. A packet is a request, as a
-listener and a router send it: `params`, `query`, `header` and `body`; its answer is a response. A refusal
+listener and a router send it: `params`, `query`, `header` and `body`; its answer is a response. A rejection
 is a problem document, with a status of 400 or more.
 
 Whose request it is says an `access` in front; without one, and without `role`, every request is answered
 401. Changes are checked as `heddle apply` checks them, made whole or not at all, and told as the events
-`managed` and `managing refused`. To change the namespace in which the node itself runs takes the role
+`managed` and `managing rejected`. To change the namespace in which the node itself runs takes the role
 admin.
 
 The operations, and what they take, are told in [the API](../api.md).

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from heddle.extensions.manage import problem_response as refusal
+from heddle.extensions.manage import problem_response as rejection
 from heddle.extensions.manage.models import SPEC, VALUE
 from heddle.extensions.manage.operation import STREAM, YAML, Operation, ResponseForm
 from heddle.extensions.manage.problem_response import ProblemDocument
@@ -154,7 +154,7 @@ def describe(specs: Iterable[Spec], operations: Mapping[str, Operation]) -> dict
         "info": {
             "title": "Heddle",
             "version": version("heddle-runtime"),
-            "description": "Specs, values, and the runtimes that follow them. Refusals are problem documents (RFC 9457).",
+            "description": "Specs, values, and the runtimes that follow them. Rejections are problem documents (RFC 9457).",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -229,7 +229,7 @@ def _operation(route: OpenApiRoute, shapes: _Shapes, *, alone: bool) -> dict[str
         }
     data["responses"] = {
         **{str(status): _outcome(form, shapes) for status, form in operation.replies.items()},
-        **_refusals(route),
+        **_rejections(route),
     }
     if operation.right is None:
         data["security"] = []
@@ -303,9 +303,9 @@ def _outcome(form: ResponseForm, shapes: _Shapes) -> dict[str, Any]:
     return data
 
 
-def _refusals(route: OpenApiRoute) -> dict[str, Any]:
+def _rejections(route: OpenApiRoute) -> dict[str, Any]:
     operation = route.operation
-    statuses = set(operation.refusals)
+    statuses = set(operation.rejections)
     if operation.right is not None:
         statuses |= {400, 401, 403, 421, 429, 503}
     if operation.body is not None:
@@ -313,8 +313,8 @@ def _refusals(route: OpenApiRoute) -> dict[str, Any]:
     ref = {"$ref": _REF.format(name=ProblemDocument.__name__)}
     return {
         str(status): {
-            "description": refusal.TITLES[status],
-            "content": {refusal.MEDIA: {"schema": ref}},
+            "description": rejection.TITLES[status],
+            "content": {rejection.MEDIA: {"schema": ref}},
         }
         for status in sorted(statuses - set(operation.replies))
     }

@@ -87,7 +87,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """What can be asked. `right` None is free for everyone, even without a token.
 
     `audit` says whether it is written down who did it. `headers` are those of the request that it
-    looks at, `refusals` the statuses of its refusals beside those that all have.
+    looks at, `rejections` the statuses of its rejections beside those that all have.
     """
 
     name: str
@@ -99,7 +99,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[str, ...] = ()
     body: BodyForm | None = None
     replies: Mapping[int, ResponseForm] = {}
-    refusals: tuple[int, ...] = ()
+    rejections: tuple[int, ...] = ()
     audit: bool = False
 
     @property

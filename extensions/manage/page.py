@@ -51,18 +51,18 @@ def _operation(method: str, path: str, data: Mapping[str, Any]) -> str:
         schema = next(iter(body["content"].values()))["schema"]
         parts.append(f"Body: {_type(schema)} ({media}). {body['description']}")
     outcomes = ["| status | body | |", "|---|---|---|"]
-    refused: list[str] = []
+    rejected: list[str] = []
     for status, value in data["responses"].items():
         content = value.get("content", {})
         if "application/problem+json" in content:
-            refused.append(status)
+            rejected.append(status)
             continue
         schema = next(iter(content.values()))["schema"] if content else None
         shown = _type(schema) if schema is not None else "none"
         outcomes.append(f"| {status} | {shown} | {value['description']} |")
     parts.append("\n".join(outcomes))
-    if refused:
-        parts.append(f"Refusals: {', '.join(refused)}.")
+    if rejected:
+        parts.append(f"Rejections: {', '.join(rejected)}.")
     return "\n\n".join(parts)
 
 

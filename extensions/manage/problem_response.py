@@ -1,4 +1,4 @@
-"""A Refusal is an answer that says no: a problem document (RFC 9457), with our Problems and places."""
+"""A Rejection is an answer that says no: a problem document (RFC 9457), with our Problems and places."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
@@ -43,9 +43,9 @@ class ProblemModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why a request was refused (RFC 9457)."""
+    """Why a request was rejected (RFC 9457)."""
 
-    type: Annotated[str, about("A stable name of the sort of refusal.")]
+    type: Annotated[str, about("A stable name of the sort of rejection.")]
     title: Annotated[str, about("The phrase of the status.")]
     status: Annotated[int, about("The status of the response.")]
     detail: Annotated[str, about("What is wrong, and what to do.")] = ""
@@ -75,7 +75,7 @@ class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
 
 class ApiError(Exception):
-    """Raised if a request is refused; `code` is the end of the document's `type`."""
+    """Raised if a request is rejected; `code` is the end of the document's `type`."""
 
     def __init__(
         self,

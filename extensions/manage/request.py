@@ -89,7 +89,7 @@ class ApiRequest:
     # -- whether -------------------------------------------------------------------------------
 
     def admit(self) -> None:
-        """Refusal if the caller has no right to what is asked for."""
+        """Rejection if the caller has no right to what is asked for."""
         if self.namespace is not None:
             if not legal_namespace(self.namespace):
                 raise ApiError(
@@ -104,7 +104,7 @@ class ApiRequest:
             raise self._forbidden(self.right, "")
 
     def need(self, right: Role | None, namespace: str) -> None:
-        """Refusal if the caller has not this right in that namespace, or nobody has it here."""
+        """Rejection if the caller has not this right in that namespace, or nobody has it here."""
         if right is None:
             return
         if not self.managed.covers(namespace):
@@ -159,7 +159,7 @@ class ApiRequest:
     def once(self) -> str:
         """What tells this change set from every other of the same caller: its `Idempotency-Key`.
 
-        A random one if the request has none. Refusal if it cannot be one.
+        A random one if the request has none. Rejection if it cannot be one.
         """
         text = self.header(KEY)
         if text and (len(text) > 255 or not text.isascii() or not text.isprintable()):
@@ -187,7 +187,7 @@ class ApiRequest:
     def media(self) -> str:
         """The media type of the body, without parameters; empty if the request names none.
 
-        Several of them are not type: they are given as they came, for whoever refuses them.
+        Several of them are not type: they are given as they came, for whoever rejects them.
         """
         header = self.payload.get("header")
         values = header.get("Content-Type", "") if isinstance(header, Mapping) else ""
@@ -216,7 +216,7 @@ class ApiRequest:
 
 
 def read_query(given: Mapping[str, Any], query: type[msgspec.Struct]) -> msgspec.Struct:
-    """Return the query as the struct says; Refusal names what is not known and what does not fit."""
+    """Return the query as the struct says; Rejection names what is not known and what does not fit."""
     fields = _fields(query)
     data: dict[str, Any] = {}
     for name, value in given.items():

@@ -1,4 +1,4 @@
-"""What was sent is read into Specs and Values, or refused with every Problem and its line."""
+"""What was sent is read into Specs and Values, or rejected with every Problem and its line."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -33,7 +33,7 @@ async def sent_entries(
 ) -> tuple[list[Resource], frozenset[UUID]]:
     """Return the entries of the body, and those ids among them that nobody wrote.
 
-    An entry that names no namespace is of this one. Refusal with every Problem.
+    An entry that names no namespace is of this one. Rejection with every Problem.
     """
     reading, written = await _read(request, namespace, only)
     if reading.problems:
@@ -59,7 +59,7 @@ async def sent_entry(
 
 
 async def sent_json(request: ApiRequest, kind: type[msgspec.Struct]) -> Any:
-    """Return the body as this struct; Refusal says what does not fit."""
+    """Return the body as this struct; Rejection says what does not fit."""
     accept(request, is_json, (JSON,))
     body = await request.body()
     try:
@@ -100,7 +100,7 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 
 def read_entries(entries: Any, namespace: str, only: Only) -> list[Resource]:
-    """Entries that are data already; Refusal with every Problem."""
+    """Entries that are data already; Rejection with every Problem."""
     try:
         reading = read_data(unmarked(entries), namespace=namespace, only=only)
     except MarkError as error:
@@ -111,7 +111,7 @@ def read_entries(entries: Any, namespace: str, only: Only) -> list[Resource]:
 
 
 def invalid(reading: ReadText, status: int = 400) -> ApiError:
-    """Return the Refusal of what cannot be read; with this status if it cannot be read at all."""
+    """Return the Rejection of what cannot be read; with this status if it cannot be read at all."""
     broken = not reading.whole
     return ApiError(
         status if broken else 422,
@@ -122,7 +122,7 @@ def invalid(reading: ReadText, status: int = 400) -> ApiError:
 
 
 def accept(request: ApiRequest, fits: Callable[[str], bool], wanted: Sequence[str]) -> None:
-    """Raise a Refusal 415 unless the body has a type that is read here.
+    """Raise a Rejection 415 unless the body has a type that is read here.
 
     A page of another site can send a body without a type, or as plain text or a form, and is not asked
     first whether it may. What comes from a flow needs no type.
@@ -133,7 +133,7 @@ def accept(request: ApiRequest, fits: Callable[[str], bool], wanted: Sequence[st
 
 
 def unsupported(media: str, wanted: Sequence[str]) -> ApiError:
-    """Return the Refusal of a body in a type that is not read here."""
+    """Return the Rejection of a body in a type that is not read here."""
     hint = f". Try: -H 'Content-Type: {wanted[-1]}'"
     header = (
         {"Accept-Patch": ", ".join(wanted)} if PATCH in wanted else {"Accept": ", ".join(wanted)}

@@ -29,11 +29,11 @@ def files_of(tls: TLS) -> tuple[Path, ...]:
 
 
 async def follow(
-    server: Server, tls: TLS, host: Host, refused: Callable[[str], None] = lambda _: None
+    server: Server, tls: TLS, host: Host, rejected: Callable[[str], None] = lambda _: None
 ) -> None:
     """Offer what the files hold now, for as long as this runs.
 
-    Files that cannot be used are told once; the certificate that works stays. `refused` is called
+    Files that cannot be used are told once; the certificate that works stays. `rejected` is called
     with why they cannot be used, and with nothing once they can again.
     """
     files = files_of(tls)
@@ -46,7 +46,7 @@ async def follow(
             # Also when they are back to what is offered.
             if tried != seen:
                 tried, pause = seen, EVERY
-                refused("")
+                rejected("")
             continue
         if now != tried:
             pause = EVERY
@@ -57,12 +57,12 @@ async def follow(
             pause = min(pause * 2, LONGEST)
             if now != tried:
                 tried = now
-                host.tell("certificate refused", level="error", error=Error.of(error))
-                refused(str(error))
+                host.tell("certificate rejected", level="error", error=Error.of(error))
+                rejected(str(error))
         else:
             seen = tried = now
             pause = EVERY
-            refused("")
+            rejected("")
             host.tell("certificate changed", file=str(files[0]))
 
 

@@ -127,7 +127,7 @@ def compile_cors(fields: Cors, build: Build) -> Node:
     try:
         return CorsNode(fields, Origins(fields.origins))
     except ValueError as error:
-        build.refuse("origins", found=str(error), wanted="https://example.com, or *")
+        build.reject("origins", found=str(error), wanted="https://example.com, or *")
 
 
 CORS: Kind[Any] = Kind(

@@ -170,10 +170,10 @@ class ListenerNode(Node):
         """Let the server offer what the files of its certificate hold."""
         if self._berth.server is not None and self._tls is not None and files_of(self._tls):
             self._following = host.tasks.start(
-                follow(self._berth.server, self._tls, host, self._refused)
+                follow(self._berth.server, self._tls, host, self._rejected)
             )
 
-    def _refused(self, why: str) -> None:
+    def _rejected(self, why: str) -> None:
         """Why the files of its certificate cannot be used; empty if they can."""
         self._stale = why
 
@@ -204,7 +204,7 @@ class ListenerNode(Node):
     def degraded(self) -> str:
         """Return why the listener offers an older certificate than its files hold; "" if it does not."""
         return (
-            f"its certificate is refused, the one before stays: {self._stale}"
+            f"its certificate is rejected, the one before stays: {self._stale}"
             if self._stale
             else ""
         )
@@ -323,7 +323,7 @@ def compile_listener(fields: ListenerFields, build: Build) -> Node:
         try:
             Server(lambda exchange: exchange.reply(NOTHING), tls=tls)
         except ValueError as error:
-            build.refuse("tls", found=str(error).removeprefix("tls: "), code="tls")
+            build.reject("tls", found=str(error).removeprefix("tls: "), code="tls")
     return ListenerNode(fields, tls, build.spec.label)
 
 

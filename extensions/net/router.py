@@ -143,7 +143,7 @@ def compile_router(fields: Router, build: Build) -> Node:
     routes: Routes[str] = Routes()
     for index, route in enumerate(fields.routes):
         if find_port((OUT_PORTS,), route.port) is None:
-            build.refuse(
+            build.reject(
                 "routes",
                 index,
                 "port",
@@ -153,7 +153,7 @@ def compile_router(fields: Router, build: Build) -> Node:
             )
         path = "/" + route.path if route.path.startswith("*") else route.path
         if not routes.add(upper(route.method), path, canonical(route.port)):
-            build.refuse(
+            build.reject(
                 "routes",
                 index,
                 code="duplicate-route",

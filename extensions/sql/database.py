@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, Self, TypeAlias
 import msgspec
 
 from heddle.extensions.extension import FieldError, FieldType, NodeError
-from heddle.extensions.sql.errors import refused
+from heddle.extensions.sql.errors import rejected
 from heddle.extensions.sql.statement import Statement
 from heddle.schemas.data_type import describe_type
 
@@ -36,7 +36,7 @@ class Isolation(str, FieldType):
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """Return the level written; Unfit if it is none."""
+        """Return the level written; FieldError if it is none."""
         if isinstance(value, int) and not isinstance(value, bool) and value in _NUMBERS:
             return cls(_LEVELS[_NUMBERS[value]])
         text = value.lower().replace("_", " ").replace("-", " ") if isinstance(value, str) else ""
@@ -138,7 +138,7 @@ def columns(names: Sequence[str]) -> list[str]:
 
 def too_many(most: int) -> NodeError:
     """Return a result that is larger than its limit."""
-    return refused(
+    return rejected(
         f"more than {most} rows: raise max_rows, or have them streamed (result: jsonl) or sent in "
         "batches"
     )

@@ -43,7 +43,7 @@ def unconfirmed(message: str, state: str, cause: BaseException) -> NodeError:
     return NodeError(Error(text, code="unconfirmed", data={"state": state}, cause=cause))
 
 
-def refused(message: str) -> NodeError:
+def rejected(message: str) -> NodeError:
     """Return a packet that cannot be made a statement of."""
     return NodeError(Error(message, code="sql"))
 

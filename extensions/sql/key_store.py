@@ -9,7 +9,7 @@ import msgspec
 
 from heddle.extensions.extension import ByteStream, Error, NodeError
 from heddle.extensions.sql.database import StatementResult
-from heddle.extensions.sql.errors import refused
+from heddle.extensions.sql.errors import rejected
 from heddle.extensions.sql.statement import Statement, statement
 from heddle.runtime.flow.materialize import encode_with
 
@@ -45,7 +45,7 @@ class Memory:
     def put(self, key: str, value: Any, expires: float | None, now: float, most: int) -> None:
         """Keep a value; NodeError (`full`) if there is no room for another key."""
         if isinstance(value, ByteStream | Error):
-            raise refused(f"a {type(value).__name__} cannot be kept")
+            raise rejected(f"a {type(value).__name__} cannot be kept")
         if key not in self._kept and most and len(self._kept) >= most:
             self._kept = {
                 key: kept for key, kept in self._kept.items() if kept[1] is None or kept[1] > now
@@ -156,7 +156,7 @@ def packed(value: Any) -> bytes:
     try:
         return encode_with(msgspec.msgpack.encode, value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise refused(f"the value cannot be kept: {error}") from error
+        raise rejected(f"the value cannot be kept: {error}") from error
 
 
 def unpacked(data: bytes) -> Any:

@@ -17,7 +17,7 @@ from psycopg.types.string import TextLoader
 
 from heddle.extensions.extension import NodeError
 from heddle.extensions.sql.database import Isolation, Row, StatementResult, columns, too_many
-from heddle.extensions.sql.errors import failed, refused, unconfirmed
+from heddle.extensions.sql.errors import failed, rejected, unconfirmed
 from heddle.extensions.sql.statement import Statement
 from heddle.extensions.sql.values import number
 
@@ -92,7 +92,7 @@ class PostgresConnection:
     ) -> StatementResult:
         """Return a statement that fails spoils the transaction, unless it is kept `apart`."""
         if self._spoilt is not None:
-            raise refused(f"an earlier error has spoilt the transaction: {self._spoilt}")
+            raise rejected(f"an earlier error has spoilt the transaction: {self._spoilt}")
         if not apart:
             return await self._run(statement, sets, most)
         await self._execute("SAVEPOINT heddle_apart")
@@ -154,7 +154,7 @@ class PostgresConnection:
             raise unconfirmed(error.error.message, state, error) from error
         if cursor.statusmessage != "COMMIT":
             why = f": {self._spoilt}" if self._spoilt is not None else ""
-            raise refused(
+            raise rejected(
                 f"nothing was committed: an earlier error has spoilt the transaction{why}"
             )
 
@@ -185,7 +185,7 @@ class PostgresConnection:
         except psycopg.Error as error:
             raise self._failed(error) from error
         except ValueError as error:
-            raise refused(f"an argument cannot be sent to PostgreSQL: {error}") from error
+            raise rejected(f"an argument cannot be sent to PostgreSQL: {error}") from error
 
     def _failed(self, error: psycopg.Error) -> NodeError:
         lines = str(error).strip().splitlines() or [type(error).__name__]
@@ -243,7 +243,7 @@ def _bound(value: Any) -> Any:
         if any(isinstance(item, dict) for item in value):
             return Jsonb(value)
         return _array(value)
-    raise refused(f"an argument cannot be a {type(value).__name__}")
+    raise rejected(f"an argument cannot be a {type(value).__name__}")
 
 
 def _array(items: list[Any]) -> str:
@@ -265,7 +265,7 @@ def _item(item: Any) -> str:
     if isinstance(item, str):
         escaped = item.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
-    raise refused(f"a list for an array cannot hold a {type(item).__name__}")
+    raise rejected(f"a list for an array cannot hold a {type(item).__name__}")
 
 
 def _names(cursor: "psycopg.AsyncCursor[Any] | psycopg.AsyncRawServerCursor[Any]") -> list[str]:

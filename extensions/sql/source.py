@@ -37,7 +37,7 @@ def database(driver: str, source: str, build: Build) -> Database:
             return _postgres(source, build)
         return _alchemy(source, build)
     except ValueError as error:
-        build.refuse("source", found=str(error), wanted=_WANTED[ours], code="source")
+        build.reject("source", found=str(error), wanted=_WANTED[ours], code="source")
 
 
 _WANTED = {
@@ -50,7 +50,7 @@ _WANTED = {
 def _driver(driver: str, source: str, build: Build) -> str:
     """Return which of our drivers is meant: by its name, or else by the beginning of the source."""
     if not source:
-        build.refuse("source", found="missing", wanted="a database", code="missing")
+        build.reject("source", found="missing", wanted="a database", code="missing")
     scheme, mark, _ = source.partition("://")
     scheme = scheme.lower() if mark else ""
     if not driver:
@@ -63,7 +63,7 @@ def _driver(driver: str, source: str, build: Build) -> str:
     if text is not None:
         return text
     if not scheme:
-        build.refuse(
+        build.reject(
             "driver",
             found=f'unknown driver "{driver}"',
             wanted=f"{', '.join(sorted({*DRIVERS, INTERNAL}))}, or another with a URL as its source",
@@ -95,7 +95,7 @@ def _alchemy(source: str, build: Build) -> Database:
             raise
         if not hint and isinstance(error, ImportError) and error.name:
             hint = f"The driver that this URL names needs the Python module {error.name}."
-        build.refuse(
+        build.reject(
             "source",
             found=f"the driver of {name} is not installed"
             + (f": {error}" if isinstance(error, ImportError) else ""),
@@ -122,7 +122,7 @@ def _is_unknown(error: ValueError) -> bool:
 def internal(source: str, build: Build) -> Callable[[Host], Database]:
     """Return what makes the Database of the running runtime; raise SpecError if that cannot be."""
     if source not in ("", "read", "write"):
-        build.refuse(
+        build.reject(
             "source",
             found=f'"{source}"',
             wanted="read (the default) or write: it is the runtime itself that is asked",
@@ -149,7 +149,7 @@ def key_of_source(driver: str, source: str) -> str:
 
 def missing(extra: str, error: ImportError, build: Build) -> NoReturn:
     """Refuse a Spec whose extra is not installed."""
-    build.refuse(
+    build.reject(
         "driver",
         found=f"what it needs is not installed: {error}",
         wanted=f"the extra {extra}",

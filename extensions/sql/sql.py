@@ -33,7 +33,7 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.extensions.sql.database import Database, Isolation, Row, StatementResult
-from heddle.extensions.sql.errors import refused
+from heddle.extensions.sql.errors import rejected
 from heddle.extensions.sql.pool import SqlPool
 from heddle.extensions.sql.source import INTERNAL, database, internal, key_of_source, shared
 from heddle.extensions.sql.statement import Statement, statement
@@ -106,7 +106,7 @@ class Sql(Fields):
         bool,
         about(
             "A statement that fails undoes itself alone, so that a flow may go on after it. "
-            "Without it PostgreSQL refuses all that comes later in the process."
+            "Without it PostgreSQL rejects all that comes later in the process."
         ),
     ] = False
     connections: Annotated[
@@ -117,7 +117,7 @@ class Sql(Fields):
     ] = Interval("5s")
     connect: Annotated[
         Literal["later", "now"],
-        about("`now` refuses the Spec if the database cannot be reached."),
+        about("`now` rejects the Spec if the database cannot be reached."),
     ] = "later"
 
     def __post_init__(self) -> None:
@@ -196,7 +196,7 @@ class SqlNode(Node):
         fields = self._fields
         if fields.result in ("jsonl", "json"):
             if len(sets) != 1:
-                raise refused("a stream is of one set of arguments: it cannot be of many")
+                raise rejected("a stream is of one set of arguments: it cannot be of many")
             rows = transaction.stream(query, sets[0], size=CHUNK)
             if fields.result == "jsonl":
                 return ByteStream(_lines(rows), media="application/x-ndjson")
@@ -239,7 +239,7 @@ class SqlNode(Node):
         if isinstance(payload, list | tuple) and 1 <= len(payload) <= 2:
             text, args = payload[0], payload[1] if len(payload) == 2 else None
         if type(text) is not str:
-            raise refused(
+            raise rejected(
                 f"found {_sort(payload)}, which is not a statement "
                 '(wanted: "SQL", ["SQL", [arguments]] or ["SQL", {names: arguments}])'
             )
@@ -255,7 +255,7 @@ class SqlNode(Node):
             and all(isinstance(each, dict) for each in args)
         ):
             if not isinstance(args, list | tuple):
-                raise refused(f"found {_sort(args)}: with many, the arguments are a list")
+                raise rejected(f"found {_sort(args)}: with many, the arguments are a list")
             return [query.bind(each) for each in args]
         return [query.bind(args)]
 
@@ -306,7 +306,7 @@ def compile_sql(fields: Sql, build: Build) -> Node:
         try:
             fixed = statement(str(fields.statement), dialect)
         except NodeError as failure:
-            build.refuse("statement", found=str(failure), code="statement")
+            build.reject("statement", found=str(failure), code="statement")
     args = build.program(fields.args, "args") if fields.args is not None else None
     return SqlNode(fields, make, dialect, fixed, args)
 
@@ -377,14 +377,14 @@ through `RETURNING`, which gives rows.
 **The transaction** begins with the first statement of a process and belongs to all `sql` nodes with the
 same `source`. It commits when the process ends well, before its answer is sent, and rolls back where the
 process ends with an Error or a status of 400 or more. A commit that fails is an Error: a listener answers
-500. What `fork` begins has a transaction of its own. `BEGIN`, `COMMIT` and `ROLLBACK` are refused.
+500. What `fork` begins has a transaction of its own. `BEGIN`, `COMMIT` and `ROLLBACK` are rejected.
 
-After a statement has failed, PostgreSQL refuses every other one, and the commit; with `savepoint` the
+After a statement has failed, PostgreSQL rejects every other one, and the commit; with `savepoint` the
 failed statement alone is undone. SQLite always undoes that alone. In SQLite, processes that write take
-turns, in order; one that has read and writes later is refused (`serialization`) where others wrote in
-between. In the default journal mode it is refused at once while others write; with
+turns, in order; one that has read and writes later is rejected (`serialization`) where others wrote in
+between. In the default journal mode it is rejected at once while others write; with
 `?_journal_mode=wal` it waits for them first. With `isolation: serializable` it waits its turn before it
-reads, and is not refused.
+reads, and is not rejected.
 
 **Errors** have one of these codes: `unique`, `foreign-key`, `not-null`, `check`, `exclusion`,
 `serialization`, `deadlock`, `locked`, `cancelled`, `read-only`, `aborted`, `unreachable`, `unconfirmed`

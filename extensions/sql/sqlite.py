@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from heddle.extensions.extension import NodeError
 from heddle.extensions.sql.database import Isolation, Row, StatementResult, columns, too_many
-from heddle.extensions.sql.errors import failed, refused
+from heddle.extensions.sql.errors import failed, rejected
 from heddle.extensions.sql.statement import Statement
 from heddle.extensions.sql.threaded import Thread
 
@@ -208,7 +208,7 @@ class SqliteConnection:
         """NodeError if SQLite has given the transaction up by itself."""
         if not self._begins:
             if not self._raw.in_transaction:
-                raise refused(
+                raise rejected(
                     "the transaction was rolled back: SQLite had to give it up after an error"
                 )
             await self._do(lambda: self._raw.execute("COMMIT"))
@@ -264,7 +264,7 @@ class SqliteConnection:
         except sqlite3.Error as error:
             raise _failed(error) from error
         except OverflowError as error:
-            raise refused("a number is too large for SQLite: 64 bits are the most") from error
+            raise rejected("a number is too large for SQLite: 64 bits are the most") from error
 
 
 def _names(cursor: sqlite3.Cursor) -> list[str]:
@@ -288,12 +288,12 @@ def _bound(value: Any) -> Any:
         try:
             return json.dumps(value, ensure_ascii=False)
         except (TypeError, ValueError) as error:
-            raise refused(f"an argument cannot be JSON text: {error}") from error
-    raise refused(f"an argument cannot be a {type(value).__name__}")
+            raise rejected(f"an argument cannot be JSON text: {error}") from error
+    raise rejected(f"an argument cannot be a {type(value).__name__}")
 
 
 def _late(name: str, cause: Exception) -> NodeError:
-    """Return the refusal of a process that has read, and would write what others write."""
+    """Return the rejection of a process that has read, and would write what others write."""
     message = (
         f"others have begun to write to {name} since this process began to read; with isolation: "
         "serializable it would have waited for them"

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from heddle.extensions.sql.errors import refused
+from heddle.extensions.sql.errors import rejected
 from heddle.schemas.suggestion import did_you_mean
 
 Mark: TypeAlias = int | str
@@ -52,14 +52,14 @@ class Statement:
         self.text = text
         word = _word(text)
         if word in _OURS and not re.match(r"\s*rollback\s+to\b", text, re.IGNORECASE):
-            raise refused(
+            raise rejected(
                 f'"{text.split(maxsplit=1)[0]}" is not for a statement to say: the transaction '
                 "belongs to the process, which commits when it ends well"
             )
         pieces, marks = _taken_apart(text, dialect)
         self.named = any(isinstance(mark, str) for mark in marks)
         if self.named and any(isinstance(mark, int) for mark in marks):
-            raise refused("placeholders are either all by name or all by position; found both")
+            raise rejected("placeholders are either all by name or all by position; found both")
         self.marks: tuple[Mark, ...] = tuple(dict.fromkeys(marks))
         self.positions = max((mark for mark in marks if isinstance(mark, int)), default=0)
         self.sql = _put_together(pieces, marks, self.marks, dialect)
@@ -75,7 +75,7 @@ class Statement:
                 args = args[0]
             if not isinstance(args, Mapping):
                 actual = "nothing" if args is None else f"a {type(args).__name__}"
-                raise refused(f"the statement wants a map with {self._wanted()}; found {actual}")
+                raise rejected(f"the statement wants a map with {self._wanted()}; found {actual}")
             return self._by_name(args)
         if args is None:
             given: Sequence[Any] = ()
@@ -84,11 +84,11 @@ class Statement:
         elif isinstance(args, Mapping):
             if not self.marks:
                 return []
-            raise refused("the statement has placeholders by position, the arguments have names")
+            raise rejected("the statement has placeholders by position, the arguments have names")
         else:
             given = [args]
         if len(given) != self.positions:
-            raise refused(f"the statement wants {_count(self.positions)}; found {len(given)}")
+            raise rejected(f"the statement wants {_count(self.positions)}; found {len(given)}")
         return [given[mark - 1] for mark in self.marks if isinstance(mark, int)]
 
     def _by_name(self, args: Mapping[str, Any]) -> list[Any]:
@@ -96,7 +96,7 @@ class Statement:
         if missing:
             near = did_you_mean(str(missing[0]), [str(name) for name in args])
             names = ", ".join(f":{name}" for name in missing)
-            raise refused(f"the statement wants {names}, which is not given. {near}".rstrip())
+            raise rejected(f"the statement wants {names}, which is not given. {near}".rstrip())
         return [args[name] for name in self.marks if isinstance(name, str)]
 
     def _wanted(self) -> str:
@@ -107,7 +107,7 @@ class Statement:
 def statement(text: str, dialect: str) -> Statement:
     """Return the Statement of this text; raise NodeError if it cannot be one."""
     if not text.strip():
-        raise refused("an empty statement")
+        raise rejected("an empty statement")
     return Statement(text, dialect)
 
 
@@ -129,7 +129,7 @@ def _taken_apart(text: str, dialect: str) -> tuple[list[str], list[Mark]]:
             continue
         count = int(rest) if rest else count + 1
         if not 1 <= count <= 32_000:
-            raise refused(f'no argument can have the position "{match["mark"]}"')
+            raise rejected(f'no argument can have the position "{match["mark"]}"')
         marks.append(count)
     pieces.append(text[start:])
     return pieces, marks

@@ -28,7 +28,7 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.extensions.sql.database import Database, Isolation, StatementResult
-from heddle.extensions.sql.errors import refused, unconfirmed
+from heddle.extensions.sql.errors import rejected, unconfirmed
 from heddle.extensions.sql.key_store import TABLE, TRIES, KeyTable, Memory, packed, unpacked, wall
 from heddle.extensions.sql.pool import SqlPool
 from heddle.extensions.sql.source import database, shared
@@ -138,7 +138,7 @@ class KeyRequest:
             value = str(value)
         if type(value) is not str or not value or len(value) > 1000:
             shown = "null" if value is None else f"a {type(value).__name__}"
-            raise refused(f"found {shown} as the key (wanted: text of 1 to 1000 characters)")
+            raise rejected(f"found {shown} as the key (wanted: text of 1 to 1000 characters)")
         return value
 
     def value(self, payload: Payload) -> Any:
@@ -157,7 +157,7 @@ class KeyRequest:
 
     def _part(self, payload: Payload, name: str) -> Any:
         if not isinstance(payload, dict) or name not in payload:
-            raise refused(f"the packet has no {name} (wanted: {{key, {name}}})")
+            raise rejected(f"the packet has no {name} (wanted: {{key, {name}}})")
         return payload[name]
 
     def by(self, payload: Payload) -> int | float:
@@ -171,7 +171,7 @@ class KeyRequest:
 def _number(value: Any, subject: str) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         shown = "null" if value is None else f"a {type(value).__name__}"
-        raise refused(f"found {shown} as {subject} (wanted: a number)")
+        raise rejected(f"found {shown} as {subject} (wanted: a number)")
     return value
 
 
@@ -416,7 +416,7 @@ def compile_store(fields: StoreFields, build: Build, *, clock: Callable[[], floa
         return MemoryNode(fields, request, clock)
     first = database(fields.driver, fields.source, build)
     if first.dialect == "other":
-        build.refuse(
+        build.reject(
             "source",
             found="a database behind SQLAlchemy",
             wanted="memory, SQLite or PostgreSQL",

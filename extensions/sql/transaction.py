@@ -11,7 +11,7 @@ from typing import Any
 
 from heddle.extensions.extension import Error, NodeError, Process
 from heddle.extensions.sql.database import Isolation, Row, SqlConnection, StatementResult
-from heddle.extensions.sql.errors import UnreachableError, refused
+from heddle.extensions.sql.errors import UnreachableError, rejected
 from heddle.extensions.sql.pool import SqlPool
 from heddle.extensions.sql.statement import Statement, statement
 
@@ -55,7 +55,7 @@ class Transaction:
 
     def _check(self) -> None:
         if self._over:
-            raise refused("the transaction is over: its process has ended")
+            raise rejected("the transaction is over: its process has ended")
 
     async def end(self, error: Error | None) -> None:
         """Commit if the process ended well, roll back otherwise; raise NodeError if it cannot commit."""
@@ -116,7 +116,7 @@ async def transaction_of(
 
     transaction = await process.local(pool, begin)
     if isolation.rank > transaction.isolation.rank:
-        raise refused(
+        raise rejected(
             f"this process has begun a transaction that is {transaction.isolation}, and this node wants "
             f"{isolation}: say so at the first sql node that a process comes to"
         )

@@ -95,7 +95,7 @@ def compile_log(fields: Log, build: Build) -> Node:
     """Return a value cannot have the name of a part that every event has."""
     for name in fields.values:
         if name in TAKEN:
-            build.refuse(
+            build.reject(
                 "values",
                 name,
                 found=f'"{name}" is a part that every event has',

@@ -188,7 +188,7 @@ def compile_signal(fields: Signal, build: Build) -> Node:
         full = name.upper() if name.upper().startswith("SIG") else f"SIG{name.upper()}"
         number = getattr(signal, full, None) if full in KNOWN else None
         if number is None:
-            build.refuse(
+            build.reject(
                 "signals",
                 index,
                 found=f'"{name}"',

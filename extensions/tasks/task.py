@@ -145,7 +145,7 @@ def compile_task(fields: FunctionFields, build: Build) -> Node:
         function = fields.load()
     except FunctionError as error:
         field = "run" if fields.run is not None else "uses"
-        build.refuse(field, code="unknown-function", found=error.message, hint=error.hint)
+        build.reject(field, code="unknown-function", found=error.message, hint=error.hint)
     names = {one.name for one in function.signature.outputs}
     linked = [canonical(port) for port, links in build.spec.ports.items() if links]
     fields_linked = [port for port in linked if port in names and port not in ("out", "error")]

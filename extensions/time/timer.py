@@ -337,7 +337,7 @@ def compile_timer(fields: Timer, build: Build, *, clock: TimerClock) -> Node:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         from zoneinfo import available_timezones
 
-        build.refuse(
+        build.reject(
             "timezone",
             found=f'unknown time zone "{fields.timezone}"',
             wanted="a name such as Europe/Berlin",
@@ -349,7 +349,7 @@ def compile_timer(fields: Timer, build: Build, *, clock: TimerClock) -> Node:
     try:
         cron = Cron(fields.cron or "", zone)
     except ImportError:
-        build.refuse(
+        build.reject(
             "cron",
             found="what cron needs is not installed",
             wanted="the extra cron",
@@ -358,7 +358,7 @@ def compile_timer(fields: Timer, build: Build, *, clock: TimerClock) -> Node:
         )
     except ValueError as error:
         wanted = "minute, hour, day of the month, month and day of the week, such as 30 3 * * mon"
-        build.refuse("cron", found=f'"{fields.cron}": {error}', wanted=wanted)
+        build.reject("cron", found=f'"{fields.cron}": {error}', wanted=wanted)
     return TimerNode(fields, clock, zone, lambda _: cron)
 
 

@@ -99,7 +99,7 @@ class Build:
             engine = self.languages.get(language)
         except CompileError as error:
             at = (*path[:-1], "language") if path and path[-1] == "code" else path
-            self.refuse(
+            self.reject(
                 *at,
                 code="unknown-language",
                 found=error.message,
@@ -120,9 +120,9 @@ class Build:
             return program
         except OptionError as error:
             at = (*path[:-1], error.option)
-            self.refuse(*at, code="code", found=error.message, hint=error.hint)
+            self.reject(*at, code="code", found=error.message, hint=error.hint)
         except MissingExtraError as error:
-            self.refuse(
+            self.reject(
                 *path,
                 code="missing-extra",
                 found=error.message,
@@ -135,7 +135,7 @@ class Build:
             text = error.message + self._excerpt(str(code), error, path, place)
             filled = bool(spec.env) or language == "jinja"
             hint = error.hint or ("" if filled else blank_hint(str(code)))
-            self.refuse(*path, code="code", found=text, hint=hint, place=place)
+            self.reject(*path, code="code", found=text, hint=hint, place=place)
 
     def _note_hints(self, program: Program, path: Path) -> None:
         """Add the hints of a program to those that a check gathers."""
@@ -165,7 +165,7 @@ class Build:
         shown = line if len(line) <= _LONGEST_EXCERPT else f"{line[:_LONGEST_EXCERPT]}…"
         return f", in line {error.line} of the code: {shown}"
 
-    def refuse(
+    def reject(
         self,
         *path: str | int,
         found: str,

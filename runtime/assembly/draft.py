@@ -63,7 +63,7 @@ class Draft:
             )
         )
 
-    def refuse(self, spec: Spec, problems: Iterable[Problem]) -> None:
+    def reject(self, spec: Spec, problems: Iterable[Problem]) -> None:
         """Leave a Spec out for these Problems."""
         symbol = self.puts.pop(spec.id, None)
         held = symbol.held if symbol is not None else ()
@@ -231,7 +231,7 @@ class Drafter:
             moved(symbol, spec)
             draft.rebound.append((symbol, assembled.binding))
         if assembled.problems:
-            draft.refuse(spec, assembled.problems)
+            draft.reject(spec, assembled.problems)
         for each in assembled.symbols:
             before = self._table.get(each.id)
             # What is held and stays as it is keeps its Node.
@@ -242,10 +242,10 @@ class Drafter:
         """Leave out a Spec for a Problem with its links, or with those of what it holds."""
         symbol = draft.puts.get(owner.id) or self._table.get(owner.id)
         if symbol is None:
-            draft.refuse(owner, [problem])
+            draft.reject(owner, [problem])
             return
         outer = draft.puts.get(symbol.source) or self._table.get(symbol.source) or symbol
-        draft.refuse(outer.spec, masked((problem,), symbol.binding.secrets))
+        draft.reject(outer.spec, masked((problem,), symbol.binding.secrets))
 
     def _let_go(self, draft: Draft) -> None:
         """Take out what was held by a Spec that goes, or holds it no longer."""

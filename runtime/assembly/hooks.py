@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from heddle.runtime.assembly.symbol import Symbol
 
 Hook: TypeAlias = Callable[["Symbol"], Awaitable[None] | None]
-"""Given the symbol; it may wait. What a load hook raises refuses the change."""
+"""Given the symbol; it may wait. What a load hook raises rejects the change."""
 
 
 class Hooks:

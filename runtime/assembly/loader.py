@@ -2,7 +2,7 @@
 
 It is told which keys may have changed, reads them as they are now, and makes the difference: a
 doubled, late, reordered or missed change does no harm. A change set goes live as a whole or not at
-all; what it refused is looked at again with every later one.
+all; what it rejected is looked at again with every later one.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -16,7 +16,7 @@ from heddle.runtime.assembly.check import check_partial_in_pieces
 from heddle.runtime.assembly.draft import Draft, Drafter, stopping
 from heddle.runtime.assembly.outcome import LoadResult, TryResult
 from heddle.runtime.assembly.recovery import Recovery
-from heddle.runtime.assembly.rejection import Rejection, of_spoiled
+from heddle.runtime.assembly.rejection import Rejection, of_invalid
 from heddle.runtime.assembly.rollout import Shift, ShiftError
 from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.assembly.start import Start
@@ -56,9 +56,9 @@ class Loader:
     ) -> None:
         self.namespace = namespace
         self.vault = vault if vault is not None else Vault()
-        self.refused: dict[UUID, Rejection] = {}
+        self.rejected: dict[UUID, Rejection] = {}
         """What the store says and the table does not, and why not."""
-        self.spoiled: dict[UUID, Rejection] = {}
+        self.invalid: dict[UUID, Rejection] = {}
         """What documents say that cannot be read as they are, and the table does not."""
         self.unreadable: tuple[Problem, ...] = ()
         self._store = store
@@ -73,22 +73,24 @@ class Loader:
         self._recovery = Recovery(table, store, namespace, self.vault, accepter)
 
     @property
-    def unfit(self) -> dict[UUID, Rejection]:
+    def not_live(self) -> dict[UUID, Rejection]:
         """Whatever is written and is not live, and why not."""
         blocked = self._recovery.blocked
         return (
-            {**blocked, **self.refused, **self.spoiled} if blocked or self.spoiled else self.refused
+            {**blocked, **self.rejected, **self.invalid}
+            if blocked or self.invalid
+            else self.rejected
         )
 
     @property
     def fallbacks(self) -> list[UUID]:
         """The Specs of which, since the start, the last accepted revision serves and not the newest."""
-        return self._recovery.fallbacks(self.unfit)
+        return self._recovery.fallbacks(self.not_live)
 
     @property
     def waiting_sources(self) -> dict[UUID, str]:
         """The labels of sources that were active before the start, and have waited since."""
-        return self._recovery.waiting_sources(self.unfit)
+        return self._recovery.waiting_sources(self.not_live)
 
     def rebuild(self, symbol: Symbol) -> Symbol:
         """Return a fresh Symbol of the same Spec, for one whose Node was closed meanwhile."""
@@ -102,18 +104,18 @@ class Loader:
         if await self._recovery.read():
             return await self._load_over(specs, values)
         draft = await self._drafter.draft(specs, values)
-        self._refuse(draft, set(draft.problems), draft.all_problems())
-        spoiled: Sequence[Spec] = ()
+        self._reject(draft, set(draft.problems), draft.all_problems())
+        invalid: Sequence[Spec] = ()
         if self.unreadable and isinstance(self._store, PartialStore):
-            spoiled = await self._store.spoiled(self.namespace)
-        unread = await self._with_spoiled(self.unreadable, spoiled, specs)
-        self.spoiled = self._of_spoiled(spoiled, unread)
+            invalid = await self._store.invalid(self.namespace)
+        unread = await self._with_invalid(self.unreadable, invalid, specs)
+        self.invalid = self._of_invalid(invalid, unread)
         problems = tuple(dict.fromkeys((*unread, *draft.all_problems())))
         if draft.empty:
             return self._told_left_out(problems) if problems else LoadResult()
         plan = await self._planned(draft)
         loaded = await self._live(draft, plan, problems)
-        await self._recovery.note_start(set(draft.puts), values, self.unfit)
+        await self._recovery.note_start(set(draft.puts), values, self.not_live)
         return loaded
 
     async def _planned(self, draft: Draft) -> TablePlan:
@@ -132,7 +134,7 @@ class Loader:
                     loaded = await self._live(draft, plan, ()) if not draft.empty else LoadResult()
                 except ShiftError as error:
                     return await self._fall_back(specs, values, error)
-                await self._recovery.note_start(ids, values, self.unfit)
+                await self._recovery.note_start(ids, values, self.not_live)
                 return loaded
         return await self._fall_back(specs, values, None)
 
@@ -175,17 +177,17 @@ class Loader:
         self, start: Start, loaded: LoadResult, specs: Sequence[Spec], values: ValueSet
     ) -> LoadResult:
         """Remember what serves instead of the newest, and tell of it."""
-        self.refused = start.refused
-        self._again = set(start.refused)
+        self.rejected = start.rejected
+        self._again = set(start.rejected)
         labels = self._recovery.remember(start)
-        spoiled: Sequence[Spec] = ()
+        invalid: Sequence[Spec] = ()
         if self.unreadable and isinstance(self._store, PartialStore):
-            spoiled = await self._store.spoiled(self.namespace)
-        unread = await self._with_spoiled(self.unreadable, spoiled, specs)
-        self.spoiled = self._of_spoiled(spoiled, unread)
-        wrong = [problem for rejection in start.refused.values() for problem in rejection.problems]
+            invalid = await self._store.invalid(self.namespace)
+        unread = await self._with_invalid(self.unreadable, invalid, specs)
+        self.invalid = self._of_invalid(invalid, unread)
+        wrong = [problem for rejection in start.rejected.values() for problem in rejection.problems]
         problems = tuple(dict.fromkeys((*unread, *in_order(wrong))))
-        await self._recovery.note_start(start.newest, values, self.unfit)
+        await self._recovery.note_start(start.newest, values, self.not_live)
         if labels:
             self._events.tell(
                 "last accepted revision serves",
@@ -195,7 +197,7 @@ class Loader:
                 generation=self._table.wiring.generation.number,
                 symbols=labels,
             )
-        left_out = set(start.refused) - set(start.fallbacks)
+        left_out = set(start.rejected) - set(start.fallbacks)
         if problems and (left_out or not labels):
             self._told_left_out(problems)
         waiting = self.waiting_sources
@@ -210,13 +212,13 @@ class Loader:
     async def load(self, changes: ChangeSet, *, trial: bool = False) -> LoadResult:
         """Look at the keys of a change set; all that follows from it goes live, or nothing.
 
-        What was refused before is looked at again: together with it if it is not fit by itself,
+        What was rejected before is looked at again: together with it if it is not fit by itself,
         after it otherwise. So a mistake holds up nothing but itself, and goes live as soon as what
-        it lacked is there. A `trial` that is refused is not told: its parts are tried one by one.
+        it lacked is there. A `trial` that is rejected is not told: its parts are tried one by one.
         """
         self.vault.forget(changes.values)
         before = self.unreadable
-        degraded = bool(self.refused or before)
+        degraded = bool(self.rejected or before)
         self.unreadable = tuple(await self._store.problems())
         if trial and changes.problems:
             return LoadResult(problems=changes.problems)
@@ -224,48 +226,48 @@ class Loader:
         if free:
             changes = msgspec.structs.replace(changes, specs=changes.specs | free)
         loaded = await self._load(changes, trial=trial)
-        if changes.problems or changes.spoiled or before != self.unreadable:
-            await self._look_at_spoiled()
-        if degraded and loaded.generation is None and not loaded.refused:
+        if changes.problems or changes.invalid or before != self.unreadable:
+            await self._look_at_invalid()
+        if degraded and loaded.generation is None and not loaded.rejected:
             self._told_well()
         return loaded
 
     async def _load(self, changes: ChangeSet, *, trial: bool) -> LoadResult:
         forced = await self._bound_to(changes.values)
         uuids = {*changes.specs, *forced}
-        unread = await self._with_spoiled(changes.problems, changes.spoiled)
+        unread = await self._with_invalid(changes.problems, changes.invalid)
         tried = await self._try(uuids, forced)
         before = self._again - uuids
-        if tried.refused and before and not tried.undone:
+        if tried.rejected and before and not tried.undone:
             with_those = await self._try_most(before, required=uuids, forced=forced)
-            tried = tried if with_those.refused else with_those
-        if not tried.refused:
+            tried = tried if with_those.rejected else with_those
+        if not tried.rejected:
             if self._again - uuids:
                 await self._try_most(self._again - uuids)
             if unread:
-                self._told_refusal(unread, changes.origin)
+                self._told_rejection(unread, changes.origin)
             return msgspec.structs.replace(tried.loaded, problems=unread)
         problems = tuple(dict.fromkeys((*unread, *tried.problems)))
         if trial:
             return LoadResult(problems=problems)
-        self._refuse(tried.draft, uuids, tried.problems)
-        return self._told_refusal(problems, changes.origin)
+        self._reject(tried.draft, uuids, tried.problems)
+        return self._told_rejection(problems, changes.origin)
 
     async def look_again(self) -> None:
         """Look at everything: changes may have been missed. What is not fit stays as it is."""
         specs = await self._store.specs(self.namespace)
         known = {symbol.id for symbol in self._table.all()}
         self.unreadable = tuple(await self._store.problems())
-        before = dict(self.refused)
+        before = dict(self.rejected)
         await self._recovery.unblock(self.unreadable)
         await self._try_most({spec.id for spec in specs} | known | self._again)
-        await self._look_at_spoiled()
+        await self._look_at_invalid()
         problems = {
-            problem for rejection in self.refused.values() for problem in rejection.problems
+            problem for rejection in self.rejected.values() for problem in rejection.problems
         }
         problems -= {problem for rejection in before.values() for problem in rejection.problems}
         if problems:
-            self._told_refusal(tuple(in_order(sorted(problems, key=str))), "")
+            self._told_rejection(tuple(in_order(sorted(problems, key=str))), "")
 
     # -- trying --------------------------------------------------------------------------------
 
@@ -273,7 +275,7 @@ class Loader:
         """Make what these keys come to live, as a whole; or say why not."""
         draft = await self._draft(uuids, forced)
         tried = await self._try_draft(draft, uuids)
-        if tried.refused:
+        if tried.rejected:
             for symbol in draft.puts.values():
                 dissolve(symbol.node)
         return tried
@@ -308,22 +310,22 @@ class Loader:
     ) -> "TryResult":
         """Make all of the required live, with as much of the optional as is fit together.
 
-        What is optional and is not fit is remembered as refused.
+        What is optional and is not fit is remembered as rejected.
         """
         left = set(optional)
         while True:
             tried = await self._try(left | required, left | forced)
-            if not tried.refused:
+            if not tried.rejected:
                 return tried
-            unfit = tried.culprits & left
-            if not unfit:
+            invalid = tried.culprits & left
+            if not invalid:
                 # Whose mistake it is cannot be told, or it is one of those that are required.
-                unfit = set(left)
+                invalid = set(left)
             if not required:
-                self._refuse(tried.draft, unfit, tried.problems)
-            if not left or (required and not left - unfit):
+                self._reject(tried.draft, invalid, tried.problems)
+            if not left or (required and not left - invalid):
                 return tried
-            left -= unfit
+            left -= invalid
 
     async def _draft(self, keys: set[UUID], forced: set[UUID]) -> Draft:
         turns = LoopYield()
@@ -379,9 +381,9 @@ class Loader:
     # -- remembering ---------------------------------------------------------------------------
 
     def _accept(self, draft: Draft, uuids: set[UUID]) -> None:
-        """Forget that any of these was refused, and note what they are bound to now."""
+        """Forget that any of these was rejected, and note what they are bound to now."""
         for uuid in uuids:
-            self.refused.pop(uuid, None)
+            self.rejected.pop(uuid, None)
         self._again -= uuids
         for symbol, binding in draft.rebound:
             if self._table.get(symbol.id) is symbol:
@@ -390,9 +392,9 @@ class Loader:
                     self._events.unhide(symbol.binding.secrets)
                 self._table.rebind(symbol, binding)
 
-    def _refuse(self, draft: Draft, ids: Set[UUID], problems: tuple[Problem, ...]) -> None:
-        """Remember what is refused: each with its own Problems, or those that hold it up."""
-        before = {each: self.refused.pop(each) for each in ids if each in self.refused}
+    def _reject(self, draft: Draft, ids: Set[UUID], problems: tuple[Problem, ...]) -> None:
+        """Remember what is rejected: each with its own Problems, or those that hold it up."""
+        before = {each: self.rejected.pop(each) for each in ids if each in self.rejected}
         self._again = (self._again - ids) | (draft.ids & ids)
         for uuid in draft.ids & ids:
             spec = draft.specs.get(uuid)
@@ -402,10 +404,10 @@ class Loader:
                 spec = gone.spec
             if spec is not None:
                 why = tuple(draft.problems.get(uuid, problems))
-                refusal = Rejection(spec=spec, problems=why, gone=uuid in draft.removes)
-                self.refused[uuid] = refusal.after(before.get(uuid))
+                rejection = Rejection(spec=spec, problems=why, gone=uuid in draft.removes)
+                self.rejected[uuid] = rejection.after(before.get(uuid))
 
-    def _told_refusal(self, problems: tuple[Problem, ...], origin: str) -> LoadResult:
+    def _told_rejection(self, problems: tuple[Problem, ...], origin: str) -> LoadResult:
         """Tell that what ran goes on running, and why."""
         running = self._table.wiring.generation.number
         self._events.tell(
@@ -419,8 +421,8 @@ class Loader:
         return LoadResult(problems=problems)
 
     def _told_well(self) -> None:
-        """Tell that what was refused was taken back, if nothing is amiss any more."""
-        if not (self.refused or self.unreadable):
+        """Tell that what was rejected was taken back, if nothing is amiss any more."""
+        if not (self.rejected or self.unreadable):
             running = self._table.wiring.generation.number
             self._events.tell(
                 "problems gone",
@@ -440,28 +442,28 @@ class Loader:
         )
         return LoadResult(problems=problems)
 
-    async def _look_at_spoiled(self) -> None:
+    async def _look_at_invalid(self) -> None:
         """Note what is wrong now in documents that cannot be read as they are."""
-        spoiled: Sequence[Spec] = ()
+        invalid: Sequence[Spec] = ()
         if self.unreadable and isinstance(self._store, PartialStore):
-            spoiled = await self._store.spoiled(self.namespace)
-        self.spoiled = self._of_spoiled(spoiled, await self._with_spoiled(self.unreadable, spoiled))
+            invalid = await self._store.invalid(self.namespace)
+        self.invalid = self._of_invalid(invalid, await self._with_invalid(self.unreadable, invalid))
 
-    def _of_spoiled(
-        self, spoiled: Sequence[Spec], problems: tuple[Problem, ...]
+    def _of_invalid(
+        self, invalid: Sequence[Spec], problems: tuple[Problem, ...]
     ) -> dict[UUID, Rejection]:
-        mine = [spec for spec in spoiled if spec.namespace == self.namespace]
+        mine = [spec for spec in invalid if spec.namespace == self.namespace]
         running = {spec.id: runs.spec for spec in mine if (runs := self._table.get(spec.id))}
-        return of_spoiled(mine, problems, self.spoiled, running)
+        return of_invalid(mine, problems, self.invalid, running)
 
-    async def _with_spoiled(
+    async def _with_invalid(
         self,
         problems: tuple[Problem, ...],
-        spoiled: Sequence[Spec],
+        invalid: Sequence[Spec],
         specs: Sequence[Spec] | None = None,
     ) -> tuple[Problem, ...]:
         """Problems of reading, and whatever else is wrong with what could be read."""
-        mine = [spec for spec in spoiled if spec.namespace == self.namespace]
+        mine = [spec for spec in invalid if spec.namespace == self.namespace]
         if not mine:
             return problems
         others = specs if specs is not None else await self._store.specs(self.namespace)
@@ -474,8 +476,8 @@ class Loader:
     async def _bound_to(self, values: frozenset[UUID]) -> set[UUID]:
         """Return who is bound to these Values, or asks for uuid of their names, rejected or not."""
         bound, words = await self._values.bound_to(values)
-        for uuid, refusal in self.refused.items() if words else ():
-            if bind(refusal.spec, (), self._environment).asks & words:
+        for uuid, rejection in self.rejected.items() if words else ():
+            if bind(rejection.spec, (), self._environment).asks & words:
                 bound.add(uuid)
         return bound
 

@@ -19,7 +19,7 @@ class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
     @property
-    def refused(self) -> bool:
+    def rejected(self) -> bool:
         """Whether something of it, or all of it, is not live."""
         return bool(self.problems or self.reason)
 
@@ -49,6 +49,6 @@ class TryResult:
         self.loaded = loaded if loaded is not None else LoadResult(problems=problems)
 
     @property
-    def refused(self) -> bool:
+    def rejected(self) -> bool:
         """Whether nothing of it is live."""
         return bool(self.problems)

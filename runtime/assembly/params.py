@@ -106,7 +106,7 @@ def given(definition: Spec, user: Spec) -> dict[str, Any]:
 
 
 def check_params(params: "dict[str, Param]") -> None:
-    """Unfit if a name cannot stand in a blank."""
+    """FieldError if a name cannot stand in a blank."""
     for name in params:
         if not legal_key(name):
             raise FieldError(

@@ -79,19 +79,19 @@ class Recovery:
         self._sources = start.waiting_sources()
         return sorted(self.last.specs[fallback].label for fallback in self._fallbacks)
 
-    def fallbacks(self, unfit: Mapping[UUID, Rejection]) -> list[UUID]:
+    def fallbacks(self, not_live: Mapping[UUID, Rejection]) -> list[UUID]:
         """Return the Specs of which the last accepted revision serves still, and not the newest."""
         return (
-            [fallback for fallback in self._fallbacks if fallback in unfit]
+            [fallback for fallback in self._fallbacks if fallback in not_live]
             if self._fallbacks
             else []
         )
 
-    def waiting_sources(self, unfit: Mapping[UUID, Rejection]) -> dict[UUID, str]:
+    def waiting_sources(self, not_live: Mapping[UUID, Rejection]) -> dict[UUID, str]:
         """Return the labels of the sources that were active before the start, and wait still."""
         for source in list(self._sources):
             symbol = self._table.get(source)
-            if self._table.active(symbol) if symbol is not None else source not in unfit:
+            if self._table.active(symbol) if symbol is not None else source not in not_live:
                 del self._sources[source]
         return self._sources
 
@@ -119,7 +119,7 @@ class Recovery:
     # --- what is accepted ---
 
     async def note_start(
-        self, newest: Set[UUID], values: ValueSet, unfit: Mapping[UUID, Rejection]
+        self, newest: Set[UUID], values: ValueSet, not_live: Mapping[UUID, Rejection]
     ) -> None:
         """Note what a start has taken up (`newest`), and what is gone since."""
         if self._accepter is None:
@@ -136,9 +136,9 @@ class Recovery:
                 self._accepter.hold(symbol.id, self._uses(symbol))
         for file in self.last.files:
             await turns.rest()
-            if self._table.get(file) is None and file not in unfit:
+            if self._table.get(file) is None and file not in not_live:
                 self._accepter.forget(file)
-        if not unfit:
+        if not not_live:
             self._accepter.drop_unused()
         if not self.blocked:
             self.last = AcceptedState()

@@ -1,4 +1,4 @@
-"""A Refusal is what the store says and the table does not, and why not."""
+"""A Rejection is what the store says and the table does not, and why not."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     """One Spec that is not live as the store has it. `since` is in seconds since 1970.
 
     `problems` are its own, or those of whatever holds it up. With `gone` it is the removal that
-    was refused: the store has it no more.
+    was rejected: the store has it no more.
     """
 
     spec: Spec
@@ -28,7 +28,7 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
         return 0 if self.gone else self.spec.revision
 
     def after(self, before: "Rejection | None") -> "Rejection":
-        """Return the same, which goes on since it was refused before for the same reasons."""
+        """Return the same, which goes on since it was rejected before for the same reasons."""
         if before is None or before.problems != self.problems:
             return self
         return msgspec.structs.replace(self, since=before.since)
@@ -48,15 +48,15 @@ def owns(spec: Spec, problem: Problem) -> bool:
     return problem.path == label or problem.path.startswith((f"{label}.", f"{label}["))
 
 
-def of_spoiled(
-    spoiled: Iterable[Spec],
+def of_invalid(
+    invalid: Iterable[Spec],
     problems: Sequence[Problem],
     before: dict[UUID, Rejection],
     running: dict[UUID, Spec],
 ) -> dict[UUID, Rejection]:
     """Return what documents with Problems say, and does not count: what is wrong, and what differs from what runs."""
     rejections: dict[UUID, Rejection] = {}
-    for spec in spoiled:
+    for spec in invalid:
         own = [problem for problem in problems if owns(spec, problem)]
         runs = running.get(spec.id)
         if not own and runs is not None and runs.same(spec):

@@ -1,7 +1,7 @@
 """A Shift takes a table from one generation to the next: begin the new, swap, retire the old.
 
 New nodes begin before the swap, so a change that cannot begin (a port in use, an `init` flow that
-fails) is undone and refused while the old generation serves on. Old nodes end after the swap, when
+fails) is undone and rejected while the old generation serves on. Old nodes end after the swap, when
 the last process that may use them has ended, or at the drain deadline.
 """
 

@@ -43,7 +43,7 @@ class Start:
         failures: Mapping[UUID, tuple[Problem, ...]],
     ) -> None:
         """Keep `accepted`, the Values as they were accepted, and `changed`, the ids of those that differ now."""
-        self.refused: dict[UUID, Rejection] = {}
+        self.rejected: dict[UUID, Rejection] = {}
         self.blocked: dict[UUID, Rejection] = {}
         """What serves because the newest cannot be read, and why."""
         self.newest: set[UUID] = set()
@@ -72,7 +72,7 @@ class Start:
         left = set(self._newest) | self._base
         left -= set(self.blocked)
         for uuid, why in self._failures.items():
-            self._refuse(uuid, why)
+            self._reject(uuid, why)
             left.discard(uuid)
         yield from self._take(left)
 
@@ -84,7 +84,7 @@ class Start:
     @property
     def fallbacks(self) -> list[UUID]:
         """The Specs of which the last accepted revision serves, and not the newest."""
-        return [uuid for uuid in (*self.blocked, *self.refused) if uuid in self._base]
+        return [uuid for uuid in (*self.blocked, *self.rejected) if uuid in self._base]
 
     def may_fall_back(self, uuid: UUID) -> bool:
         """Return whether a Spec could fall back: it serves as the newest has it, and was accepted otherwise."""
@@ -100,7 +100,7 @@ class Start:
         mapping: dict[UUID, str] = {}
         for source in sources:
             symbol = self._table.get(source)
-            known = source in self._newest or source in self.blocked or source in self.refused
+            known = source in self._newest or source in self.blocked or source in self.rejected
             if known and (symbol is None or not self._table.active(symbol)):
                 mapping[source] = self._last.specs[source].label
         return mapping
@@ -153,10 +153,10 @@ class Start:
             if not problems:
                 yield from self._put(draft, plan)
                 break
-            unfit = culprits & left or set(left)
-            for uuid in unfit:
-                self._refuse(uuid, tuple(draft.problems.get(uuid, problems)))
-            left -= unfit
+            invalid = culprits & left or set(left)
+            for uuid in invalid:
+                self._reject(uuid, tuple(draft.problems.get(uuid, problems)))
+            left -= invalid
         self.newest = left
 
     def _draft(self, left: set[UUID]) -> Pieces[Draft]:
@@ -214,13 +214,13 @@ class Start:
         new = draft.puts.get(symbol.id)
         return symbol.id in draft.removes or (new is not None and new.spec.name != symbol.spec.name)
 
-    def _refuse(self, uuid: UUID, problems: tuple[Problem, ...]) -> None:
+    def _reject(self, uuid: UUID, problems: tuple[Problem, ...]) -> None:
         spec, runs = self._newest.get(uuid), self._table.get(uuid)
         if spec is None and runs is None:
             return
         shown = spec if spec is not None else runs.spec if runs is not None else None
         if shown is not None:
-            self.refused[uuid] = Rejection(spec=shown, problems=problems, gone=spec is None)
+            self.rejected[uuid] = Rejection(spec=shown, problems=problems, gone=spec is None)
 
 
 def accepted_values(

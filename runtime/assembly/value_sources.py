@@ -108,7 +108,7 @@ class Sources:
                 origin = ", ".join(f"file://{path}" for path in sorted(changed))
                 work = self._load(ChangeSet(values=frozenset(self._pending), origin=origin))
                 loaded = await asyncio.shield(self._tasks.start(work, awaited=True))
-                if loaded.refused and SPARE.short_since(began):
+                if loaded.rejected and SPARE.short_since(began):
                     # That may be why; what they hold is looked at again.
                     self._pause = min(self._pause * 2, LONGEST)
                     return

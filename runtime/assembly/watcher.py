@@ -21,14 +21,14 @@ LONGEST = 10.0
 """Seconds before a store that could not be followed is tried again: at first, and at most."""
 
 FIRST = 1.0
-"""Seconds before what was refused while descriptors were short is tried again, at first."""
+"""Seconds before what was rejected while descriptors were short is tried again, at first."""
 
 
 class Load(Protocol):
     """What a change set is handed to."""
 
     def __call__(self, changes: ChangeSet, *, trial: bool = False) -> Awaitable[LoadResult]:
-        """Load it; a refused trial is not told."""
+        """Load it; a rejected trial is not told."""
         ...
 
 
@@ -36,7 +36,7 @@ class Watcher:
     """Follows one store.
 
     Change sets that arrive while one is loaded wait and are taken together; if together they
-    are refused, each is tried by itself, in the order it came. If the store could not be
+    are rejected, each is tried by itself, in the order it came. If the store could not be
     followed or read for a while, a store that is Resuming tells what was missed once it can be again;
     otherwise `missed` looks at everything.
     """
@@ -162,11 +162,11 @@ class Watcher:
                 else:
                     self._retry = FIRST
             waiting = self._unseen(waiting)
-            if len(waiting) > 1 and not await self._refused(merge(waiting), trial=True):
+            if len(waiting) > 1 and not await self._rejected(merge(waiting), trial=True):
                 self._reach(waiting[-1].revision)
                 continue
             for changes in waiting:
-                await self._refused(changes)
+                await self._rejected(changes)
                 self._reach(changes.revision)
 
     async def _catch_up(self, everything: Callable[[], Awaitable[None]]) -> Sequence[ChangeSet]:
@@ -204,16 +204,16 @@ class Watcher:
         except StoreError:
             return None
 
-    async def _refused(self, changes: ChangeSet, *, trial: bool = False) -> bool:
+    async def _rejected(self, changes: ChangeSet, *, trial: bool = False) -> bool:
         """Load a change set; whether it is not live.
 
-        What was refused while file descriptors were short is looked at again: they may be why.
+        What was rejected while file descriptors were short is looked at again: they may be why.
         """
         began = time.monotonic()
         loaded = await self._whole(self._load(changes, trial=trial))
-        if loaded is not None and loaded.refused and not trial and SPARE.short_since(began):
+        if loaded is not None and loaded.rejected and not trial and SPARE.short_since(began):
             self._again()
-        return loaded is None or loaded.refused
+        return loaded is None or loaded.rejected
 
     def _again(self) -> None:
         """Look at everything again in a moment, which gets longer from one to the next."""
@@ -267,7 +267,7 @@ def merge(sets: list[ChangeSet]) -> ChangeSet:
         problems=tuple(
             dict.fromkeys(problem for change_set in sets for problem in change_set.problems)
         ),
-        spoiled=tuple(spec for change_set in sets for spec in change_set.spoiled),
+        invalid=tuple(spec for change_set in sets for spec in change_set.invalid),
         revision=max((change_set.revision for change_set in sets), default=0),
         origin=", ".join(
             dict.fromkeys(change_set.origin for change_set in sets if change_set.origin)

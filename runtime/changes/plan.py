@@ -152,14 +152,14 @@ async def plan_steps(
     revisions. Secrets are sealed with the keys of the registry, see heddle.runtime.changes.sealing. Whoever
     is left behind with a link to what goes is a Problem, if a link to what may come later is none.
     """
-    unfit = _unfit(steps)
+    invalid = _invalid(steps)
     turns = LoopYield()
     await have_keys([side for step in steps for side in step], registry.keys)
     steps, unsealed = kept_all(steps, registry.keys)
     steps, clashes = await _rebased(store, steps, base, registry.keys, merge=merge)
     await turns.rest()
     problems = [
-        *unfit,
+        *invalid,
         *unsealed,
         *await check_change(seen or store, steps, registry),
         *(await store.misplaced(steps) if isinstance(store, PlacingStore) else ()),
@@ -333,7 +333,7 @@ def _users(steps: Sequence[Step], others: Sequence[Spec]) -> set[UUID]:
     }
 
 
-def _unfit(steps: Sequence[Step]) -> list[Problem]:
+def _invalid(steps: Sequence[Step]) -> list[Problem]:
     """Secrets that were shown masked, and would be lost when they are put back so."""
     return [
         Problem(

@@ -2,7 +2,7 @@
 
 A limit on each connection bounds none of their sum: ten thousand clients may each send one body
 that is allowed. Bodies, messages, queues and answers that wait are charged here. What would exceed
-the limit is refused (503 over HTTP, 1013 over a WebSocket), and everything else goes on.
+the limit is rejected (503 over HTTP, 1013 over a WebSocket), and everything else goes on.
 """
 
 import os
@@ -37,7 +37,7 @@ class Budget:
         self.rejected = 0
 
     def take(self, size: int) -> bool:
-        """Count bytes, if there is room for them; return False and count a refusal otherwise."""
+        """Count bytes, if there is room for them; return False and count a rejection otherwise."""
         used = self.used + size
         if self.limit is not None and used > self.limit:
             self.rejected += 1
@@ -48,7 +48,7 @@ class Budget:
         return True
 
     def add(self, size: int) -> None:
-        """Count bytes that are there already and cannot be refused."""
+        """Count bytes that are there already and cannot be rejected."""
         self.used += size
         if self.used > self.peak:
             self.peak = self.used
@@ -58,7 +58,7 @@ class Budget:
         self.used -= size
 
     def has_room(self, size: int) -> bool:
-        """Return whether so many bytes would fit; count a refusal if they do not."""
+        """Return whether so many bytes would fit; count a rejection if they do not."""
         if self.limit is None or self.used + size <= self.limit:
             return True
         self.rejected += 1

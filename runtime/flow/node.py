@@ -143,7 +143,7 @@ class Node:
     def adopt(self, predecessor: "Node") -> None:
         """Take over what should live on: a socket, a pool, a window. Called before `open`.
 
-        The generation that brings this node may still be refused; `disown` then gives it all back.
+        The generation that brings this node may still be rejected; `disown` then gives it all back.
         """
 
     def disown(self, predecessor: "Node") -> None:
@@ -160,7 +160,7 @@ class Node:
         """Take nothing over from the nodes of `inherit`: they go on as if nothing had happened."""
 
     async def open(self, host: Host) -> None:
-        """Begin to act: called when the symbol becomes active; what it raises refuses the change."""
+        """Begin to act: called when the symbol becomes active; what it raises rejects the change."""
 
     async def pause(self) -> None:
         """Begin nothing new: called when the symbol leaves the current generation."""

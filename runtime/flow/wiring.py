@@ -338,7 +338,7 @@ def _waits(handler: Handler) -> bool:
 
 
 def _answers(error: Error) -> Action:
-    """Return what answers for an in port that is not there: a link to it was refused, or it went away."""
+    """Return what answers for an in port that is not there: a link to it was rejected, or it went away."""
     return Action(lambda _payload: error, out=None)
 
 

@@ -62,28 +62,28 @@ class RuntimeHealth:
     # -- one symbol ----------------------------------------------------------------------------
 
     def of(self, uuid: UUID) -> tuple[Condition, ...]:
-        """Return all conditions of a symbol, in their order; none of one that is neither here nor refused."""
-        symbol, refusal = self._table.get(uuid), self._loader.unfit.get(uuid)
+        """Return all conditions of a symbol, in their order; none of one that is neither here nor rejected."""
+        symbol, rejection = self._table.get(uuid), self._loader.not_live.get(uuid)
         draining = self._draining(uuid)
-        if symbol is None and refusal is None:
+        if symbol is None and rejection is None:
             return self._dated(uuid, [_yes("Draining", draining)], 0.0) if draining else ()
         active = symbol is not None and self._table.active(symbol)
         text = self._told(symbol) if symbol is not None and active else ""
-        if active and not (refusal or draining or text or uuid in self._since):
+        if active and not (rejection or draining or text or uuid in self._since):
             return _well(_natural(symbol, active=True))
         conditions = [
-            *_written(refusal),
-            self._linked(symbol, refusal),
-            self._active(symbol, refusal, active=active),
+            *_written(rejection),
+            self._linked(symbol, rejection),
+            self._active(symbol, rejection, active=active),
             _yes("Draining", draining) if draining else Condition(type="Draining", status=False),
-            self._degraded(symbol, refusal, text, active=active),
+            self._degraded(symbol, rejection, text, active=active),
         ]
         return self._dated(uuid, conditions, _natural(symbol, active=active))
 
-    def _linked(self, symbol: Symbol | None, refusal: Rejection | None) -> Condition:
-        for problem in refusal.own if refusal is not None else ():
+    def _linked(self, symbol: Symbol | None, rejection: Rejection | None) -> Condition:
+        for problem in rejection.own if rejection is not None else ():
             if problem.code in _LINKED:
-                return _no("Linked", problem, refusal)
+                return _no("Linked", problem, rejection)
         lacks = self._table.lacks(symbol) if symbol is not None else None
         if symbol is None or lacks is None:
             return Condition(type="Linked", status=True)
@@ -97,30 +97,30 @@ class RuntimeHealth:
         )
 
     def _active(
-        self, symbol: Symbol | None, refusal: Rejection | None, *, active: bool
+        self, symbol: Symbol | None, rejection: Rejection | None, *, active: bool
     ) -> Condition:
         if active:
             return Condition(type="Active", status=True)
         if symbol is not None:
             why = "; ".join(self._table.reasons(symbol)) or "part of a ring that waits"
             return Condition(type="Active", status=False, reason="Waiting", message=why)
-        if refusal is None:
+        if rejection is None:
             raise RuntimeError("neither the table nor the loader knows this symbol")
-        return _refused("Active", refusal, "Rejected", "")
+        return _rejected("Active", rejection, "Rejected", "")
 
     def _degraded(
-        self, symbol: Symbol | None, refusal: Rejection | None, text: str, *, active: bool
+        self, symbol: Symbol | None, rejection: Rejection | None, text: str, *, active: bool
     ) -> Condition:
-        if symbol is not None and refusal is not None:
+        if symbol is not None and rejection is not None:
             runs = symbol.spec.revision
-            subject = "its deletion" if refusal.gone else f"revision {refusal.revision}"
-            if refusal.revision == runs:
+            subject = "its deletion" if rejection.gone else f"revision {rejection.revision}"
+            if rejection.revision == runs:
                 subject = "what was written"
             goes_on = "goes on running" if active else "stays"
             message = f"{subject} was rejected, revision {runs} {goes_on}: "
-            return _refused("Degraded", refusal, "Rejected", message, status=True)
+            return _rejected("Degraded", rejection, "Rejected", message, status=True)
         if text:
-            return Condition(type="Degraded", status=True, reason="Impaired", message=text)
+            return Condition(type="Degraded", status=True, reason="Degraded", message=text)
         return Condition(type="Degraded", status=False)
 
     def _told(self, symbol: Symbol) -> str:
@@ -137,10 +137,10 @@ class RuntimeHealth:
 
     def status(self, uuid: UUID) -> SymbolStatus:
         """Return what there is to say of a symbol."""
-        symbol, refusal = self._table.get(uuid), self._loader.unfit.get(uuid)
+        symbol, rejection = self._table.get(uuid), self._loader.not_live.get(uuid)
         spec = self._spec(uuid)
         observed = symbol.spec.revision if symbol is not None else 0
-        revision = refusal.revision if refusal is not None else observed
+        revision = rejection.revision if rejection is not None else observed
         conditions = self.of(uuid)
         state = state_of(revision=revision, observed=observed, conditions=conditions)
         return SymbolStatus(
@@ -148,18 +148,18 @@ class RuntimeHealth:
             name=spec.name if spec is not None else None,
             kind=spec.kind if spec is not None else "",
             namespace=spec.namespace if spec is not None else "",
-            state="rejected" if symbol is None and refusal is not None else state,
+            state="rejected" if symbol is None and rejection is not None else state,
             revision=revision,
             observed=observed,
             conditions=conditions,
         )
 
     def _spec(self, uuid: UUID) -> Spec | None:
-        symbol, refusal = self._table.get(uuid), self._loader.unfit.get(uuid)
+        symbol, rejection = self._table.get(uuid), self._loader.not_live.get(uuid)
         if symbol is not None:
             return symbol.spec
-        if refusal is not None:
-            return refusal.spec
+        if rejection is not None:
+            return rejection.spec
         left = self._shift.draining.get(uuid)
         return left[0].spec if left is not None else None
 
@@ -167,7 +167,7 @@ class RuntimeHealth:
 
     def ill(self) -> tuple[SymbolStatus, ...]:
         """Return every symbol with a condition that is not as it should be, and those that drain."""
-        mapping: dict[UUID, None] = dict.fromkeys(self._loader.unfit)
+        mapping: dict[UUID, None] = dict.fromkeys(self._loader.not_live)
         mapping |= dict.fromkeys(symbol.id for symbol in self._table.waiters())
         mapping |= dict.fromkeys(
             symbol.id for symbol in self._shift.telling.values() if self._told(symbol)
@@ -194,7 +194,7 @@ class RuntimeHealth:
             self._sound("Linked", ill),
             Condition(type="Active", status=not self.stopping),
             Condition(type="Draining", status=bool(self._shift.draining) or self.stopping),
-            self._impaired(ill),
+            self._degraded_symbols(ill),
         ]
         unready = self.unready()
         if unready:
@@ -215,9 +215,9 @@ class RuntimeHealth:
         fallbacks = set(self._loader.fallbacks)
         why = [
             str(problem)
-            for uuid, refusal in self._loader.unfit.items()
+            for uuid, rejection in self._loader.not_live.items()
             if uuid not in fallbacks
-            for problem in refusal.problems
+            for problem in rejection.problems
         ]
         labels = some(sorted(waiting.values()))
         first = f": {why[0]}" if why else ""
@@ -247,7 +247,7 @@ class RuntimeHealth:
             first, message=f"{names}: {first.message}" if first.message else names, since=0.0
         )
 
-    def _impaired(self, ill: Sequence[SymbolStatus]) -> Condition:
+    def _degraded_symbols(self, ill: Sequence[SymbolStatus]) -> Condition:
         trouble = self._trouble()
         if trouble:
             return Condition(
@@ -273,15 +273,16 @@ class RuntimeHealth:
         if not bad:
             return Condition(type="Degraded", status=False)
         rejected = [status for status in bad if status.rejected]
-        text = f"{_names(rejected)} rejected" if rejected else f"{_names(bad)} impaired"
-        reason = "Rejected" if rejected else "Impaired"
+        text = f"{_names(rejected)} rejected" if rejected else f"{_names(bad)} degraded"
+        reason = "Rejected" if rejected else "Degraded"
         return Condition(type="Degraded", status=True, reason=reason, message=text)
 
     def _fallback(self, fallbacks: Sequence[UUID], ill: Sequence[SymbolStatus]) -> Condition:
         """Return that it serves what was accepted last, as the newest had Problems when it began."""
         statuses = [status for status in ill if status.id in fallbacks]
         problem = next(
-            (each for fallback in fallbacks for each in self._loader.unfit[fallback].problems), None
+            (each for fallback in fallbacks for each in self._loader.not_live[fallback].problems),
+            None,
         )
         text = f"{_names(statuses)}: the last accepted revision serves"
         condition = _no("Degraded", problem, None) if problem is not None else None
@@ -328,12 +329,12 @@ def _natural(symbol: Symbol | None, *, active: bool) -> float:
     return symbol.began if active and symbol.began else symbol.made
 
 
-def _written(refusal: Rejection | None) -> Iterator[Condition]:
+def _written(rejection: Rejection | None) -> Iterator[Condition]:
     """Yield whether what was written is valid, and compiles."""
-    own = refusal.own if refusal is not None else []
+    own = rejection.own if rejection is not None else []
     for sort in ("Valid", "Compiled"):
         wrong = next((problem for problem in own if _concerns(problem) == sort), None)
-        yield Condition(type=sort, status=True) if wrong is None else _no(sort, wrong, refusal)
+        yield Condition(type=sort, status=True) if wrong is None else _no(sort, wrong, rejection)
 
 
 def _concerns(problem: Problem) -> str:
@@ -345,26 +346,26 @@ def _concerns(problem: Problem) -> str:
     return "Active" if problem.code == _BEGIN else "Valid"
 
 
-def _no(sort: str, problem: Problem, refusal: Rejection | None) -> Condition:
+def _no(sort: str, problem: Problem, rejection: Rejection | None) -> Condition:
     """Return that a condition is not so, for this Problem."""
     return Condition(
         type=sort,
         status=False,
         reason=camel(problem.code),
         message=said(problem),
-        place=_at(refusal.spec if refusal is not None else None, problem.place),
-        since=refusal.since if refusal is not None else 0.0,
+        place=_at(rejection.spec if rejection is not None else None, problem.place),
+        since=rejection.since if rejection is not None else 0.0,
     )
 
 
-def _refused(
-    sort: str, refusal: Rejection, reason: str, prefix: str, *, status: bool = False
+def _rejected(
+    sort: str, rejection: Rejection, reason: str, prefix: str, *, status: bool = False
 ) -> Condition:
-    """Return a condition that is as it is because of a refusal: its own Problem says why, or who holds it up."""
-    own = refusal.own
-    problem = own[0] if own else refusal.problems[0] if refusal.problems else None
+    """Return a condition that is as it is because of a rejection: its own Problem says why, or who holds it up."""
+    own = rejection.own
+    problem = own[0] if own else rejection.problems[0] if rejection.problems else None
     if problem is None:
-        return Condition(type=sort, status=status, reason=reason, since=refusal.since)
+        return Condition(type=sort, status=status, reason=reason, since=rejection.since)
     text = said(problem)
     if not own and problem.place.file and problem.path:
         text = f"{problem.path}: {text}"
@@ -373,8 +374,8 @@ def _refused(
         status=status,
         reason=reason if own else "HeldUp",
         message=f"{prefix}{text}",
-        place=_at(refusal.spec, problem.place),
-        since=refusal.since,
+        place=_at(rejection.spec, problem.place),
+        since=rejection.since,
     )
 
 

@@ -46,12 +46,14 @@ class Look:
 
     def symbol(self, uuid: UUID) -> SymbolStatus:
         """Return one that is in the table, or that was rejected."""
-        symbol, refusal = self._table.get(uuid), self._loader.unfit.get(uuid)
-        spec = symbol.spec if symbol is not None else refusal.spec if refusal is not None else None
+        symbol, rejection = self._table.get(uuid), self._loader.not_live.get(uuid)
+        spec = (
+            symbol.spec if symbol is not None else rejection.spec if rejection is not None else None
+        )
         if spec is None:
             raise RuntimeError("neither the table nor the loader knows this symbol")
         known = self._health.status(uuid)
-        wrong = [str(problem) for problem in refusal.problems] if refusal is not None else []
+        wrong = [str(problem) for problem in rejection.problems] if rejection is not None else []
         reasons = wrong
         if symbol is not None:
             reasons = [] if self._table.active(symbol) else self.waits(symbol)
@@ -71,8 +73,8 @@ class Look:
     def problems(self) -> tuple[Problem, ...]:
         """Return every Problem that keeps something from being live."""
         wrong = list(self._loader.unreadable)
-        for refusal in self._loader.refused.values():
-            wrong += refusal.problems
+        for rejection in self._loader.rejected.values():
+            wrong += rejection.problems
         return self._events.masked(tuple(dict.fromkeys(wrong)))
 
     def _node(self, symbol: Symbol) -> dict[str, Any]:

@@ -10,7 +10,7 @@ class Fit(enum.Enum):
     FITS = "fits"
     UNKNOWN = "unknown"
     EMPTY = "empty"
-    UNFIT = "unfit"
+    UNFIT = "invalid"
 
     @property
     def fails(self) -> bool:

@@ -60,7 +60,7 @@ def kept(resource: Spec | Value) -> tuple[Spec | Value, str]:
     """Return the resource as it will be read again, and its Body; raise StoreError if it could not be.
 
     A resource made by a program may say what no document can: a name with a line break, a number
-    as a key. It is refused here, where its author sees it, not where the next reader does.
+    as a key. It is rejected here, where its author sees it, not where the next reader does.
     """
     body = body_of(resource)
     try:

@@ -68,13 +68,13 @@ def spec_of(
 
     `label` is what to call it in Problems as long as its name is not known.
     """
-    spec, problems = spoiled_spec_of(
+    spec, problems = invalid_spec_of(
         data, namespace=namespace, derive=derive, places=places, label=label, revision=revision
     )
     return (None if problems else spec), problems
 
 
-def spoiled_spec_of(
+def invalid_spec_of(
     data: dict[str, Any],
     *,
     namespace: str = DEFAULT_NAMESPACE,

@@ -19,7 +19,7 @@ class ChangeSet(msgspec.Struct, frozen=True, kw_only=True):
 
     It tells where to look, never what happened: a doubled or late ChangeSet does no harm.
     `problems` are of documents that could not be read at all; what they held before stays.
-    `spoiled` are the Specs in them, as far as they could be read: more may be wrong with them.
+    `invalid` are the Specs in them, as far as they could be read: more may be wrong with them.
     `revision` is what the store had come to when it told this; who has looked at these keys since
     has seen everything up to it.
     """
@@ -27,7 +27,7 @@ class ChangeSet(msgspec.Struct, frozen=True, kw_only=True):
     specs: frozenset[UUID] = frozenset()
     values: frozenset[UUID] = frozenset()
     problems: tuple[Problem, ...] = ()
-    spoiled: tuple[Spec, ...] = ()
+    invalid: tuple[Spec, ...] = ()
     origin: str = ""
     revision: int = 0
 
@@ -53,7 +53,7 @@ Change: TypeAlias = Put | Delete
 class Store(Protocol):
     """What every store promises. Reads see whole change sets, never half of one.
 
-    A store that has `problems` may have `spoiled()` as well, see Spoiling. One that keeps its past is
+    A store that has `problems` may have `invalid()` as well, see Spoiling. One that keeps its past is
     Recording, one in which runtimes say how they are is Reporting, one that can tell what somebody
     missed is Resuming.
     """
@@ -142,7 +142,7 @@ class SecretStore(Protocol):
 class PartialStore(Protocol):
     """A store that keeps what it could read of documents with Problems."""
 
-    async def spoiled(self, namespace: str | None = None) -> Sequence[Spec]:
+    async def invalid(self, namespace: str | None = None) -> Sequence[Spec]:
         """Return the Specs with Problems, as far as they can be read, that `specs` does not give."""
         ...
 

@@ -223,9 +223,9 @@ class StoreContract(Contract):
                 Put(resource=spec("two")),
                 Put(resource=spec("one", fields={"a": 3}), revision=first.revision),
             ]
-            assert await refused(store, late, ConflictError)
+            assert await rejected(store, late, ConflictError)
             stale = Delete(type=Spec, id=first.id, revision=first.revision)
-            assert await refused(store, [stale], ConflictError)
+            assert await rejected(store, [stale], ConflictError)
             (stored,) = await store.specs()
             assert dict(stored.fields) == {"a": 2}
 
@@ -234,7 +234,7 @@ class StoreContract(Contract):
     def test_revision_zero_puts_only_what_is_new(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
             await store.apply([Put(resource=spec("one"), revision=0)])
-            assert await refused(
+            assert await rejected(
                 store, [Put(resource=spec("one", fields={"a": 1}), revision=0)], ConflictError
             )
 
@@ -258,12 +258,12 @@ class StoreContract(Contract):
         async def story(store: Store) -> None:
             await store.apply([Put(resource=spec("one"))])
             thief = spec("one", id=new_id(), fields={"a": 1})
-            assert await refused(store, [Put(resource=thief)], ConflictError)
+            assert await rejected(store, [Put(resource=thief)], ConflictError)
             twice = [
                 Put(resource=spec("two", id=new_id())),
                 Put(resource=spec("two", id=new_id())),
             ]
-            assert await refused(store, twice, ConflictError)
+            assert await rejected(store, twice, ConflictError)
             assert [each.name for each in await store.specs()] == ["one"]
 
         self.run(tmp_path, story)
@@ -300,9 +300,9 @@ class StoreContract(Contract):
                 Put(resource=spec("two")),
                 Delete(type=Spec, id=new_id()),
             ]
-            assert await refused(store, changes, NotFoundError)
+            assert await rejected(store, changes, NotFoundError)
             wrong_sort = Delete(type=Value, id=spec("one").id)
-            assert await refused(store, [wrong_sort], NotFoundError)
+            assert await rejected(store, [wrong_sort], NotFoundError)
             assert [each.name for each in await store.specs()] == ["one"]
 
         self.run(tmp_path, story)
@@ -343,7 +343,7 @@ class StoreContract(Contract):
             await store.apply([Put(resource=spec("one"))])
             watch = await Watch.begin(store)
             await store.apply([Put(resource=spec("one"))])
-            await refused(store, [Delete(type=Spec, id=new_id())], NotFoundError)
+            await rejected(store, [Delete(type=Spec, id=new_id())], NotFoundError)
             await store.apply([Put(resource=spec("two"))])
             assert (await watch.next()).specs == {spec("two").id}
             await watch.stop()
@@ -392,7 +392,7 @@ class StoreContract(Contract):
     def test_a_closed_store_says_so(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
             await store.close()
-            assert await refused(store, [Put(resource=spec("one"))], StoreError)
+            assert await rejected(store, [Put(resource=spec("one"))], StoreError)
 
         self.run(tmp_path, story)
 
@@ -403,8 +403,8 @@ class StoreContract(Contract):
         self.run(tmp_path, story)
 
 
-async def refused(store: Store, changes: Sequence[Change], error: type[StoreError]) -> bool:
-    """Return whether the store refuses the changes with this very error."""
+async def rejected(store: Store, changes: Sequence[Change], error: type[StoreError]) -> bool:
+    """Return whether the store rejects the changes with this very error."""
     try:
         await store.apply(changes)
     except StoreError as raised:

@@ -150,9 +150,9 @@ class Overlay:
         """Return those of the store."""
         return await self.store.problems()
 
-    async def spoiled(self, namespace: str | None = None) -> Sequence[Spec]:
+    async def invalid(self, namespace: str | None = None) -> Sequence[Spec]:
         """Return those of the store."""
-        return await self.store.spoiled(namespace) if isinstance(self.store, PartialStore) else ()
+        return await self.store.invalid(namespace) if isinstance(self.store, PartialStore) else ()
 
     async def newest(self) -> int:
         """Return that of the store."""

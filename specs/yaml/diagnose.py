@@ -443,7 +443,7 @@ def as_json(text: str) -> ParsedText | None:
 
     try:
         document = json.loads(text, object_pairs_hook=record)
-        msgspec.json.encode(document)  # refuses halves of character pairs
+        msgspec.json.encode(document)  # rejects halves of character pairs
     except (ValueError, RecursionError):
         return None
     if _too_deep(document):

@@ -30,7 +30,7 @@ from heddle.schemas.problem import (
 )
 from heddle.schemas.suggestion import did_you_mean
 from heddle.specs.model import names
-from heddle.specs.model.entry import spoiled_spec_of, value_of
+from heddle.specs.model.entry import invalid_spec_of, value_of
 from heddle.specs.model.limits import limits
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
@@ -56,12 +56,12 @@ scalar = resolve
 class ReadText(msgspec.Struct, frozen=True, kw_only=True):
     """What a text says. `whole` is false if some of it could not be read at all.
 
-    `spoiled` are the Specs with a Problem, as far as they could be read: more may be wrong with
+    `invalid` are the Specs with a Problem, as far as they could be read: more may be wrong with
     them, and links lead to them, but they are never stored or run.
     """
 
     specs: tuple[Spec, ...] = ()
-    spoiled: tuple[Spec, ...] = ()
+    invalid: tuple[Spec, ...] = ()
     values: tuple[Value, ...] = ()
     problems: tuple[Problem, ...] = ()
     whole: bool = True
@@ -218,10 +218,10 @@ def join(readings: Iterable[ReadText]) -> ReadText:
     values: list[Value] = []
     problems: list[Problem] = []
     whole = True
-    spoiled: list[Spec] = []
+    invalid: list[Spec] = []
     for reading in readings:
         specs.extend(reading.specs)
-        spoiled.extend(reading.spoiled)
+        invalid.extend(reading.invalid)
         values.extend(reading.values)
         problems.extend(reading.problems)
         whole = whole and reading.whole
@@ -229,7 +229,7 @@ def join(readings: Iterable[ReadText]) -> ReadText:
     kept_values, twice_values = unique(values)
     return ReadText(
         specs=tuple(kept_specs),
-        spoiled=(*spoiled, *_beside(specs, kept_specs)),
+        invalid=(*invalid, *_beside(specs, kept_specs)),
         values=tuple(kept_values),
         problems=(*problems, *twice, *twice_values),
         whole=whole,
@@ -304,7 +304,7 @@ class _EntryReader:
         self.located = True
         self.revision = 0
         self.specs: list[Spec] = []
-        self.spoiled: list[Spec] = []
+        self.invalid: list[Spec] = []
         self.values: list[Value] = []
         self.problems: list[Problem] = []
         self.broken: set[Path] = set()
@@ -329,7 +329,7 @@ class _EntryReader:
         )
         return ReadText(
             specs=tuple(specs),
-            spoiled=(*self.spoiled, *_beside(self.specs, specs)),
+            invalid=(*self.invalid, *_beside(self.specs, specs)),
             values=tuple(values),
             problems=tuple(problems),
             whole=whole,
@@ -364,7 +364,7 @@ class _EntryReader:
             return
         if data.get("name") is None and data.get("id") is None:
             self.count(data, sort)
-        read = spoiled_spec_of if sort == "spec" else value_of
+        read = invalid_spec_of if sort == "spec" else value_of
         resource, problems = read(
             data,
             namespace=self.namespace,
@@ -377,7 +377,7 @@ class _EntryReader:
         if resource is None or root in self.broken:
             return
         if isinstance(resource, Spec):
-            (self.spoiled if problems else self.specs).append(resource)
+            (self.invalid if problems else self.specs).append(resource)
         else:
             self.values.append(resource)
 

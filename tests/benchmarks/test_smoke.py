@@ -87,7 +87,7 @@ def test_what_answers_wrongly_has_no_figures(
     assert "nodes is broken: ValueError: found 4, wanted 5" in capsys.readouterr().err
 
 
-def test_a_row_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_row_that_does_not_exist_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         program.main(["pong"])
     assert 'there is no row "pong"' in capsys.readouterr().err

@@ -113,9 +113,9 @@ def test_mistakes_are_rejected_before_anything_is_sent_or_written(
     before = (folder / "flow.yaml").read_text()
     file = tmp_path / "bad.yaml"
     file.write_text(FLOW.replace("language", "langauge"))
-    refused = heddle("apply", "all", "-f", file, "--server", api)
-    assert refused.exit_code == 1
-    assert 'Did you mean "language"?' in refused.output
+    rejected = heddle("apply", "all", "-f", file, "--server", api)
+    assert rejected.exit_code == 1
+    assert 'Did you mean "language"?' in rejected.output
     gone = heddle("delete", "specs", "pnog", "--server", api)
     assert gone.exit_code == 1
     assert "pnog" in gone.output

@@ -24,8 +24,8 @@ FILES: Final = {
 """Files of which the page promises nothing, and why."""
 
 DIFFERENCES: Final = {
-    "basic/functions/unbound_is_runtime_error": "unknown functions are refused while compiling",
-    "parse/receiver_function_names/": "unknown functions are refused while compiling",
+    "basic/functions/unbound_is_runtime_error": "unknown functions are rejected while compiling",
+    "parse/receiver_function_names/": "unknown functions are rejected while compiling",
     "math_ext/ceil/dyn_error": "math.ceil takes whole numbers",
     "math_ext/floor/dyn_error": "math.floor takes whole numbers",
     "math_ext/round/dyn_error": "math.round takes whole numbers",
@@ -96,7 +96,7 @@ _NOT_PROMISED: Final = (
         r"\bTest(All|Required)?\w*\{|TestAllTypes|NestedTestAllTypes|GlobalEnum|NestedEnum",
         "payloads have no protobuf messages",
     ),
-    (r"google\.protobuf\.\w+\s*\{", "messages are refused: payloads have none"),
+    (r"google\.protobuf\.\w+\s*\{", "messages are rejected: payloads have none"),
     (r"\bcel\.(bind|block|index|iterVar)\b", "no macros of that name"),
 )
 

@@ -1,4 +1,4 @@
-"""JSON is read as RFC 8259 has it: what must be accepted is, and what must be refused is."""
+"""JSON is read as RFC 8259 has it: what must be accepted is, and what must be rejected is."""
 
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,11 @@ EITHER = {
     "i_structure_500_nested_arrays.json": "500 lists inside each other are not too many",
     "i_structure_UTF-8_BOM_empty_object.json": "a byte order mark in front is left out",
 }
-"""What may be accepted or refused (`i_`), and is accepted, with the reason; all others are refused."""
+"""What may be accepted or rejected (`i_`), and is accepted, with the reason; all others are rejected."""
 
 
 @pytest.mark.parametrize("file", TESTS, ids=lambda file: file.name)
-def test_a_text_is_accepted_or_refused(file: Path) -> None:
+def test_a_text_is_accepted_or_rejected(file: Path) -> None:
     data = file.read_bytes()
     good = file.name.startswith("y_") or file.name in EITHER
     if not good:

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from heddle.specs.yaml.fast import parse
 from tests.conformance.data import files, needed
 
-TAGS = "a tag stands for a type that plain data lacks: it is refused, never dropped"
+TAGS = "a tag stands for a type that plain data lacks: it is rejected, never dropped"
 TABS = "libyaml takes no tab there; a text with tabs is told so, with its place"
 COLONS = "libyaml wants the colon of a quoted or plain key inside braces on the line of the key"
 LENIENT = "libyaml reads it, and there is one thing only that it can mean"
@@ -75,7 +75,7 @@ EXCEPTIONS: dict[str, str] = {
 
 
 class Case(NamedTuple):
-    """One text: the documents that it means, or None if it must be refused."""
+    """One text: the documents that it means, or None if it must be rejected."""
 
     name: str
     text: str

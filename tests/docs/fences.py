@@ -7,8 +7,8 @@
 ```yaml file=ping.yaml is also a file for the other blocks of the page
 ```python              runs after the Python above it on the page
 ```output              what the Python right above it prints
-```sh api              its lines ask the API of a system namespace, with curl, and are not refused
-```sh api refused      they are
+```sh api              its lines ask the API of a system namespace, with curl, and are not rejected
+```sh api rejected      they are
 ```console run         its first line is run, the others are what it prints
 ```console database    likewise, with a database in the place of postgresql://db/flows
 """

@@ -53,9 +53,9 @@ async def test_what_a_page_asks_is_answered(page: Path, tmp_path: Path) -> None:
             for one in [one for one in ASKED if one.page == page]:
                 for words in commands(one):
                     status, body = await curl(words, tmp_path, port_of(system))
-                    refused = "refused" in one.words
-                    assert (status >= 400) is refused, (one.place, words, body)
-                    if refused:
+                    rejected = "rejected" in one.words
+                    assert (status >= 400) is rejected, (one.place, words, body)
+                    if rejected:
                         assert msgspec.json.decode(body)["problems"], (one.place, words)
 
 

@@ -18,7 +18,7 @@ from tests.support import port_of
 SERVICES = ("chat", "csv-import", "daily-report", "gateway", "rest-api", "webhook-relay")
 
 NOBODY = "http://127.0.0.1:9/hooks"
-"""A target that refuses every connection."""
+"""A target that rejects every connection."""
 
 
 def commands(example: str, word: str) -> list[list[str]]:

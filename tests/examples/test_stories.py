@@ -45,7 +45,7 @@ async def test_the_api_runs_on_postgresql(tmp_path: Path, monkeypatch: pytest.Mo
     assert [one.status for one in gone] == [204, 404]
 
 
-async def test_a_book_is_refused_for_what_it_says(
+async def test_a_book_is_rejected_for_what_it_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settled("rest-api", tmp_path, monkeypatch)

@@ -1,4 +1,4 @@
-"""Every kind outlives a change of its Spec, and a change that is refused."""
+"""Every kind outlives a change of its Spec, and a change that is rejected."""
 
 import copy
 import json
@@ -43,7 +43,7 @@ def outcome(rt: Runtime) -> str:
 
 
 @pytest.mark.parametrize("name", KINDS)
-async def test_a_changed_spec_takes_over_and_a_refused_one_gives_back(name: str) -> None:
+async def test_a_changed_spec_takes_over_and_a_rejected_one_gives_back(name: str) -> None:
     specs = [*alone(KINDS[name].example), FAILS]
     number = next(index for index, one in enumerate(specs) if one["kind"] == name)
     async with running(json.dumps(specs)) as rt:
@@ -61,7 +61,7 @@ async def test_a_changed_spec_takes_over_and_a_refused_one_gives_back(name: str)
         assert states(rt) == before
 
         bad = copy.deepcopy(changed)
-        bad[number]["annotations"] = {"note": "refused"}
+        bad[number]["annotations"] = {"note": "rejected"}
         ports = bad[number].setdefault("ports", {})
         ports["active"] = [{"name": "fails", "port": "in"}]
         if KINDS[name].ins:

@@ -122,10 +122,10 @@ def _put(data: Any, path: tuple[Any, ...], value: Any) -> None:
 def checked(reading: ReadText) -> None:
     """Check what was read in every way; a Problem that says Heddle itself failed is none."""
     values = ValueSet(reading.values)
-    found = check_specs(reading.specs, values, REGISTRY, partial=reading.spoiled).problems
-    found += check_partial(reading.spoiled, reading.specs, values, REGISTRY.scheme, {})
+    found = check_specs(reading.specs, values, REGISTRY, partial=reading.invalid).problems
+    found += check_partial(reading.invalid, reading.specs, values, REGISTRY.scheme, {})
     check_specs(
-        [*reading.specs, *reading.spoiled], values, REGISTRY, strict_env=True, only=frozenset()
+        [*reading.specs, *reading.invalid], values, REGISTRY, strict_env=True, only=frozenset()
     )
     for problem in (*reading.problems, *found):
         assert str(problem)

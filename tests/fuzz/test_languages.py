@@ -139,7 +139,7 @@ def test_python_compiles_or_says_why(text: str) -> None:
 @given(
     mutated(["*/5 0-12 1,15 * MON-FRI", "@daily", "0 0 31 2 *", "0 0 0 L * 5#2", "30 1 * * * *"])
 )
-def test_cron_expressions_are_read_or_refused(text: str) -> None:
+def test_cron_expressions_are_read_or_rejected(text: str) -> None:
     """Any other error than those that are expected here fails the test."""
     try:
         schedule = Cron(text, ZoneInfo("Europe/Berlin"))
@@ -150,7 +150,7 @@ def test_cron_expressions_are_read_or_refused(text: str) -> None:
 
 @fuzz
 @given(mutated(["1h30m", "500ms", "2.5s", "10MiB", "1_000", "64 kB", "P1D"]))
-def test_durations_and_sizes_are_read_or_refused(text: str) -> None:
+def test_durations_and_sizes_are_read_or_rejected(text: str) -> None:
     for kind in (Duration, Size):
         with contextlib.suppress(FieldError):
             kind.read(text)
@@ -163,7 +163,7 @@ TOML = [
 ]
 
 
-def test_settings_are_read_or_refused(tmp_path: Path) -> None:
+def test_settings_are_read_or_rejected(tmp_path: Path) -> None:
     file = tmp_path / "heddle.toml"
 
     @fuzz
@@ -181,7 +181,7 @@ VALUES = ["1", "300", "shop", "1h", "json", "0.0.0.0:80", "/a/b", "[1]"]
 
 @fuzz
 @given(mutated(VALUES), mutated(["HEDDLE_STORE", "HEDDLE_DRAIN", "HEDDLE_WORKERS", "HEDDLE_ENV_A"]))
-def test_variables_are_read_or_refused(text: str, name: str) -> None:
+def test_variables_are_read_or_rejected(text: str, name: str) -> None:
     """Any other error than those that are expected here fails the test."""
     with contextlib.suppress(CommandError):
         load_settings(config=None, environ={name: text, "HEDDLE_CONFIG": ""})

@@ -162,13 +162,13 @@ KEY = new_key()
 
 @fuzz
 @given(mutated([KEY.text, "heddle-key:v1:abc", "heddle:v1:012345678901:" + "a" * 60]))
-def test_keys_are_read_or_refused(text: str) -> None:
+def test_keys_are_read_or_rejected(text: str) -> None:
     """Any other error than those that are expected here fails the test."""
     with contextlib.suppress(ValueError):
         key_of(text)
 
 
-def test_sealed_texts_open_or_are_refused() -> None:
+def test_sealed_texts_open_or_are_rejected() -> None:
     pytest.importorskip("cryptography")
     value = Value(id=read_text("name: a\ndata: 1", only="values").values[0].id, name="a")
 

@@ -40,7 +40,7 @@ HEADS = [
 
 @fuzz
 @given(mutated_bytes(LINES))
-def test_request_lines_are_read_or_refused(data: bytes) -> None:
+def test_request_lines_are_read_or_rejected(data: bytes) -> None:
     """Any other error than those that are expected here fails the test."""
     with contextlib.suppress(RequestError):
         parse_line(data, LIMITS)
@@ -48,7 +48,7 @@ def test_request_lines_are_read_or_refused(data: bytes) -> None:
 
 @fuzz
 @given(mutated_bytes(HEADS), st.sampled_from([10, 11]))
-def test_heads_are_read_or_refused(data: bytes, version: int) -> None:
+def test_heads_are_read_or_rejected(data: bytes, version: int) -> None:
     """Any other error than those that are expected here fails the test."""
     with contextlib.suppress(RequestError):
         parse_head(data, version, LIMITS)
@@ -56,7 +56,7 @@ def test_heads_are_read_or_refused(data: bytes, version: int) -> None:
 
 @fuzz
 @given(mutated(["/a/b%20c/../d", "/%2e%2e/x", "/a//b%2Fc?x", "/%C3%A9"]))
-def test_paths_are_read_or_refused(text: str) -> None:
+def test_paths_are_read_or_rejected(text: str) -> None:
     """Any other error than those that are expected here fails the test."""
     with contextlib.suppress(RequestError):
         text_of(text)
@@ -72,7 +72,7 @@ CHUNKS = [
 
 @fuzz
 @given(mutated_bytes(CHUNKS), st.integers(1, 30))
-def test_chunks_are_read_or_refused(data: bytes, step: int) -> None:
+def test_chunks_are_read_or_rejected(data: bytes, step: int) -> None:
     with contextlib.suppress(RequestError):
         body = ChunkedBody(LIMITS)
         for at in range(0, len(data), step):
@@ -102,7 +102,7 @@ TYPES = [
 
 @fuzz
 @given(mutated_bytes(BODIES), mutated(TYPES))
-def test_bodies_are_read_or_refused(data: bytes, kind: str) -> None:
+def test_bodies_are_read_or_rejected(data: bytes, kind: str) -> None:
     with contextlib.suppress(RequestError):
         decode(data, kind)
     for read in (
@@ -116,7 +116,7 @@ def test_bodies_are_read_or_refused(data: bytes, kind: str) -> None:
 
 @fuzz
 @given(mutated(["a=1&b=%C3%A9&a=2&c", "q=%ff&&&=;", "a+b=c%"]))
-def test_forms_are_read_or_refused(text: str) -> None:
+def test_forms_are_read_or_rejected(text: str) -> None:
     """Any other error than those that are expected here fails the test."""
     with contextlib.suppress(RequestError):
         from_form(text)

@@ -70,8 +70,8 @@ async def test_a_day_of_an_operator(sort: str, tmp_path: Path) -> None:
             for number in range(50)
         ]
         fifty[30] = {**fifty[30], "language": "klingon"}
-        refused = await ada("POST", f"{DEFAULT}/apply", fifty)
-        assert (refused.status, len(data(refused)["problems"])) == (422, 1)
+        rejected = await ada("POST", f"{DEFAULT}/apply", fifty)
+        assert (rejected.status, len(data(rejected)["problems"])) == (422, 1)
         assert (await ada.get(DEFAULT))["specs"] == 3
 
         # A secret is never shown to whoever only reads.
@@ -92,7 +92,7 @@ async def test_a_day_of_an_operator(sort: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sort", STORES)
-async def test_what_a_runtime_refuses_is_told_to_whoever_waits(sort: str, tmp_path: Path) -> None:
+async def test_what_a_runtime_rejects_is_told_to_whoever_waits(sort: str, tmp_path: Path) -> None:
     async with on(sort, tmp_path) as (one, ada):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))

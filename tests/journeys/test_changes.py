@@ -58,7 +58,7 @@ class House:
             yield rt
 
     async def wait(self, applied: ApplyResult, namespace: str = "default") -> WaitResult:
-        """Wait until every runtime has it, or refused it."""
+        """Wait until every runtime has it, or rejected it."""
         store = self.operator
         assert isinstance(store, ReportStore)
         return await wait_live(
@@ -100,11 +100,11 @@ async def test_one_wrong_spec_of_fifty_keeps_all_of_them_out(house: House) -> No
             f"- {{kind: snippet, name: s{n}, language: text, code: '{n}'}}\n" for n in range(48)
         )
         wrong = many + FLOW[FLOW.index("- {kind: snippet") :].replace("code: pong", "code: hello")
-        refused = await do(
+        rejected = await do(
             house.operator, wrong + "- {kind: snippet, name: last, langauge: text}\n"
         )
-        assert {problem.code for problem in refused.problems} == {"unknown-field", "missing"}
-        assert all("last" in problem.path for problem in refused.problems)
+        assert {problem.code for problem in rejected.problems} == {"unknown-field", "missing"}
+        assert all("last" in problem.path for problem in rejected.problems)
         assert len(await house.operator.specs("default")) == 3
         assert await ping(rt) == "pong"
         applied = await do(house.operator, wrong)
@@ -114,7 +114,7 @@ async def test_one_wrong_spec_of_fifty_keeps_all_of_them_out(house: House) -> No
         assert rt.report().active == 51
 
 
-async def test_what_fails_only_when_it_begins_is_refused_by_runtime_and_seen(
+async def test_what_fails_only_when_it_begins_is_rejected_by_runtime_and_seen(
     house: House,
 ) -> None:
     await do(house.operator, FLOW)
@@ -216,7 +216,7 @@ async def test_namespace_in_use_is_deleted_whole_and_requests_in_flight_are_answ
         assert [each.name for each in await house.operator.specs("shop")] == ["kept"]
 
 
-async def test_a_deletion_that_would_stop_what_runs_is_refused_and_seen(house: House) -> None:
+async def test_a_deletion_that_would_stop_what_runs_is_rejected_and_seen(house: House) -> None:
     await do(house.operator, FLOW)
     async with house.runtime() as rt:
         specs = await house.operator.specs("default")

@@ -82,8 +82,8 @@ class Editor:
 
 
 async def operate(store: FolderStore, done: threading.Event) -> tuple[int, int]:
-    """Apply one change after the other until the editor is done: how many were made, and how many refused."""
-    made = refused = 0
+    """Apply one change after the other until the editor is done: how many were made, and how many rejected."""
+    made = rejected = 0
     while not done.is_set() or made < 5:
         specs = {each.name: each for each in await store.specs()}
         old = specs.get("operator")
@@ -100,9 +100,9 @@ async def operate(store: FolderStore, done: threading.Event) -> tuple[int, int]:
             made += 1
         except StoreError:
             # The editor was faster, or is in the midst of a save: look again.
-            refused += 1
+            rejected += 1
         await asyncio.sleep(0)
-    return made, refused
+    return made, rejected
 
 
 async def hammer(port: int, path: str, stop: asyncio.Event) -> list[str]:

@@ -165,8 +165,8 @@ COMMANDS = [
     "apply -f broken.yaml --json",
     "apply values -f changed.yaml --dry-run",
     "apply values -f changed.yaml -m why",
-    "apply values -f spoiled.yaml",
-    "check spoiled.yaml",
+    "apply values -f invalid.yaml",
+    "check invalid.yaml",
     "history",
     "history --json",
     "show now",
@@ -201,7 +201,7 @@ def test_no_command_shows_it(home: Path, sealed: bool) -> None:
     (home / "flows" / "tests.yaml").write_text(TESTS)
     (home / "broken.yaml").write_text(BROKEN)
     (home / "changed.yaml").write_text(VALUES.replace("pw:", "word:"))
-    (home / "spoiled.yaml").write_text(VALUES.replace("secret: true", "secret: true\n  oops: 1"))
+    (home / "invalid.yaml").write_text(VALUES.replace("secret: true", "secret: true\n  oops: 1"))
     (home / "wrong.json").write_text(f'{{"pw": "{CORE}"')
     shown: dict[str, list[str]] = {}
     codes = set()
@@ -351,7 +351,7 @@ async def _asked(call: Client) -> dict[str, str]:
         ("apply broken", "POST", f"{DEFAULT}/apply", BROKEN + changed),
         ("apply dry", "POST", f"{DEFAULT}/apply?dryRun=true", changed),
         ("apply", "POST", f"{DEFAULT}/apply", changed),
-        ("put spoiled", "PUT", f"{DEFAULT}/values/password", changed.replace("- name", "  name")),
+        ("put invalid", "PUT", f"{DEFAULT}/values/password", changed.replace("- name", "  name")),
     ):
         said[name] = (await call(method, path, body, media=yaml)).text
     said["after"] = (await call("GET", f"{DEFAULT}/revisions")).text

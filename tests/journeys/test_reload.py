@@ -1,4 +1,4 @@
-"""Reload, as an operator sees it: what goes live, what is refused, what is rebuilt, and what is kept."""
+"""Reload, as an operator sees it: what goes live, what is rejected, what is rebuilt, and what is kept."""
 
 import asyncio
 from pathlib import Path
@@ -27,7 +27,7 @@ def text(name: str, code: str, *, to: str = "") -> str:
 
 
 async def apply(rt: Runtime, *changes: Put | Delete) -> Any:
-    """Apply changes to the store, and wait until they are live or refused."""
+    """Apply changes to the store, and wait until they are live or rejected."""
     told = asyncio.ensure_future(rt.events.wait("generation live", "change rejected"))
     await asyncio.sleep(0)
     await rt.store.apply(changes)
@@ -151,9 +151,9 @@ async def test_a_bad_edit_keeps_the_old_node_and_is_explained() -> None:
     async with running(text("a", "old")) as rt:
         before = rt.table.get("a")
         await change(rt, "- {kind: snippet, name: a, language: txt, code: new}")
-        refused = rt.events.recent[-1]
-        assert (refused.event, refused.generation) == ("change rejected", 1)
-        assert 'Did you mean "text"?' in str(refused.problems[0])
+        rejected = rt.events.recent[-1]
+        assert (rejected.event, rejected.generation) == ("change rejected", 1)
+        assert 'Did you mean "text"?' in str(rejected.problems[0])
         assert rt.table.get("a") is before
         assert await rt.send("a") == "old"
         assert any("rejected" in reason for one in rt.status().symbols for reason in one.reasons)
@@ -188,12 +188,12 @@ async def test_a_mistake_that_is_taken_back_is_told_to_be_gone(
     good = "kind: snippet\nname: a\nlanguage: text\ncode: x\n"
     path.write_text(good)
     async with Runtime(store=str(path)) as rt:
-        refused = asyncio.ensure_future(rt.events.wait("change rejected"))
+        rejected = asyncio.ensure_future(rt.events.wait("change rejected"))
         gone = asyncio.ensure_future(rt.events.wait("problems gone"))
         await asyncio.sleep(0)
         path.write_text(good.replace("language: text", mistake))
         async with asyncio.timeout(60):
-            await refused
+            await rejected
             assert not gone.done()
             path.write_text(good)
             event = await gone
@@ -202,7 +202,7 @@ async def test_a_mistake_that_is_taken_back_is_told_to_be_gone(
         assert await rt.send("a") == "x"
 
 
-async def test_a_refused_half_goes_live_when_the_other_half_comes() -> None:
+async def test_a_rejected_half_goes_live_when_the_other_half_comes() -> None:
     async with running(text("a", "x", to="b") + text("b", "old")) as rt:
         await change(rt, text("a", "x", to="elsewhere"))
         assert rt.events.recent[-1].event == "change rejected"
@@ -211,7 +211,7 @@ async def test_a_refused_half_goes_live_when_the_other_half_comes() -> None:
         assert await rt.send("a") == "found"
 
 
-async def test_deleting_what_is_linked_is_refused_and_deleting_both_is_not() -> None:
+async def test_deleting_what_is_linked_is_rejected_and_deleting_both_is_not() -> None:
     async with running(text("a", "x", to="b") + text("b", "still")) as rt:
         event = await apply(rt, delete(rt, "b"))
         assert event.event == "change rejected"
@@ -308,14 +308,14 @@ async def test_a_process_of_an_old_generation_is_cut_at_the_drain_deadline() -> 
         assert answer.code == "dropped"
 
 
-async def test_what_cannot_begin_is_undone_and_refused() -> None:
+async def test_what_cannot_begin_is_undone_and_rejected() -> None:
     life: list[str] = []
     flow = "- {{kind: witness, name: w, says: {}, fails: {}}}\n"
     async with running(flow.format("old", "false"), extensions=[witness(life)]) as rt:
         await change(rt, flow.format("new", "true"))
-        refused = rt.events.recent[-1]
-        assert refused.event == "change rejected"
-        assert "address already in use" in str(refused.problems[0])
+        rejected = rt.events.recent[-1]
+        assert rejected.event == "change rejected"
+        assert "address already in use" in str(rejected.problems[0])
         assert life[:3] == ["opens old", "adopts old as new", "opens new"]
         assert "disowns old as new" in life
         assert "closes new" in life
@@ -376,13 +376,13 @@ async def test_lifecycle_flows_run_in_order_around_the_life_of_a_node() -> None:
         assert life[4:] == ["pauses one", "flow one", "flow one", "closes one"]
 
 
-async def test_an_init_flow_that_answers_an_error_refuses_the_change() -> None:
+async def test_an_init_flow_that_answers_an_error_rejects_the_change() -> None:
     flow = text("w", "x").replace("}\n", ", ports: {init: {name: boom}}}\n")
     async with running(text("a", "old")) as rt:
         await change(rt, flow + "- {kind: throw, name: boom}")
-        refused = rt.events.recent[-1]
-        assert refused.event == "change rejected"
-        assert refused.problems[0].path == "w.ports.init"
+        rejected = rt.events.recent[-1]
+        assert rejected.event == "change rejected"
+        assert rejected.problems[0].path == "w.ports.init"
         assert rt.table.get("w") is None
 
 
@@ -429,7 +429,7 @@ async def test_a_value_that_comes_later_mends_what_asked_for_it() -> None:
         assert rt.status().problems == ()
 
 
-async def test_deleting_a_value_in_use_is_refused() -> None:
+async def test_deleting_a_value_in_use_is_rejected() -> None:
     async with running(BOUND.format(name="a", value="one"), value("one", "kept")) as rt:
         [found] = await rt.store.values("default")
         event = await apply(rt, Delete(type=Value, id=found.id))

@@ -65,7 +65,7 @@ class World:
 
     async def expect(self, event: str, act: Callable[[], object]) -> None:
         """Do something to the folder, and wait for what the runtime says of it."""
-        # A save may be seen half done, and refused: what counts for a good one is that it goes live.
+        # A save may be seen half done, and rejected: what counts for a good one is that it goes live.
         wanted = (event,) if event == "generation live" else ("generation live", "change rejected")
         told = asyncio.ensure_future(self.rt.events.wait(*wanted))
         await asyncio.sleep(0)

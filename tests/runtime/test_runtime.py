@@ -204,7 +204,7 @@ async def test_a_closed_runtime_loads_nothing_more() -> None:
     async with world([step("a")], **quiet(here)) as rt:
         await rt.close()
         loaded = await rt.load(ChangeSet(specs=frozenset({step("a").id})))
-        assert loaded.refused
+        assert loaded.rejected
         assert loaded.reason == "the runtime is closed"
         assert len(rt.table) == 0
 

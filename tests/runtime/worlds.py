@@ -58,7 +58,7 @@ class Step(Fields):
     adopt: Annotated[str, about("What adopting does: nothing or fail.")] = ""
     close: Annotated[str, about("What closing does: nothing, fail or hang.")] = ""
     waits: Annotated[bool, about("Whether packets wait for the gate.")] = False
-    refuse: Annotated[str, about("What compiling refuses with.")] = ""
+    refuse: Annotated[str, about("What compiling rejects with.")] = ""
     secret: Annotated[str, about("Something that is not to be seen.")] = ""
 
 
@@ -161,7 +161,7 @@ class World:
         if fields.refuse == "crash":
             raise RuntimeError(f"codec of {fields.secret}")
         if fields.refuse:
-            build.refuse("refuse", found=f"{fields.refuse} {fields.secret}", wanted="nothing")
+            build.reject("refuse", found=f"{fields.refuse} {fields.secret}", wanted="nothing")
         return StepNode(fields, build.spec.label, self.log, self.gate)
 
 

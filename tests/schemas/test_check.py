@@ -243,7 +243,7 @@ def test_a_problem_knows_the_place_of_the_very_field() -> None:
     assert str(problem).startswith("ping.yaml:5:5 router.routes[1].method: ")
 
 
-def test_a_refused_spec_raises_all_it_is_told() -> None:
+def test_a_rejected_spec_raises_all_it_is_told() -> None:
     bad = spec("listener", protocol="x", port="y")
     with pytest.raises(SpecError) as caught:
         decode(bad, LISTENER)
@@ -385,10 +385,10 @@ def nearly_good(draw: st.DrawFn) -> tuple[str, Any]:
         if draw(st.integers(0, 7)) == 0:
             return draw(data)
         if isinstance(value, dict):
-            spoiled = {key: spoil(item) for key, item in value.items() if draw(st.integers(0, 9))}
+            invalid = {key: spoil(item) for key, item in value.items() if draw(st.integers(0, 9))}
             if draw(st.integers(0, 7)) == 0:
-                spoiled[draw(names)] = draw(data)
-            return spoiled
+                invalid[draw(names)] = draw(data)
+            return invalid
         if isinstance(value, list):
             return [spoil(item) for item in value]
         return value

@@ -1,4 +1,4 @@
-"""A wrong declaration is refused at once, and a Schema knows its ports."""
+"""A wrong declaration is rejected at once, and a Schema knows its ports."""
 
 import re
 from typing import Annotated, Any
@@ -55,7 +55,7 @@ def test_a_kind_needs_a_name_that_can_be_written(kind: str) -> None:
         declare(Nothing, kind)
 
 
-def test_a_struct_that_passes_unknown_fields_is_refused() -> None:
+def test_a_struct_that_passes_unknown_fields_is_rejected() -> None:
     class Loose(msgspec.Struct):
         x: int = 0
 
@@ -74,7 +74,7 @@ def test_a_field_may_not_take_a_common_name() -> None:
         declare(Shadow)
 
 
-def test_a_type_that_nobody_can_read_is_refused() -> None:
+def test_a_type_that_nobody_can_read_is_rejected() -> None:
     class Strange:
         pass
 
@@ -85,7 +85,7 @@ def test_a_type_that_nobody_can_read_is_refused() -> None:
         declare(Outer)
 
 
-def test_number_limits_on_a_duration_are_refused_with_way_to_write_them() -> None:
+def test_number_limits_on_a_duration_are_rejected_with_way_to_write_them() -> None:
     class Outer(Fields):
         wait: Annotated[Duration, about("How long.", gt=0)]
 

@@ -35,7 +35,7 @@ def test_a_duration_is_go_text_or_milliseconds(written: object, seconds: float) 
 @pytest.mark.parametrize(
     "written", ["", "s", "-1s", "1.2.3s", "1 s", "1s2", "1y", "１s", True, None, [], {}, -5]
 )
-def test_what_is_no_duration_is_refused(written: object) -> None:
+def test_what_is_no_duration_is_rejected(written: object) -> None:
     with pytest.raises(FieldError) as caught:
         Duration.read(written)
     assert "duration" in caught.value.wanted
@@ -116,7 +116,7 @@ def test_a_size_is_a_number_of_bytes_or_has_a_unit(written: object, count: int) 
 @pytest.mark.parametrize(
     "written", ["", "MiB", "-1", "1.0001kiB", "1 potato", True, None, -1, 1.5, []]
 )
-def test_what_is_no_size_is_refused(written: object) -> None:
+def test_what_is_no_size_is_rejected(written: object) -> None:
     with pytest.raises(FieldError):
         Size.read(written)
 

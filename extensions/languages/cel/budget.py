@@ -28,7 +28,7 @@ def spend(budget: list[int], size: int) -> None:
 
 
 def bounded(budget: list[int], size: int) -> None:
-    """Pay for a text of this many characters before it is made; `||` does not forgive a refusal."""
+    """Pay for a text of this many characters before it is made; `||` does not forgive a rejection."""
     if size > LONGEST:
         raise OversizeError(f"a function would make more than {LONGEST:,} characters or elements")
     spend(budget, 1 + size // LETTERS)

@@ -270,7 +270,7 @@ class Emitter(FunctionBody):
         return f"{quick} if {test} else {run}" if test else quick
 
     def _matches(self, node: CallExpression | Method, args: list[CodeText]) -> CodeText:
-        """Return a pattern that stands in the text is read now, and refused now."""
+        """Return a pattern that stands in the text is read now, and rejected now."""
         text, pattern = args
         try:
             find = self.keep(search(pattern.value) if pattern.type == "string" else None)

@@ -91,7 +91,7 @@ class _Loop:
 
 
 def _check(body: FunctionBody, code: CodeText, subject: str) -> None:
-    """Write the refusal of a condition that is neither true nor false."""
+    """Write the rejection of a condition that is neither true nor false."""
     if code.type != "bool":
         name = body.named(code)
         body.line(

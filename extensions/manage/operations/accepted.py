@@ -91,7 +91,7 @@ OPERATIONS = [
         summary="What a runtime accepted last: what a start serves if the newest has problems.",
         run=accepted,
         replies={200: ResponseForm(about="The records.", type=AcceptedRevisions)},
-        refusals=(501,),
+        rejections=(501,),
     ),
     Operation(
         name="accepted.put",
@@ -101,6 +101,6 @@ OPERATIONS = [
         right="operate",
         body=BodyForm(about="The records.", type=Accept, media=(JSON,)),
         replies={204: ResponseForm(about="Kept.")},
-        refusals=(422, 501),
+        rejections=(422, 501),
     ),
 ]

@@ -9,7 +9,7 @@ from msgspec import UNSET
 from heddle.extensions.extension import about
 from heddle.extensions.manage import models as shapes
 from heddle.extensions.manage import serializers as forms
-from heddle.extensions.manage.change import finish, note_of, refused
+from heddle.extensions.manage.change import finish, note_of, rejected
 from heddle.extensions.manage.idempotency import REPLAYED, made_before
 from heddle.extensions.manage.operation import JSON, ApiReply, BodyForm, Operation, ResponseForm
 from heddle.extensions.manage.operations.query_params import DryRun, Message, Wait
@@ -85,7 +85,7 @@ class StoreQuery(msgspec.Struct, frozen=True, kw_only=True):
         bool,
         about(
             "Refuse Specs with Problems; without, they are kept as they are. What would stop what is "
-            "active is refused always."
+            "active is rejected always."
         ),
     ] = True
 
@@ -248,13 +248,13 @@ async def store_changes(request: ApiRequest) -> ApiReply:
     await have_keys([side for step in steps for side in step], request.managed.registry.keys)
     changes, unsealed = _sealed(request, changes, now)
     if unsealed:
-        raise refused(request, unsealed)
+        raise rejected(request, unsealed)
     seen = request.managed.seen(
         {one.namespace for step in steps for one in step if one is not None}
     )
     problems = await check_change(seen, steps, request.managed.registry, whole=request.query.check)
     if problems:
-        raise refused(request, problems)
+        raise rejected(request, problems)
     note = Note(_author(request, sent.author), sent.message, request.key_of(request.once))
     put = await store.apply(changes, note)
     reached = max((each.revision for each in put), default=0) or await store.newest()
@@ -345,7 +345,7 @@ OPERATIONS = [
         ),
         headers=(KEY,),
         replies=_DONE,
-        refusals=(409, 422),
+        rejections=(409, 422),
         audit=True,
     ),
     Operation(
@@ -358,7 +358,7 @@ OPERATIONS = [
         body=BodyForm(about="Where to.", type=shapes.RollbackModel, media=(JSON,)),
         headers=(KEY,),
         replies=_DONE,
-        refusals=(404, 409, 422, 501),
+        rejections=(404, 409, 422, 501),
         audit=True,
     ),
     Operation(
@@ -367,14 +367,14 @@ OPERATIONS = [
         run=revisions,
         query=RevisionsQuery,
         replies={200: ResponseForm(about="Some revisions.", type=shapes.Revisions)},
-        refusals=(501,),
+        rejections=(501,),
     ),
     Operation(
         name="revisions.get",
         summary="Look at one revision.",
         run=revision,
         replies={200: ResponseForm(about="The revision.", type=shapes.RevisionModel)},
-        refusals=(404, 501),
+        rejections=(404, 501),
     ),
     Operation(
         name="store.newest",
@@ -398,7 +398,7 @@ OPERATIONS = [
         body=BodyForm(about="The changes.", type=shapes.ChangeSetModel, media=(JSON,)),
         headers=(KEY,),
         replies={200: ResponseForm(about="What was put.", type=shapes.StoreResultModel)},
-        refusals=(404, 409, 422),
+        rejections=(404, 409, 422),
         audit=True,
     ),
 ]

@@ -108,7 +108,7 @@ async def schema(request: ApiRequest) -> ApiReply:
     return ApiReply(await asyncio.to_thread(file_schema, schemas, scheme.languages.known))
 
 
-async def refuse(request: ApiRequest) -> ApiReply:
+async def reject(request: ApiRequest) -> ApiReply:
     """Return the problem document of a response that another node has made, or of an Error."""
     payload: Any = request.payload
     status = payload.get("status", 500) if isinstance(payload.get("status"), int) else 500
@@ -121,7 +121,7 @@ async def refuse(request: ApiRequest) -> ApiReply:
         429: "too many requests in too short a time. Try again a little later",
     }.get(status, title)
     raise ApiError(
-        status, lower(title).replace(" ", "-") or "refused", detail, header=_headers(payload)
+        status, lower(title).replace(" ", "-") or "rejected", detail, header=_headers(payload)
     )
 
 
@@ -176,7 +176,7 @@ OPERATIONS = [
         summary="Look at a kind: its ports, and the schema of its fields.",
         run=kind,
         replies={200: ResponseForm(about="The kind.", type=shapes.KindForm)},
-        refusals=(404,),
+        rejections=(404,),
     ),
     Operation(
         name="schema.get",
@@ -185,9 +185,9 @@ OPERATIONS = [
         replies={200: ResponseForm(about="The schema.", type=dict[str, Any])},
     ),
     Operation(
-        name="refuse",
+        name="reject",
         summary="Make a problem document of a response that says no.",
-        run=refuse,
+        run=reject,
         right=None,
         replies={},
     ),

@@ -39,7 +39,7 @@ Wait = Annotated[
     float,
     about(
         "Wait so many seconds at most until every runtime that follows the namespace has it live, or "
-        "has refused it; `waited` tells.",
+        "has rejected it; `waited` tells.",
         ge=0,
         le=300,
     ),

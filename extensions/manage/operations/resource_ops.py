@@ -61,7 +61,7 @@ class Sort:
         return next((one for one in every if isinstance(one, self.type)), None)
 
     async def get(self, request: ApiRequest) -> Resource:
-        """Return the one that the path names; Refusal 404 with the nearest name."""
+        """Return the one that the path names; Rejection 404 with the nearest name."""
         if request.namespace is None:
             raise RuntimeError("the operation needs a namespace in its path")
         resource = await self.find(request.managed.store, request.namespace, request.key)
@@ -296,7 +296,7 @@ class Sort:
     async def _expected(
         self, request: ApiRequest, old: Resource | None, new: Resource | None
     ) -> None:
-        """Refusal 412 if it is not as the caller expects it to be."""
+        """Rejection 412 if it is not as the caller expects it to be."""
         await expected(
             request, old, new, request.header("If-Match"), request.header("If-None-Match")
         )
@@ -343,7 +343,7 @@ def _opened(request: ApiRequest, resource: Resource) -> Resource:
 
 
 def same_space(request: ApiRequest, new: Resource) -> None:
-    """Refusal if an entry is of another namespace than the path."""
+    """Rejection if an entry is of another namespace than the path."""
     if new.namespace != request.namespace:
         raise ApiError(
             422,
@@ -354,7 +354,7 @@ def same_space(request: ApiRequest, new: Resource) -> None:
 
 
 def missing(request: ApiRequest, word: str, names: Sequence[str]) -> ApiError:
-    """Return the Refusal of what is not there, with the nearest name."""
+    """Return the Rejection of what is not there, with the nearest name."""
     near = did_you_mean(request.key, list(names))
     detail = f'there is no {word} "{request.key}" in the namespace {request.namespace}. {near}'
     return ApiError(404, "not-found", detail.rstrip(" ").removesuffix(". "))

@@ -56,7 +56,7 @@ def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
             query=GetValue if values else GetSpec,
             headers=("If-None-Match",),
             replies={200: shown, 304: ResponseForm(about="It is as you have it.")},
-            refusals=(404,),
+            rejections=(404,),
         ),
         Operation(
             name=f"{sort.words}.create",
@@ -67,7 +67,7 @@ def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
             headers=(KEY,),
             body=entry,
             replies={201: new, 200: _planned()},
-            refusals=(409, 422),
+            rejections=(409, 422),
             audit=True,
         ),
         Operation(
@@ -83,7 +83,7 @@ def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
             headers=MATCH,
             body=entry,
             replies={200: now, 201: new},
-            refusals=(409, 412, 422),
+            rejections=(409, 412, 422),
             audit=True,
         ),
         Operation(
@@ -98,7 +98,7 @@ def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
                 about="The fields that change.", type=dict[str, Any], media=(PATCH, JSON)
             ),
             replies={200: now},
-            refusals=(404, 409, 412, 422),
+            rejections=(404, 409, 412, 422),
             audit=True,
         ),
         Operation(
@@ -109,7 +109,7 @@ def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
             query=WriteQuery,
             headers=MATCH,
             replies={204: ResponseForm(about="Deleted."), 200: _planned()},
-            refusals=(404, 409, 412, 422),
+            rejections=(404, 409, 412, 422),
             audit=True,
         ),
     ]

@@ -212,7 +212,7 @@ async def _masked(request: ApiRequest, shape: msgspec.Struct) -> Any:
 
 
 def _runtime(request: ApiRequest) -> Runtime:
-    """Return the runtime of the namespace in this process; Refusal if none is here."""
+    """Return the runtime of the namespace in this process; Rejection if none is here."""
     if request.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
     runtime = request.managed.runtime(request.namespace)
@@ -322,7 +322,7 @@ async def withdraw(request: ApiRequest) -> ApiReply:
 
 
 async def _may_replace(request: ApiRequest, store: ReportStore) -> None:
-    """Refusal if the Report that is there is of a namespace that the caller does not operate."""
+    """Rejection if the Report that is there is of a namespace that the caller does not operate."""
     for each in await store.reports():
         if each.runtime == request.key:
             request.need("operate", each.namespace)
@@ -366,7 +366,7 @@ OPERATIONS = [
         summary="Look at a namespace.",
         run=namespace,
         replies={200: ResponseForm(about="What it holds.", type=shapes.Namespace)},
-        refusals=(404,),
+        rejections=(404,),
     ),
     Operation(
         name="namespaces.status",
@@ -385,7 +385,7 @@ OPERATIONS = [
         summary="Look at a symbol.",
         run=symbol,
         replies={200: ResponseForm(about="The symbol.", type=OneSymbol)},
-        refusals=(404,),
+        rejections=(404,),
     ),
     Operation(
         name="processes.list",
@@ -394,14 +394,14 @@ OPERATIONS = [
         run=processes,
         query=Some,
         replies={200: ResponseForm(about="The processes.", type=shapes.Processes)},
-        refusals=(404,),
+        rejections=(404,),
     ),
     Operation(
         name="processes.get",
         summary="Look at a process.",
         run=process,
         replies={200: ResponseForm(about="The process.", type=shapes.ProcessModel)},
-        refusals=(404,),
+        rejections=(404,),
     ),
     Operation(
         name="processes.cancel",
@@ -409,7 +409,7 @@ OPERATIONS = [
         run=cancel,
         right="operate",
         replies={202: ResponseForm(about="It is cancelled, and ends.", type=shapes.ProcessModel)},
-        refusals=(404,),
+        rejections=(404,),
         audit=True,
     ),
     Operation(
@@ -418,7 +418,7 @@ OPERATIONS = [
         run=reports,
         query=Which,
         replies={200: ResponseForm(about="Their Reports.", type=Reports)},
-        refusals=(501,),
+        rejections=(501,),
     ),
     Operation(
         name="reports.put",
@@ -427,7 +427,7 @@ OPERATIONS = [
         right="operate",
         body=BodyForm(about="The Report.", type=Report, media=(JSON,)),
         replies={204: ResponseForm(about="Kept.")},
-        refusals=(422, 501),
+        rejections=(422, 501),
     ),
     Operation(
         name="reports.delete",
@@ -435,7 +435,7 @@ OPERATIONS = [
         run=withdraw,
         right="operate",
         replies={204: ResponseForm(about="Dropped, or it was not there.")},
-        refusals=(501,),
+        rejections=(501,),
     ),
     Operation(
         name="events.listen",

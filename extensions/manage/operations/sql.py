@@ -61,6 +61,6 @@ OPERATIONS = [
         right="operate",
         body=BodyForm(about="The statement.", type=Question, media=(JSON,)),
         replies={200: ResponseForm(about="Its rows.", type=RowsModel)},
-        refusals=(422, 501),
+        rejections=(422, 501),
     ),
 ]

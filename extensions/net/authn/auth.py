@@ -244,7 +244,7 @@ def _verifier(fields: JwtFields | None, build: Build) -> Verifier | None:
             require=fields.require,
         )
     except ValueError as error:
-        build.refuse("jwt", where, found=str(error), wanted="a key that fits the algorithms")
+        build.reject("jwt", where, found=str(error), wanted="a key that fits the algorithms")
 
 
 AUTH: Kind[Any] = Kind(
@@ -282,7 +282,7 @@ A token is looked for in `Authorization`, then in `cookie` and `query` if these 
 other sites may send the cookie along: keep it `same_site`. What is compared is compared in constant time.
 
 A JWT must be signed by one of `algorithms`, whatever it says itself, and must not have expired; one
-without `exp` is refused unless `require` leaves that out. One with an `aud` is refused if `audience`
+without `exp` is rejected unless `require` leaves that out. One with an `aud` is rejected if `audience`
 does not name it, and one whose `exp` or `nbf` is not a number. `iat` plays no role. The secret of `HS256` has at least 32 bytes. `jwt` needs the extra `jwt`.
 
 Passwords and tokens belong into secret Values, bound by `env`. Send them over TLS only.

@@ -45,11 +45,13 @@ class Attributes(msgspec.Struct, frozen=True, kw_only=True):
         try:
             given: Self = msgspec.convert({**msgspec.structs.asdict(self), **data}, type(self))
         except msgspec.ValidationError as error:
-            raise refused(f"an attribute of a cookie: {error}", "see the docs of cookies") from None
+            raise rejected(
+                f"an attribute of a cookie: {error}", "see the docs of cookies"
+            ) from None
         unknown = data.keys() - set(self.__struct_fields__)
         if unknown or given.same_site not in _SITES:
             actual = ", ".join(sorted(unknown)) or f"same_site {given.same_site!r}"
-            raise refused(
+            raise rejected(
                 f"an attribute of a cookie is {actual}", ", ".join(self.__struct_fields__)
             )
         return given
@@ -62,16 +64,16 @@ class Attributes(msgspec.Struct, frozen=True, kw_only=True):
 def set_cookie(name: str, value: str, about: Attributes) -> str:
     """Return the value of a Set-Cookie header; raise NodeError if no browser would keep it."""
     if _NAME.fullmatch(name) is None:
-        raise refused(f"{name!r} is not a name for a cookie", "letters, digits and _ - .")
+        raise rejected(f"{name!r} is not a name for a cookie", "letters, digits and _ - .")
     written = quote(value, safe=_PLAIN)
     if len(name) + len(written) > _LONGEST:
-        raise refused(f"the cookie {name} is longer than {_LONGEST} bytes", "a shorter one")
+        raise rejected(f"the cookie {name} is longer than {_LONGEST} bytes", "a shorter one")
     parts = [f"{name}={written}"]
     if about.max_age is not None:
         parts.append(f"Max-Age={int(about.max_age)}")
     for word, text in (("Path", about.path), ("Domain", about.domain)):
         if any(text in ";," or not " " < text < "\x7f" for text in text):
-            raise refused(
+            raise rejected(
                 f"the {lower(word)} of a cookie is {text!r}", "text without ; , and spaces"
             )
         if text:
@@ -84,6 +86,6 @@ def set_cookie(name: str, value: str, about: Attributes) -> str:
     return "; ".join(parts)
 
 
-def refused(actual: str, wanted: str) -> NodeError:
+def rejected(actual: str, wanted: str) -> NodeError:
     """Return the failure of an answer whose cookies cannot be set."""
     return NodeError(Error(f"{actual} (wanted: {wanted})", code="cookie"))

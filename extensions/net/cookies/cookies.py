@@ -23,7 +23,7 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.extensions.net.answers import header_of, with_fields, with_headers
-from heddle.extensions.net.cookies.cookie import Attributes, parsed, refused, set_cookie
+from heddle.extensions.net.cookies.cookie import Attributes, parsed, rejected, set_cookie
 from heddle.extensions.net.cookies.signing import Signer
 from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http.response import is_envelope
@@ -107,7 +107,7 @@ class CookiesNode(Node):
             # The request is echoed: these are the cookies that came.
             return rest
         if not isinstance(given, dict):
-            raise refused(f"cookies is {type(given).__name__}", "a map of names to values")
+            raise rejected(f"cookies is {type(given).__name__}", "a map of names to values")
         lines = [self._line(str(name), value) for name, value in given.items()]
         return with_headers(rest, {"Set-Cookie": lines}) if lines else rest
 
@@ -142,7 +142,7 @@ class CookiesNode(Node):
         if text is None:
             return set_cookie(name, "", attributes.ended())
         if isinstance(text, bool) or not isinstance(text, str | int | float):
-            raise refused(f"the cookie {name} is {type(text).__name__}", "text, or null to end it")
+            raise rejected(f"the cookie {name} is {type(text).__name__}", "text, or null to end it")
         message = str(text)
         if self._is_signed(name):
             if self._signer is None:
@@ -160,11 +160,11 @@ def compile_cookies(fields: Cookies, build: Build) -> Node:
     """Return a path or a domain that cannot be written is a Problem."""
     for name, value in (("path", fields.path), ("domain", fields.domain)):
         if any(text in ";," or not " " < text < "\x7f" for text in value):
-            build.refuse(name, found=f'"{value}"', wanted="text without ; , and spaces")
+            build.reject(name, found=f'"{value}"', wanted="text without ; , and spaces")
     try:
         return CookiesNode(fields)
     except NodeError as error:
-        build.refuse(found=error.error.message)
+        build.reject(found=error.error.message)
 
 
 COOKIES: Kind[Any] = Kind(

@@ -47,7 +47,7 @@ def encode(value: Any, content_type: str = "", accept: str = "") -> tuple[bytes,
     """Return the bytes of a value and their Content-Type; BadAnswer when the two do not go together.
 
     Bytes are sent as they are. Without a `content_type` the value's own is taken: text for a str,
-    JSON for data, and where `accept` refuses that, another one that it takes.
+    JSON for data, and where `accept` rejects that, another one that it takes.
     """
     if isinstance(value, Error):
         value = value.message
@@ -72,8 +72,8 @@ def _own_type(value: Any, accept: str) -> str:
     if not accept or not isinstance(value, str | dict):
         return own
     other = _OTHER[own]
-    refused = not accepts(accept, media.media_type(own))
-    return other if refused and accepts(accept, other) and _fits(value, other) else own
+    rejected = not accepts(accept, media.media_type(own))
+    return other if rejected and accepts(accept, other) and _fits(value, other) else own
 
 
 def _fits(value: Any, kind: str) -> bool:
@@ -91,7 +91,7 @@ def _sniff(data: bytes, values: int | None) -> Any:
         return data
     try:
         return media.from_json(data, values)
-    except RequestError as refusal:
-        if refusal.status == 413:
+    except RequestError as rejection:
+        if rejection.status == 413:
             raise
         return data

@@ -108,10 +108,10 @@ class HttpConnection(Channel):
         welcome = shared.join(self)
         super().connection_made(transport)
         if not welcome:
-            self._refuse(RequestError("the server has too many connections", 503))
+            self._reject(RequestError("the server has too many connections", 503))
         elif DESCRIPTORS.short(transport):
             shared.report_shortage()
-            self._refuse(RequestError("the server has no file descriptors left", 503))
+            self._reject(RequestError("the server has no file descriptors left", 503))
         elif shared.draining:
             self.retire()
 
@@ -140,7 +140,7 @@ class HttpConnection(Channel):
             # What it has sent is not all looked at yet.
             return True
         if self._state == BODY or (self._state == HEAD and self._buffer and not self._held):
-            self._refuse(RequestError("the request is cut off"))
+            self._reject(RequestError("the request is cut off"))
         return None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -184,9 +184,9 @@ class HttpConnection(Channel):
         self._set_deadline(never=True)
         state = self._state
         if state == HEAD and self._buffer and not self._held:
-            self._refuse(RequestError("the head of the request took too long", 408))
+            self._reject(RequestError("the head of the request took too long", 408))
         elif state == BODY:
-            self._refuse(RequestError("the body of the request took too long", 408))
+            self._reject(RequestError("the body of the request took too long", 408))
         elif state == HEAD and not self._held:
             self._close()
         elif state in (BUSY, SENDING) and not self._congested:
@@ -246,10 +246,10 @@ class HttpConnection(Channel):
                     if not turns or (end_at and perf_counter() > end_at):
                         self._rest()
                     end_at = end_at or perf_counter() + SLICE
-        except RequestError as refusal:
+        except RequestError as rejection:
             bare = data.startswith(b"HEAD ", at)
             data = b""
-            self._refuse(refusal, bare=bare)
+            self._reject(rejection, bare=bare)
         self._inside = False
         if self._state < CLOSING and at < len(data):
             self._buffer = data[at:] if at else data
@@ -295,9 +295,9 @@ class HttpConnection(Channel):
     def _begin_body(self, data: bytes) -> bytes:
         """Take what has arrived of a body; the rest of the data once it is complete."""
         shared, head = self._shared, self._head
-        refusal = shared.too_large(head.length)
-        if refusal is not None:
-            raise refusal
+        rejection = shared.too_large(head.length)
+        if rejection is not None:
+            raise rejection
         length = head.length
         if 0 < length <= len(data) and not shared.stream_body:
             if length <= FREE:
@@ -346,12 +346,12 @@ class HttpConnection(Channel):
             rest = body.feed(data)
             if upload is None and not self._keep_count(body.received):
                 raise _short_of_memory()
-        except RequestError as refusal:
+        except RequestError as rejection:
             if upload is None:
-                self._refuse(refusal)
+                self._reject(rejection)
             else:
                 # The flow has the request already: its reader is told, and its answer is sent.
-                upload.fail(refusal)
+                upload.fail(rejection)
                 self._body = DiscardedBody()
             return
         if body.behind:
@@ -646,13 +646,13 @@ class HttpConnection(Channel):
             self._body = None
             self._state = REFUSING
 
-    def _refuse(self, refusal: RequestError, *, bare: bool = False) -> None:
+    def _reject(self, rejection: RequestError, *, bare: bool = False) -> None:
         """Answer what is not a request, and read no further; `bare` leaves the body out, for HEAD."""
         shared = self._shared
-        shared.refused += 1
-        status, lines, body, _ = plain_response(refusal.status, str(refusal))
+        shared.rejected += 1
+        status, lines, body, _ = plain_response(rejection.status, str(rejection))
         if not isinstance(body, bytes):
-            raise TypeError("a refusal is not a stream")
+            raise TypeError("a rejection is not a stream")
         if status == 503:
             lines += RETRY
         length = b"Content-Length: %d\r\n\r\n" % len(body)

@@ -1,4 +1,4 @@
-"""The head of a request, parsed strictly: what is not surely right is refused.
+"""The head of a request, parsed strictly: what is not surely right is rejected.
 
 A proxy in front of us may read a doubtful head in another way than we do, and then one request
 hides inside another. So nothing is repaired here: line ends are CRLF, names are tokens, lengths

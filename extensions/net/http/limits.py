@@ -18,7 +18,7 @@ BURST: Final = 64
 
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 1024 * 1024
-"""How long, and for how many bytes, input is thrown away so that a refusal can still be read.
+"""How long, and for how many bytes, input is thrown away so that a rejection can still be read.
 
 A socket closed with unread input is reset, and the reset overtakes the response.
 """

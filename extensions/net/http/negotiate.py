@@ -24,8 +24,8 @@ def weights(header: str) -> dict[str, float]:
 def choose_coding(header: str, offers: tuple[str, ...]) -> str:
     """Return the content coding liked best, the earlier offer among equals; "" to send it as it is.
 
-    A client that names no coding gets none; one that refuses everything gets it as it is too,
-    since that serves it better than a refusal.
+    A client that names no coding gets none; one that rejects everything gets it as it is too,
+    since that serves it better than a rejection.
     """
     if not header:
         return ""

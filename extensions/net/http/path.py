@@ -28,7 +28,7 @@ def climbs(path: str) -> bool:
 def text_of(raw: str) -> str:
     """Return the text of a path as it came; BadRequest when it is malformed or climbs.
 
-    Dot segments are refused rather than resolved, whether written plainly or escaped: clients
+    Dot segments are rejected rather than resolved, whether written plainly or escaped: clients
     resolve them before they send, so one that arrives here is an attempt to leave the root.
     """
     if "%" not in raw:

@@ -212,10 +212,10 @@ class HttpRequest(dict[str, Any]):
     def _fixed(self, *_args: Any, **_named: Any) -> NoReturn:
         raise TypeError("a request is never changed; send a map of your own, or with_fields(...)")
 
-    # One refusal for methods of many shapes.
-    _refusal: Any = _fixed
-    __setitem__ = __delitem__ = __ior__ = _refusal
-    clear = pop = popitem = setdefault = update = _refusal
+    # One rejection for methods of many shapes.
+    _rejection: Any = _fixed
+    __setitem__ = __delitem__ = __ior__ = _rejection
+    clear = pop = popitem = setdefault = update = _rejection
 
 
 def make_request(

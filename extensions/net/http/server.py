@@ -29,7 +29,7 @@ class ServerSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     connections: int
     busy: int
     requests: int
-    refused: int
+    rejected: int
 
 
 class Server:
@@ -195,7 +195,7 @@ class Server:
         """Stop accepting and give away the open sockets, for the `start` of a successor.
 
         They stay open throughout: clients that connect before the successor listens wait in the
-        queue of the socket, and none is refused. Connections that are open stay with this server.
+        queue of the socket, and none is rejected. Connections that are open stay with this server.
         """
         given = [door.sock.dup() for door in self.doors]
         self._stop_listening()
@@ -239,7 +239,7 @@ class Server:
             connections=len(shared.connections),
             busy=sum(connection.busy for connection in shared.connections),
             requests=shared.requests,
-            refused=shared.refused,
+            rejected=shared.rejected,
         )
 
     def _open(self) -> list[Tenant]:

@@ -90,7 +90,7 @@ class ServerShared:
         self.tasks = Tasks(self._failed)
         """What runs beside the requests; the server waits for it when it drains."""
         self.requests = 0
-        self.refused = 0
+        self.rejected = 0
         self.empty: asyncio.Event | None = None
 
     def change_limits(self, limits: HttpLimits) -> None:
@@ -145,7 +145,7 @@ class ServerShared:
             self.report(phrase, error, None)
 
     def too_large(self, length: int) -> RequestError | None:
-        """Return the refusal of a body of that length, if it is too large."""
+        """Return the rejection of a body of that length, if it is too large."""
         most = self.limits.body_bytes
         if most is None or length <= most:
             return None

@@ -277,7 +277,7 @@ class HttpNode(Node):
                 problem = Error("", code="status")
                 wanted = retry_after(response)
             pause = self._attempts.pause(problem, made, process.deadline) if again else None
-            if problem.code in ("refused", "request", "redirects", "response"):
+            if problem.code in ("rejected", "request", "redirects", "response"):
                 pause = None
             if pause is None or wanted > float(self._fields.again.max_delay):
                 if response is not None:
@@ -404,7 +404,7 @@ def compile_http(fields: HttpClient, build: Build) -> Node:
         try:
             base_url = Base(url)
         except ValueError as error:
-            build.refuse(
+            build.reject(
                 name, found=f'"{url}": {error}', wanted="a URL such as https://example.com/v1"
             )
         base = base_url if name == "url" else base
@@ -412,11 +412,11 @@ def compile_http(fields: HttpClient, build: Build) -> Node:
     try:
         context = tls_context(settings)
     except ValueError as error:
-        build.refuse("tls", found=str(error), wanted="PEM text, or the path of a PEM file")
+        build.reject("tls", found=str(error), wanted="PEM text, or the path of a PEM file")
     try:
         return HttpNode(fields, base, settings, context)
     except NodeError as error:
-        build.refuse("header", found=error.error.message)
+        build.reject("header", found=error.error.message)
 
 
 HTTP: Kind[Any] = Kind(
@@ -449,7 +449,7 @@ a body. A body of null is none; text is sent as text, data as JSON, or as the `C
 form, multipart. A byte stream is sent as it comes.
 
 With `url`, scheme and host are fixed: the packet's `path` goes below the path of `url`, its `query`
-before that of `url`, and dot segments are refused. Without it, the packet has a `url`, or `scheme`,
+before that of `url`, and dot segments are rejected. Without it, the packet has a `url`, or `scheme`,
 `host` and `path`. A request that comes straight from a listener goes on without its `Cookie` and
 `Authorization`, and every packet without headers that are between two neighbours (`Connection`, …).
 
@@ -457,7 +457,7 @@ The response is a map `method scheme host path query protocol header body status
 more is one too, unless `errors` is set. The body is unpacked. JSON is data, a form a map of lists, text
 a text, anything else bytes; an empty body is null.
 
-An Error has the code `timeout`, `unreachable`, `refused` (an address that is not public), `redirects`,
+An Error has the code `timeout`, `unreachable`, `rejected` (an address that is not public), `redirects`,
 `request` (the packet asks for what cannot be asked), `response` (what came cannot be used: a malformed head or one larger than
 `limits.header`, bad chunks, a body that ends too early or is not what its type says; it is not asked for again) or `status`.
 

@@ -172,7 +172,7 @@ def failure(error: BaseException, place: str) -> Error | None:
         return Error(f"{place}: {text}", code="timeout", cause=error)
     private = _private(error)
     if private is not None:
-        return Error(f"{place}: {private}", code="refused", cause=error)
+        return Error(f"{place}: {private}", code="rejected", cause=error)
     if isinstance(error, aiohttp.InvalidURL):
         return Error(f"{place}: it is not a URL", code="request", cause=error)
     if _broken(error):
@@ -217,7 +217,7 @@ def _connecting(error: BaseException) -> bool:
 
 
 def _private(error: BaseException) -> PrivateAddressError | None:
-    """Return the refusal of an address, wherever aiohttp has put it."""
+    """Return the rejection of an address, wherever aiohttp has put it."""
     todo: list[BaseException | None] = [error]
     seen: set[int] = set()
     while todo:
@@ -277,7 +277,7 @@ def need_aiohttp(build: Build) -> None:
 
 def missing(extra: str, package: str, build: Build) -> NoReturn:
     """Refuse a Spec whose extra is not installed."""
-    build.refuse(
+    build.reject(
         found=f"{package} is not installed",
         wanted=f"the extra {extra}",
         hint=f"pip install 'heddle-runtime[{extra}]'",

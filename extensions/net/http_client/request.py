@@ -11,7 +11,7 @@ from heddle.extensions.net.http.head import canonical
 from heddle.extensions.net.http.media import BYTES
 from heddle.extensions.net.http.request import FIELDS, HttpRequest
 from heddle.extensions.net.http_client.hop_headers import HOP, hop_by_hop, is_claim, is_unsafe
-from heddle.extensions.net.http_client.target import Base, refused, target
+from heddle.extensions.net.http_client.target import Base, rejected, target
 from heddle.schemas.ascii import trim, upper
 
 REQUEST: Final = frozenset([*FIELDS, "url", "status", "params", "auth", "cookies"])
@@ -96,7 +96,7 @@ def ask(
     body = _body(fields, headers, coding)
     method_name = fields.get("method") or method or ("GET" if body is None else "POST")
     if not isinstance(method_name, str) or not set(method_name) <= _METHOD:
-        raise refused(f"method is {method_name!r}", "a word such as GET")
+        raise rejected(f"method is {method_name!r}", "a word such as GET")
     return OutgoingRequest(upper(method_name), url, headers, body)
 
 
@@ -119,7 +119,7 @@ def given_headers(data: Mapping[str, Any]) -> Headers:
     if header is None:
         return []
     if not isinstance(header, dict):
-        raise refused(f"header is {type(header).__name__}", "a map of names to values")
+        raise rejected(f"header is {type(header).__name__}", "a map of names to values")
     request = type(data) is HttpRequest
     left_out = _OURS
     if isinstance(data, HttpRequest):
@@ -139,7 +139,7 @@ def header_name(given: Any) -> str:
     try:
         return canonical(given) if isinstance(given, str) else canonical("")
     except RequestError:
-        raise refused(f"header: {given!r} is not a name", "letters, digits and hyphens") from None
+        raise rejected(f"header: {given!r} is not a name", "letters, digits and hyphens") from None
 
 
 def header_text(name: str, value: Any) -> str:
@@ -147,10 +147,10 @@ def header_text(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
-        raise refused(f"header.{name} is {type(value).__name__}", "text, or a list of it")
+        raise rejected(f"header.{name} is {type(value).__name__}", "text, or a list of it")
     text = str(value)
     if any((text < " " and text != "\t") or text == "\x7f" for text in text):
-        raise refused(f"header.{name} holds a line end or a control character", "one line of text")
+        raise rejected(f"header.{name} holds a line end or a control character", "one line of text")
     return trim(text)
 
 
@@ -182,7 +182,7 @@ def _body(
     try:
         data, kind = encode(value, kinds[-1] if kinds else "")
     except AnswerError as error:
-        raise refused(str(error), "a body that its Content-Type can hold") from None
+        raise rejected(str(error), "a body that its Content-Type can hold") from None
     if not kinds or kinds[-1] != kind:
         headers[:] = [header for header in headers if header[0] != "Content-Type"]
         headers.append(("Content-Type", kind))

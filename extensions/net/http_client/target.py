@@ -49,21 +49,21 @@ def target(base: Base | None, data: Mapping[str, Any]) -> str:
     query = written_query(data)
     if base is not None:
         if given is not None:
-            raise refused("the packet says a url, and so does the Spec", "one of them")
+            raise rejected("the packet says a url, and so does the Spec", "one of them")
         queries = [part for part in (query, base.query) if part]
         whole = base.origin + joined(base.path, path)
         return whole + ("?" + "&".join(queries) if queries else "")
     if given is None:
         host = data.get("host")
         if not isinstance(host, str) or not host:
-            raise refused("neither the Spec nor the packet says a URL", "url")
+            raise rejected("neither the Spec nor the packet says a URL", "url")
         given = f"{data.get('scheme') or 'http'}://{host}{joined('', path)}"
     if not isinstance(given, str):
-        raise refused(f"url is {type(given).__name__}", "text")
+        raise rejected(f"url is {type(given).__name__}", "text")
     try:
         actual = checked(given.partition("#")[0])
     except ValueError as error:
-        raise refused(f'"{given}" is not a target: {error}', "https://host/path") from None
+        raise rejected(f'"{given}" is not a target: {error}', "https://host/path") from None
     if query:
         actual += ("&" if "?" in actual else "?") + query
     return actual
@@ -77,16 +77,16 @@ def raw_path(data: Mapping[str, Any]) -> str:
     if path is None:
         return ""
     if not isinstance(path, str):
-        raise refused(f"path is {type(path).__name__}", "text")
+        raise rejected(f"path is {type(path).__name__}", "text")
     if any(climbs(text) for text in segments_of(path)):
-        raise refused("the path holds a dot segment", "a path that stays below the url")
+        raise rejected("the path holds a dot segment", "a path that stays below the url")
     return raw_of(path)
 
 
 def joined(base: str, path: str) -> str:
     """Return one path below another; raise NodeError if it climbs. Empty segments count: `//a` stays `//a`."""
     if _DOTS.search(path):
-        raise refused("the path holds a dot segment", "a path that stays below the url")
+        raise rejected("the path holds a dot segment", "a path that stays below the url")
     if not path or path == "/":
         return base or "/"
     return base.rstrip("/") + (path if path.startswith("/") else f"/{path}")
@@ -102,7 +102,7 @@ def written_query(data: Mapping[str, Any]) -> str:
     if isinstance(query, str):
         return query.lstrip("?")
     if not isinstance(query, dict):
-        raise refused(f"query is {type(query).__name__}", "a map of names to values, or text")
+        raise rejected(f"query is {type(query).__name__}", "a map of names to values, or text")
     pairs = [
         (_plain(name), _plain(value))
         for name, values in query.items()
@@ -112,7 +112,7 @@ def written_query(data: Mapping[str, Any]) -> str:
     try:
         return urlencode(pairs)
     except UnicodeError as error:
-        raise refused(f"query: {error}", "text that UTF-8 can write") from None
+        raise rejected(f"query: {error}", "text that UTF-8 can write") from None
 
 
 def _plain(value: Any) -> str | bytes:
@@ -122,9 +122,9 @@ def _plain(value: Any) -> str | bytes:
     try:
         return field_text(value)
     except AnswerError as error:
-        raise refused(f"query: {error}", "text, or data that can be JSON") from None
+        raise rejected(f"query: {error}", "text, or data that can be JSON") from None
 
 
-def refused(actual: str, wanted: str) -> NodeError:
+def rejected(actual: str, wanted: str) -> NodeError:
     """Return the failure of a packet that asks for what cannot be asked."""
     return NodeError(Error(f"{actual} (wanted: {wanted})", code="request"))

@@ -45,7 +45,7 @@ def own_headers(
     for given, expression in values.items():
         name = _name(given, "values", build)
         if name in hidden or name in made or any(name == text for text, _ in fixed):
-            build.refuse("values", given, found=f"{name} is said twice", wanted="each name once")
+            build.reject("values", given, found=f"{name} is said twice", wanted="each name once")
         made[name] = build.program(expression, "values", given)
     return Own(fixed, made, hidden)
 
@@ -54,11 +54,11 @@ def _name(given: str, field: str, build: Build) -> str:
     try:
         return header_name(given)
     except NodeError as error:
-        build.refuse(field, found=error.error.message)
+        build.reject(field, found=error.error.message)
 
 
 def _text(name: str, value: Scalar, build: Build) -> str:
     try:
         return header_text(name, value)
     except NodeError as error:
-        build.refuse("header", found=error.error.message)
+        build.reject("header", found=error.error.message)

@@ -279,8 +279,8 @@ class ProxyNode(Node):
                     float(limits.response) or None,
                     int(limits.header) or None,
                 )
-        except TunnelRejectedError as refusal:
-            return refusal.response
+        except TunnelRejectedError as rejection:
+            return rejection.response
         process.on_exit(lambda error: tunnel.drop() if error is not None else None)
         return Upgrade(tunnel)
 
@@ -318,9 +318,9 @@ def compile_proxy(fields: Proxy, build: Build) -> Node:
         try:
             backend = Backend(url)
         except ValueError as error:
-            build.refuse("backends", index, found=f'"{url}": {error}', wanted="http://host:port")
+            build.reject("backends", index, found=f'"{url}": {error}', wanted="http://host:port")
         if any(url == known.url for known in backends):
-            build.refuse(
+            build.reject(
                 "backends", index, found=f'"{url}" stands twice', wanted="each once, with a weight"
             )
         backends.append(backend)
@@ -340,7 +340,7 @@ def compile_proxy(fields: Proxy, build: Build) -> Node:
     try:
         context = tls_context(settings)
     except ValueError as error:
-        build.refuse("tls", found=str(error), wanted="PEM text, or the path of a PEM file")
+        build.reject("tls", found=str(error), wanted="PEM text, or the path of a PEM file")
     own = own_headers(fields.header, fields.values, build)
     key = build.program(fields.key, "key") if fields.key is not None else None
     balancer = Balancer(backends, weights, fields.balance)

@@ -185,7 +185,7 @@ async def dig(
 ) -> Tunnel:
     """Return a tunnel to a backend that has agreed; `most` bounds the head of its response.
 
-    Refusal if it has not agreed, BrokenResponse if it answers no HTTP, OSError without a backend.
+    Rejection if it has not agreed, BrokenResponse if it answers no HTTP, OSError without a backend.
     """
     loop = asyncio.get_running_loop()
     _, back = await loop.create_connection(lambda: BackSide(most), host, port, ssl=tls)
@@ -194,7 +194,7 @@ async def dig(
         async with asyncio.timeout(wait):
             status, head, fields = await _final_head(back)
             if status != 101:
-                raise await _refusal(back, status, fields)
+                raise await _rejection(back, status, fields)
         if not _names_websocket(fields):
             raise ResponseError("it switches to another protocol (101) than WebSocket")
         back.transport.pause_reading()
@@ -222,7 +222,7 @@ async def _final_head(back: BackSide) -> tuple[int, bytes, dict[str, list[str]]]
         back.hear_more()
 
 
-async def _refusal(
+async def _rejection(
     back: BackSide, status: int, fields: dict[str, list[str]]
 ) -> TunnelRejectedError:
     """Return what the backend answered instead, and the beginning of its body."""
@@ -242,7 +242,7 @@ async def _refusal(
 
 
 async def _short_body(back: BackSide, head: Head) -> bytes:
-    """Return a body, or as much of it as is kept of a refusal."""
+    """Return a body, or as much of it as is kept of a rejection."""
     if head.declared and not head.framed:
         return b""
     framing: BodyReader | None = None

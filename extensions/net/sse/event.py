@@ -35,7 +35,7 @@ def written(payload: Payload, number: str = "") -> bytes:
     retry = event.get("retry")
     if retry is not None:
         if isinstance(retry, bool) or not isinstance(retry, int | float) or retry < 0:
-            raise _refused("retry is a number of milliseconds")
+            raise _rejected("retry is a number of milliseconds")
         lines.append(f"retry: {int(retry)}")
     if "data" in event:
         lines += [f"data: {line}" for line in _LINES.split(text_of(event["data"]))]
@@ -54,7 +54,7 @@ def text_of(data: Any) -> str:
     try:
         return data.decode() if isinstance(data, bytes) else to_json(data).decode()
     except (AnswerError, UnicodeDecodeError) as error:
-        raise _refused(f"its data cannot be written: {error}") from None
+        raise _rejected(f"its data cannot be written: {error}") from None
 
 
 async def lines_of(stream: ByteStream) -> AsyncIterator[bytes]:
@@ -63,7 +63,7 @@ async def lines_of(stream: ByteStream) -> AsyncIterator[bytes]:
     async for chunk in stream:
         *lines, rest = (rest + chunk).split(b"\n")
         if len(rest) > _LONGEST:
-            raise _refused(f"a line of the stream is longer than {_LONGEST} bytes")
+            raise _rejected(f"a line of the stream is longer than {_LONGEST} bytes")
         for line in lines:
             if line.strip():
                 yield written(line.rstrip(b"\r"))
@@ -73,9 +73,9 @@ async def lines_of(stream: ByteStream) -> AsyncIterator[bytes]:
 
 def _line(name: str, text: str) -> str:
     if any(message in text for message in "\r\n\0"):
-        raise _refused(f"{name} is one line of text")
+        raise _rejected(f"{name} is one line of text")
     return text
 
 
-def _refused(why: str) -> NodeError:
+def _rejected(why: str) -> NodeError:
     return NodeError(Error(f"the event cannot be sent: {why}", code="request"))

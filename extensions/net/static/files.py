@@ -328,7 +328,7 @@ def _ending(name: str) -> str:
 def compile_files(fields: FilesFields, build: Build) -> Node:
     """Return a root that is not a folder is a Problem."""
     if not Path(fields.root).is_dir():
-        build.refuse(
+        build.reject(
             "root",
             found=f'there is no folder "{fields.root}"',
             wanted="a folder",

@@ -67,9 +67,9 @@ class LinkTalk(Talk):
         if self.started:
             super()._event(frame)
             return
-        refusal = self.protocol.handshake_exc
-        if self.begun.done() or refusal is not None:
-            self._give_up(refusal)
+        rejection = self.protocol.handshake_exc
+        if self.begun.done() or rejection is not None:
+            self._give_up(rejection)
             self.transport.abort()
             return
         self.started = True
@@ -91,10 +91,10 @@ class LinkTalk(Talk):
     def _leave(self) -> None:
         self._give_up(self.protocol.handshake_exc)
 
-    def _give_up(self, refusal: Exception | None) -> None:
+    def _give_up(self, rejection: Exception | None) -> None:
         """Fail whoever waits for the beginning."""
         if not self.begun.done():
-            self.begun.set_exception(refusal or ConnectionResetError("the connection was closed"))
+            self.begun.set_exception(rejection or ConnectionResetError("the connection was closed"))
 
     def _end(self) -> None:
         if self.started:

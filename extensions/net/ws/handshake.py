@@ -35,7 +35,7 @@ def accepted(
     compress: bool,
     max_message: int | None,
 ) -> "Protocol":
-    """Return the protocol of a new connection, its 101 ready to be sent; Refused with a response."""
+    """Return the protocol of a new connection, its 101 ready to be sent; Rejected with a response."""
     from websockets.datastructures import Headers
     from websockets.exceptions import NegotiationError
     from websockets.http11 import Request as ClientRequest
@@ -96,7 +96,7 @@ _WANTED: Final = {**_VERSION, "Upgrade": "websocket"}
 
 
 def _asked(header: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the headers of a handshake; Refused if one has characters that none of its words has."""
+    """Return the headers of a handshake; Rejected if one has characters that none of its words has."""
     known = {lower(str(name)): values for name, values in header.items()}
     entries: list[tuple[str, str]] = []
     for name in _ASKED:

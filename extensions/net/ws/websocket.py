@@ -151,8 +151,8 @@ class WebSocketNode(Node):
                 compress=self._fields.compress,
                 max_message=self._limits.message,
             )
-        except HandshakeError as refused:
-            return refused.response
+        except HandshakeError as rejected:
+            return rejected.response
         rooms = _names(self._rooms(payload)) if self._rooms is not None else ()
         talk = Talk(protocol, self._limits, self._hub)
         talk.request = payload
@@ -183,8 +183,8 @@ class WebSocketNode(Node):
             raise RuntimeError("the node is not open")
         try:
             data = heard(message, self._fields.format)
-        except RequestError as refusal:
-            talk.fail(BAD_DATA, str(refusal)[:100])
+        except RequestError as rejection:
+            talk.fail(BAD_DATA, str(rejection)[:100])
             return False
         payload = {"connection": talk.id, "data": data, "request": talk.request}
         return self._speaker.ask(talk, "message", payload)
@@ -223,7 +223,7 @@ def compile_websocket(fields: WebSocket, build: Build) -> Node:
     try:
         origins = Origins(fields.origins)
     except ValueError as error:
-        build.refuse("origins", found=str(error), wanted="https://example.com, or *")
+        build.reject("origins", found=str(error), wanted="https://example.com, or *")
     rooms = build.program(fields.rooms, "rooms") if fields.rooms is not None else None
     return WebSocketNode(fields, origins, rooms)
 
@@ -286,7 +286,7 @@ true`, without those in `except`; inside the flow of a message it is that connec
 `data` is sent, `join` and `leave` name rooms, `close` is `true`, a code or `{code, reason}`. Any other
 packet is data for the connection at hand. The answer is NOTHING, unless `sent` is linked.
 
-Pages of other sites are refused unless `origins` lets them in: a browser sends cookies along with
+Pages of other sites are rejected unless `origins` lets them in: a browser sends cookies along with
 them. Programs that send no `Origin` are not asked. A `websocket` whose spec changes keeps its
 connections, with the new limits; one that is removed closes them (1001). Needs the extra `websocket`.
 """,

@@ -232,8 +232,8 @@ class WebSocketClientNode(Node, Actor):
             raise RuntimeError("the node is not open")
         try:
             data = heard(message, self._fields.format)
-        except RequestError as refusal:
-            talk.fail(BAD_DATA, str(refusal)[:100])
+        except RequestError as rejection:
+            talk.fail(BAD_DATA, str(rejection)[:100])
             return False
         return self._speaker.ask(talk, "message", {"connection": talk.id, "data": data})
 
@@ -258,20 +258,20 @@ def compile_websocket_client(fields: WebSocketClient, build: Build) -> Node:
     try:
         parse_uri(fields.url)
     except (InvalidURI, ValueError) as error:
-        build.refuse("url", found=str(error), wanted="wss://host/path")
+        build.reject("url", found=str(error), wanted="wss://host/path")
     try:
         header = tuple(
             (header_name(name), header_text(name, value)) for name, value in fields.header.items()
         )
     except NodeError as error:
-        build.refuse("header", found=error.error.message)
+        build.reject("header", found=error.error.message)
     tls = fields.tls
     try:
         context = tls_context(
             PoolSettings(verify=tls.verify, ca=pem(tls.ca), cert=pem(tls.cert), key=pem(tls.key))
         )
     except ValueError as error:
-        build.refuse("tls", found=str(error), wanted="PEM text, or the path of a PEM file")
+        build.reject("tls", found=str(error), wanted="PEM text, or the path of a PEM file")
     where = LinkSettings(
         url=fields.url,
         header=header,

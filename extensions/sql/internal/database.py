@@ -15,7 +15,7 @@ import msgspec
 
 from heddle.extensions.extension import NodeError
 from heddle.extensions.sql.database import Isolation, Row, StatementResult, columns, too_many
-from heddle.extensions.sql.errors import failed, refused
+from heddle.extensions.sql.errors import failed, rejected
 from heddle.extensions.sql.internal import bounded
 from heddle.extensions.sql.internal import runtime_tables as running
 from heddle.extensions.sql.internal import store_tables as written
@@ -206,7 +206,7 @@ class InternalConnection:
         except apsw.Error as error:
             raise self._failed(error) from error
         except KeyError as error:
-            raise refused(f"the table {error} is named in a way that cannot be seen") from error
+            raise rejected(f"the table {error} is named in a way that cannot be seen") from error
 
     def _execute(self, sql: str, values: list[Any], most: int, whole: StatementResult) -> None:
         before = self._raw.total_changes()
@@ -226,7 +226,7 @@ class InternalConnection:
                 held += sum(len(value) for value in row if isinstance(value, str | bytes))
                 if held > LARGEST:
                     cursor.close(True)
-                    raise refused(f"the rows hold more than {LARGEST >> 20} MiB: ask for less")
+                    raise rejected(f"the rows hold more than {LARGEST >> 20} MiB: ask for less")
                 if most and len(whole.rows) >= most:
                     cursor.close(True)
                     raise too_many(most)
@@ -301,7 +301,7 @@ def _bound(value: Any) -> Any:
     try:
         return msgspec.json.encode(value).decode()
     except TypeError as error:
-        raise refused(f"an argument cannot be JSON text: {error}") from error
+        raise rejected(f"an argument cannot be JSON text: {error}") from error
 
 
 def _meant(value: Any, sort: str) -> Any:

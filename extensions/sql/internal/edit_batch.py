@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from heddle.extensions.extension import NodeError
-from heddle.extensions.sql.errors import failed, refused, unconfirmed
+from heddle.extensions.sql.errors import failed, rejected, unconfirmed
 from heddle.extensions.sql.internal.table import VirtualTable
 from heddle.runtime.changes.plan import apply_plan, plan_steps
 from heddle.runtime.managed import ManagedStores
@@ -121,7 +121,7 @@ class EditBatch:
     def _spec(self, old: Resource | None, data: Mapping[str, Any]) -> Spec:
         entry = dict(_json(data, "fields", {}))
         if not isinstance(data.get("kind"), str):
-            raise refused("a spec needs a kind, such as 'snippet'")
+            raise rejected("a spec needs a kind, such as 'snippet'")
         entry["kind"] = data["kind"]
         _common(entry, old, data)
         for name in ("annotations", "env", "ports"):
@@ -148,7 +148,9 @@ class EditBatch:
             entry["secret"] = True
         elif isinstance(old, Value) and old.secret and "data" in entry and data in (None, shown):
             # What nobody sees is not shown by saying that it is not a secret.
-            raise refused(f"the secret {old.label} is none any more only with other data: set data")
+            raise rejected(
+                f"the secret {old.label} is none any more only with other data: set data"
+            )
         _common(entry, old, given)
         annotations = _json(given, "annotations", {})
         if annotations:
@@ -178,9 +180,9 @@ def _json(data: Mapping[str, Any], name: str, empty: Any) -> Any:
     try:
         value = decode_json(text) if isinstance(text, str | bytes) else text
     except msgspec.DecodeError as error:
-        raise refused(f"the column {name} is not JSON: {error}") from error
+        raise rejected(f"the column {name} is not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise refused(f"the column {name} has to be a map, as JSON text")
+        raise rejected(f"the column {name} has to be a map, as JSON text")
     return value
 
 

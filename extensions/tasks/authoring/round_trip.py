@@ -22,9 +22,9 @@ def workflow_of_spec(spec: Spec) -> Workflow:
     """
     entries = spec.fields.get("tasks", [])
     if spec.kind != "workflow" or spec.name is None:
-        raise _unfit(spec, (), f"the kind {spec.kind}", "a workflow with a name")
+        raise _invalid(spec, (), f"the kind {spec.kind}", "a workflow with a name")
     if not isinstance(entries, list) or not all(isinstance(each, Mapping) for each in entries):
-        raise _unfit(spec, ("tasks",), "something else", "a list of tasks")
+        raise _invalid(spec, ("tasks",), "something else", "a list of tasks")
     made = Workflow(
         spec.name,
         id=spec.id,
@@ -37,7 +37,7 @@ def workflow_of_spec(spec: Spec) -> Workflow:
     names = [call.name for call in calls]
     for number, name in enumerate(names):
         if name in names[:number]:
-            raise _unfit(
+            raise _invalid(
                 spec, ("tasks", number, "name"), f'the name "{name}" again', "another name"
             )
     taken = {key: value for key, value in spec.fields.items() if key != "tasks" or not value}
@@ -55,7 +55,7 @@ def yaml_of_workflow(workflow: Workflow) -> str:
 def _call_of(made: Workflow, spec: Spec, number: int, entry: Mapping[str, Any]) -> TaskCall:
     name = entry.get("name")
     if not isinstance(name, str):
-        raise _unfit(spec, ("tasks", number), "no name", "a task with a name")
+        raise _invalid(spec, ("tasks", number), "no name", "a task with a name")
     target = {word: entry[word] for word in _WORK if word in entry}
     call = TaskCall(made, task_of_target(target, name=name), name)
     call.place = spec.place(("tasks", number))
@@ -67,7 +67,7 @@ def _call_of(made: Workflow, spec: Spec, number: int, entry: Mapping[str, Any]) 
     return call
 
 
-def _unfit(spec: Spec, path: tuple[str | int, ...], found: str, wanted: str) -> SpecError:
+def _invalid(spec: Spec, path: tuple[str | int, ...], found: str, wanted: str) -> SpecError:
     problem = Problem(
         code="type", found=found, wanted=wanted, place=spec.place(path), path=spec.at(path)
     )

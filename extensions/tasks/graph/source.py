@@ -154,13 +154,13 @@ def _transforms(value: Any) -> tuple[Transform, ...]:
     for number, item in enumerate(items):
         try:
             made.append(Transform.read(item))
-        except FieldError as unfit:
+        except FieldError as invalid:
             raise FieldError(
-                unfit.found,
-                wanted=unfit.wanted,
-                hint=unfit.hint,
-                code=unfit.code,
-                path=("through", number, *unfit.path),
+                invalid.found,
+                wanted=invalid.wanted,
+                hint=invalid.hint,
+                code=invalid.code,
+                path=("through", number, *invalid.path),
             ) from None
     return tuple(made)
 

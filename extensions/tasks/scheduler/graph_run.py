@@ -64,7 +64,7 @@ class GraphRun(Work):
         self.failures: dict[int, Error] = {}
         self.causes: dict[int, int] = {}
         self.cancelled: Error | None = None
-        self._spoiled: dict[int, Error] = {}
+        self._invalid: dict[int, Error] = {}
         self._prepared: set[int] = set()
         self._arrived: dict[int, tuple[int, int]] = {}
         self._inputs: Mapping[str, Any] = {}
@@ -317,8 +317,8 @@ class GraphRun(Work):
 
     def admit(self, unit: int) -> bool:
         """Prepare the record of a task; False if it is settled by that, or goes on by itself."""
-        if unit in self._spoiled:
-            error = self._spoiled[unit]
+        if unit in self._invalid:
+            error = self._invalid[unit]
             if self.keeps:
                 self.journal.settle(self.path_of(unit), TaskStatus.FAILED, error)
             self.fail(unit, error)
@@ -699,4 +699,4 @@ class GraphRun(Work):
             self.records[target][name] = value if get is None else get(value)
         except FAILURES as error:
             self._slow(target)
-            self._spoiled.setdefault(target, Error.of(error))
+            self._invalid.setdefault(target, Error.of(error))

@@ -20,7 +20,7 @@ class SpecFile(msgspec.Struct):
     digest: int = 0
     entries: tuple[Resource, ...] = ()
     problems: tuple[Problem, ...] = ()
-    spoiled: tuple[Spec, ...] = ()
+    invalid: tuple[Spec, ...] = ()
     sound: bool = False
     own: bool = False
     missed: int = 0
@@ -37,17 +37,17 @@ def next_record(
     """Return the file as it counts from now on: a broken one keeps what it said when it was sound."""
     entries: tuple[Resource, ...] = (*reading.specs, *reading.values)
     sound = not reading.problems and reading.whole
-    spoiled = reading.spoiled
+    invalid = reading.invalid
     if not sound and record is not None and record.sound:
         entries = record.entries
-        spoiled = (*reading.specs, *reading.spoiled)
+        invalid = (*reading.specs, *reading.invalid)
     return SpecFile(
         stamp=stamp,
         racy=racy,
         digest=digest,
         entries=entries,
         problems=reading.problems,
-        spoiled=spoiled,
+        invalid=invalid,
         sound=sound or (record is not None and record.sound),
     )
 

@@ -133,9 +133,9 @@ class SpecFiles:
         return [*([self._gone] if self._gone is not None else []), *problems, *self._fitted.clashes]
 
     @property
-    def spoiled(self) -> list[Spec]:
+    def invalid(self) -> list[Spec]:
         """The Specs in files with Problems, as far as they can be read, that do not count."""
-        return [spec for name in sorted(self._wrong) for spec in self._files[name].spoiled]
+        return [spec for name in sorted(self._wrong) for spec in self._files[name].invalid]
 
     def file(self, name: str) -> SpecFile:
         """Return what one file said when it was read last."""
@@ -397,10 +397,10 @@ class SpecFiles:
         try:
             return self._load(name, careful)
         except Exception as error:
-            return self._refused(name, failed(error, self.shown(name)))
+            return self._rejected(name, failed(error, self.shown(name)))
         finally:
             record = self._files.get(name)
-            if record is not None and (record.problems or record.spoiled or record.passing):
+            if record is not None and (record.problems or record.invalid or record.passing):
                 self._wrong.add(name)
             else:
                 self._wrong.discard(name)
@@ -421,7 +421,9 @@ class SpecFiles:
                 return False
             most = limits().file
             if status.st_size > most:
-                return self._refused(name, too_large(self.shown(name), status.st_size, most), stamp)
+                return self._rejected(
+                    name, too_large(self.shown(name), status.st_size, most), stamp
+                )
             data = SPARE.attempt(FilePath(path).read_bytes)
             if record is not None and stamp_in(os.stat(path)) != stamp:
                 # Somebody writes it at this moment, and will be told of, or looked at again.
@@ -439,7 +441,7 @@ class SpecFiles:
             if is_passing(error):
                 hint = "What it said before goes on running; it is read again by itself"
                 problem = msgspec.structs.replace(problem, hint=hint)
-            return self._refused(name, problem, passing=True)
+            return self._rejected(name, problem, passing=True)
         racy = time.time_ns() - max(stamp[0], stamp[4]) < _RACY
         digest = hash(data)
         if record is not None and record.digest == digest and record.stamp != NEVER:
@@ -449,7 +451,7 @@ class SpecFiles:
             reading = SPARE.attempt(lambda: self._reading(data, name, stamp[0] // 1000))
         except OSError as error:
             # The reader itself could not be loaded.
-            return self._refused(name, unreadable(self.shown(name), error), passing=True)
+            return self._rejected(name, unreadable(self.shown(name), error), passing=True)
         self._files[name] = next_record(reading, record, stamp, racy, digest)
         return True
 
@@ -470,16 +472,16 @@ class SpecFiles:
                 hint="What it held before goes on running",
                 place=Place(self.path),
             )
-            return self._refused(name, problem)
+            return self._rejected(name, problem)
         return self._files.pop(name, None) is not None
 
-    def _refused(
+    def _rejected(
         self, name: str, problem: Problem, stamp: Stamp = NEVER, *, passing: bool = False
     ) -> bool:
         record = self._files.setdefault(name, SpecFile())
         record.passing = passing
         known, record.problems = record.problems, (problem,)
-        record.spoiled = ()
+        record.invalid = ()
         record.stamp = stamp
         return known != record.problems
 
@@ -502,17 +504,17 @@ class SpecFiles:
         )
         if self._fitted.clashes != known:
             problems += self._fitted.clashes
-        spoiled = tuple(
-            spec for name in changed if name in self._files for spec in self._files[name].spoiled
+        invalid = tuple(
+            spec for name in changed if name in self._files for spec in self._files[name].invalid
         )
-        return self._change_set(keys, problems, True, spoiled)
+        return self._change_set(keys, problems, True, invalid)
 
     def _change_set(
         self,
         keys: Iterable[Key],
         problems: tuple[Problem, ...],
         verbose: bool,
-        spoiled: tuple[Spec, ...] = (),
+        invalid: tuple[Spec, ...] = (),
     ) -> ChangeSet | None:
         if not verbose:
             return None
@@ -522,7 +524,7 @@ class SpecFiles:
             specs=frozenset(id_ for sort, id_ in keys if sort is Spec),
             values=frozenset(id_ for sort, id_ in keys if sort is Value),
             problems=problems,
-            spoiled=spoiled,
+            invalid=invalid,
             origin=f"file://{self.path}",
             revision=self.newest,
         )

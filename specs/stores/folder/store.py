@@ -159,10 +159,10 @@ class FolderStore:
         await self._look()
         return [*self._files.problems, *self._files.outside, *self._journal.problems]
 
-    async def spoiled(self, namespace: str | None = None) -> Sequence[Spec]:
+    async def invalid(self, namespace: str | None = None) -> Sequence[Spec]:
         """Return the Specs in files with Problems, as far as they can be read, that do not count."""
         await self._look()
-        return [spec for spec in self._files.spoiled if namespace in (None, spec.namespace)]
+        return [spec for spec in self._files.invalid if namespace in (None, spec.namespace)]
 
     async def newest(self) -> int:
         """Return when something in it changed last, in microseconds since 1970: its revisions are times."""

@@ -52,7 +52,7 @@ class ChangeWriter:
         except BaseException as error:
             answered = not connection.closed and not isinstance(error, asyncio.CancelledError)
             if self._committing and answered:
-                # The server is there, and has refused to commit.
+                # The server is there, and has rejected to commit.
                 self.unsure = False
             raise
 

@@ -1,4 +1,4 @@
-"""Asking is one way to the API: requests with a token, and refusals as the errors of a store.
+"""Asking is one way to the API: requests with a token, and rejections as the errors of a store.
 
 The forms are those of `docs/api.md`; aiohttp is imported when the first request is sent.
 """
@@ -89,7 +89,7 @@ class ApiClient:
     ) -> Any:
         """Return the data that a request is answered, None if it is answered none.
 
-        Conflict, NotFoundError, SpecError and StoreError say what the API refuses; StoreError also that it
+        Conflict, NotFoundError, SpecError and StoreError say what the API rejects; StoreError also that it
         cannot be reached. With a `key` it is a change set that is made once, however often it is sent:
         Lost says that there was no answer.
         """
@@ -111,7 +111,7 @@ class ApiClient:
             ) as response:
                 given = await response.read()
                 if response.status >= 300:
-                    raise self._refused(response.status, response.content_type, given)
+                    raise self._rejected(response.status, response.content_type, given)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise self._unreachable(error) from error
         except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
@@ -135,7 +135,7 @@ class ApiClient:
                 allow_redirects=False,
             ) as response:
                 if response.status >= 300:
-                    raise self._refused(
+                    raise self._rejected(
                         response.status, response.content_type, await response.read()
                     )
                 async for name, text in _parsed(response.content):
@@ -163,8 +163,8 @@ class ApiClient:
         text = "no answer came in time" if isinstance(error, TimeoutError) else _reason(error)
         return StoreError(f"{self.url} cannot be reached: {text or type(error).__name__}")
 
-    def _refused(self, status: int, media: str, body: bytes) -> Exception:
-        """Return what a refusal is for who uses a store."""
+    def _rejected(self, status: int, media: str, body: bytes) -> Exception:
+        """Return what a rejection is for who uses a store."""
         if media != "application/problem+json":
             return StoreError(f"{self.url} answers {status}: is it the API of Heddle?")
         value = self._data(body)
@@ -216,7 +216,7 @@ async def _parsed(stream: "aiohttp.StreamReader") -> AsyncIterator[tuple[str, st
 
 
 def _reason(error: Exception) -> str:
-    """Return what the system said, if it was the system that refused: without the words of the client."""
+    """Return what the system said, if it was the system that rejected: without the words of the client."""
     import ssl
 
     cause = getattr(error, "os_error", error)

@@ -47,7 +47,7 @@ INSIST: Final = 10.0
 class RemoteStore:
     """A Store behind an API. Secrets come masked, unless they are sealed.
 
-    `token` lets it in. With `check` Specs that have Problems are refused there, as SpecError.
+    `token` lets it in. With `check` Specs that have Problems are rejected there, as SpecError.
     """
 
     def __init__(self, url: str, *, token: str = "", check: bool = True) -> None:
@@ -175,7 +175,7 @@ class RemoteStore:
     async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
         """Do all of them as one change set, or none; see Store.apply.
 
-        SpecError if the API refuses what a Spec says. If the answer is lost, it is sent again under
+        SpecError if the API rejects what a Spec says. If the answer is lost, it is sent again under
         the same key for some seconds, and made once; after that UnconfirmedError says that it may have
         been made.
         """

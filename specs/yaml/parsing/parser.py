@@ -63,10 +63,10 @@ class Parser:
                 return self._parse(request, end)
             except TimeoutError:
                 self._stop()
-                return _refused(request, f"it took longer than {longest:g} s to read")
+                return _rejected(request, f"it took longer than {longest:g} s to read")
             except (OSError, EOFError, msgspec.MsgspecError) as error:
                 self._stop()
-                return _refused(request, f"the process that reads it ended: {error}".rstrip(": "))
+                return _rejected(request, f"the process that reads it ended: {error}".rstrip(": "))
             except BaseException:
                 self._stop()
                 raise
@@ -159,7 +159,7 @@ def _ended(process: "subprocess.Popen[bytes]", ours: socket.socket) -> None:
         process.wait()
 
 
-def _refused(request: ParseRequest, actual: str) -> ParseReply:
+def _rejected(request: ParseRequest, actual: str) -> ParseReply:
     problem = Problem(code="too-large", found=actual, place=Place(request.file))
     return ParseReply([], [], [], [problem], False, b"\x90", [])
 
@@ -208,19 +208,19 @@ def _ids(written: list[bytes]) -> Pieces[frozenset[UUID]]:
 def _made(reply: ParseReply, data: bytes, file: str) -> Pieces[ReadText]:
     """Make a Reading of a reply."""
     source = Away((decode(data) or "").removeprefix("\ufeff"), file, reply.where)
-    specs, spoiled, values = [], [], []
+    specs, invalid, values = [], [], []
     for spec in reply.specs:
         specs.append(spec_of(spec, source))
         yield
-    for spec in reply.spoiled:
-        spoiled.append(spec_of(spec, source))
+    for spec in reply.invalid:
+        invalid.append(spec_of(spec, source))
         yield
     for each in reply.values:
         values.append(value_of(each, source))
         yield
     return ReadText(
         specs=tuple(specs),
-        spoiled=tuple(spoiled),
+        invalid=tuple(invalid),
         values=tuple(values),
         problems=tuple(reply.problems),
         whole=reply.whole,

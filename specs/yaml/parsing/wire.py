@@ -89,7 +89,7 @@ class ParseReply(msgspec.Struct, array_like=True):
     """
 
     specs: list[SpecReply]
-    spoiled: list[SpecReply]
+    invalid: list[SpecReply]
     values: list[ValueReply]
     problems: list[Problem]
     whole: bool
@@ -120,19 +120,19 @@ def _tagged(data: Any) -> Any:
 
 def parts_of(reply: ParseReply) -> Iterator[ParseReply]:
     """Give a reply in parts, which are unpacked one by one: each takes a moment only."""
-    for name in ("specs", "spoiled", "values"):
+    for name in ("specs", "invalid", "values"):
         value = getattr(reply, name)
         for start in range(0, len(value), PART):
             part = ParseReply([], [], [], [], True, b"\x90", [], more=True)
             setattr(part, name, value[start : start + PART])
             yield part
-    yield msgspec.structs.replace(reply, specs=[], spoiled=[], values=[])
+    yield msgspec.structs.replace(reply, specs=[], invalid=[], values=[])
 
 
 def joined(parts: list[ParseReply]) -> ParseReply:
     """Return the reply that came in these parts."""
     last = parts[-1]
-    for name in ("specs", "spoiled", "values"):
+    for name in ("specs", "invalid", "values"):
         setattr(last, name, [each for part in parts for each in getattr(part, name)])
     return last
 
@@ -141,7 +141,7 @@ def reply_of(reading: ReadText, where: bytes, written: list[UUID]) -> ParseReply
     """Return what a Reading says, as it goes back."""
     return ParseReply(
         specs=[_spec_said(spec) for spec in reading.specs],
-        spoiled=[_spec_said(spec) for spec in reading.spoiled],
+        invalid=[_spec_said(spec) for spec in reading.invalid],
         values=[_value_said(value) for value in reading.values],
         problems=list(reading.problems),
         whole=reading.whole,

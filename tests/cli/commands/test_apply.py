@@ -129,7 +129,7 @@ def test_a_dry_run_writes_nothing(store: Path) -> None:
     assert list(store.iterdir()) == []
 
 
-def test_secrets_are_masked_and_a_masked_one_is_refused(store: Path) -> None:
+def test_secrets_are_masked_and_a_masked_one_is_rejected(store: Path) -> None:
     args = ("apply", "values", "-f", "-", "--store", store)
     ran(*args, stdin="{name: pw, secret: true, data: {user: a, word: hunter2}}")
     for form in ((), ("--json",), ("--yaml",)):

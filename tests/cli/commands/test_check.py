@@ -158,12 +158,12 @@ def test_an_entry_that_cannot_be_read_hides_none_of_its_other_problems() -> None
 
 
 def test_links_from_and_to_an_entry_that_cannot_be_read_are_checked() -> None:
-    spoiled = """\
+    invalid = """\
 - {kind: nop, name: a, ports: {init: [3, {name: nobody}, {name: b}]}}
 - {kind: snippet, name: b, language: text, code: x, env: {A: 3}, annotations: 3}
 - {kind: nop, name: c, ports: {init: {name: b, port: inn}}}
 """
-    result = heddle("check", "-", "--json", stdin=spoiled)
+    result = heddle("check", "-", "--json", stdin=invalid)
     found = [(one["line"], one["code"]) for one in json.loads(result.stdout)["problems"]]
     assert sorted(found) == [
         (1, "missing-link"),

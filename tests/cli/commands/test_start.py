@@ -101,8 +101,8 @@ def test_a_broken_edit_is_explained_and_what_ran_goes_on(flow: Path, tmp_path: P
     with started(flow, "-e", "PORT=0", cwd=tmp_path) as heddle:
         port = heddle.port()
         flow.write_text(PING.replace("{name: pong, port: in}", "{name: pong, port: inn}"))
-        refused = heddle.until("change rejected")
-        assert [one["code"] for one in refused["problems"]] == ["unknown-port"]
+        rejected = heddle.until("change rejected")
+        assert [one["code"] for one in rejected["problems"]] == ["unknown-port"]
         assert get(port) == "pong"
         flow.write_text(PING.replace("code: pong", "code: mended"))
         heddle.until("generation live")
@@ -150,8 +150,8 @@ def test_files_go_into_memory_and_settings_give_the_names(tmp_path: Path) -> Non
 def test_what_cannot_be_read_of_the_files_is_told_and_rest_runs(tmp_path: Path) -> None:
     (tmp_path / "specs.yaml").write_text(PING + "- name: half\n")
     with started("--from-specs", "specs.yaml", "-e", "PORT=0", cwd=tmp_path) as heddle:
-        refused = heddle.until("documents refused")
-        assert [one["code"] for one in refused["problems"]] == ["shape"]
+        rejected = heddle.until("documents rejected")
+        assert [one["code"] for one in rejected["problems"]] == ["shape"]
         assert get(heddle.port()) == "pong"
 
 
@@ -210,8 +210,8 @@ def test_a_broken_edit_tells_what_is_wrong_with_the_rest_too(flow: Path, tmp_pat
         port = heddle.port()
         broken = PING.replace("code: pong", "cod: pong\n  annotations: 3")
         flow.write_text(broken + "- {kind: nope, name: new}\n")
-        refused = heddle.until("change rejected")
-        assert {(one["code"], one["path"]) for one in refused["problems"]} >= {
+        rejected = heddle.until("change rejected")
+        assert {(one["code"], one["path"]) for one in rejected["problems"]} >= {
             ("type", "pong.annotations"),
             ("unknown-field", "pong.cod"),
             ("unknown-kind", "new.kind"),

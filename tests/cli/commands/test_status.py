@@ -58,7 +58,7 @@ def test_status_and_wait_of_a_runtime_that_runs(url: str, tmp_path: Path) -> Non
         assert [each["state"] for each in said["runtimes"]] == ["live"]
         assert get(port) == "hello"
 
-        # What a runtime refuses is told with its reason; what ran goes on.
+        # What a runtime rejects is told with its reason; what ran goes on.
         wrong = "- " + WRONG + "\n" + PING.replace("code: pong", "code: bye")
         result = heddle("apply", "-f", "-", "--wait", *at, stdin=wrong)
         assert result.exit_code == 1

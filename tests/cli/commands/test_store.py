@@ -51,11 +51,11 @@ def test_the_sql_it_prints_makes_the_same_tables(schema: str) -> None:
 
 def test_with_migrate_off_only_the_command_makes_tables(schema: str) -> None:
     url = in_schema(server(), schema, migrate="off")
-    refused = heddle("get", "specs", "--store", url)
-    assert refused.exit_code == 1
-    assert "are not there" in refused.stderr
-    assert "heddle store migrate" in refused.stderr
-    assert "CREATE TABLE specs" in refused.stderr
+    rejected = heddle("get", "specs", "--store", url)
+    assert rejected.exit_code == 1
+    assert "are not there" in rejected.stderr
+    assert "heddle store migrate" in rejected.stderr
+    assert "CREATE TABLE specs" in rejected.stderr
     ran("store", "migrate", "--store", url)
     assert ran_json("get", "specs", "--store", url) == []
 
@@ -74,9 +74,9 @@ def test_a_folder_is_shown_too_and_has_no_tables(tmp_path: Path) -> None:
     (tmp_path / "flow.yaml").write_text("- {kind: nop, name: one}\n")
     shown = ran_json("store", "show", "--store", tmp_path)
     assert (shown["specs"], "tables" in shown) == (1, False)
-    refused = heddle("store", "migrate", "--store", tmp_path)
-    assert refused.exit_code == 1
-    assert "wanted: the address of a store in PostgreSQL" in refused.stderr
+    rejected = heddle("store", "migrate", "--store", tmp_path)
+    assert rejected.exit_code == 1
+    assert "wanted: the address of a store in PostgreSQL" in rejected.stderr
 
 
 @pytest.mark.parametrize(
@@ -88,17 +88,17 @@ def test_a_folder_is_shown_too_and_has_no_tables(tmp_path: Path) -> None:
         (["migrate", "--since", "1"], "--since goes with"),
     ],
 )
-def test_what_does_not_go_together_is_refused(args: list[str], told: str) -> None:
-    refused = heddle("store", *args)
-    assert refused.exit_code == 2
-    assert told in refused.stderr
+def test_what_does_not_go_together_is_rejected(args: list[str], told: str) -> None:
+    rejected = heddle("store", *args)
+    assert rejected.exit_code == 2
+    assert told in rejected.stderr
 
 
 def test_no_password_is_told(schema: str) -> None:
-    refused = heddle("get", "specs", "--store", "postgresql://ada:s3cret@127.0.0.1:1/flows")
-    assert refused.exit_code == 1
-    assert "postgresql://ada:***@127.0.0.1:1/flows cannot be reached" in refused.stderr
-    assert "s3cret" not in refused.output
+    rejected = heddle("get", "specs", "--store", "postgresql://ada:s3cret@127.0.0.1:1/flows")
+    assert rejected.exit_code == 1
+    assert "postgresql://ada:***@127.0.0.1:1/flows cannot be reached" in rejected.stderr
+    assert "s3cret" not in rejected.output
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_revoking_one_of_two_leaves_no_mark(flows: Path) -> None:
         (("new", "ci", "--role", "reed"), "is not one of"),
     ],
 )
-def test_what_makes_no_sense_is_refused(words: tuple[str, ...], said: str) -> None:
+def test_what_makes_no_sense_is_rejected(words: tuple[str, ...], said: str) -> None:
     result = heddle("token", *words)
     assert result.exit_code != 0
     assert said in result.output

@@ -129,11 +129,11 @@ def test_a_new_address_is_shared_and_the_old_one_is_given_up(tmp_path: Path) -> 
         for _ in range(2):
             one.until("generation live")
         assert len(pids(new, 100)) == 2
-        until(lambda: refused(old))
+        until(lambda: rejected(old))
         assert one.stop() == 0
 
 
-def test_who_dies_is_replaced_and_nobody_is_refused_meanwhile(tmp_path: Path) -> None:
+def test_who_dies_is_replaced_and_nobody_is_rejected_meanwhile(tmp_path: Path) -> None:
     write(tmp_path)
     with started("flow.yaml", "--workers", "1", cwd=tmp_path) as plain:
         assert plain.port()  # one worker is no team: no supervisor
@@ -337,7 +337,7 @@ def alive(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
 
 
-def refused(port: int) -> bool:
+def rejected(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), PATIENCE).close()
     except ConnectionRefusedError:

@@ -160,7 +160,7 @@ async def test_a_mistake_inside_is_told_at_its_line(old: str, new: str, told: st
     line = next(number for number, (was, now) in enumerate(pairs, 1) if was != now)
     async with running(broken) as rt:
         problems = rt.status().problems
-        assert "b" not in states(rt) or states(rt)["b"] == "refused"
+        assert "b" not in states(rt) or states(rt)["b"] == "rejected"
     assert any(told in str(problem) or told == "line" for problem in problems), problems
     assert line in [problem.place.line for problem in problems], problems
 
@@ -396,7 +396,7 @@ async def test_a_changed_definition_changes_whoever_uses_it() -> None:
         assert rt.table.get("german/again") is again
 
 
-async def test_a_definition_that_would_break_its_users_is_refused() -> None:
+async def test_a_definition_that_would_break_its_users_is_rejected() -> None:
     async with running(GREETING, USERS) as rt:
         await change(rt, GREETING.replace("    word:", "    wort:"))
         assert any('has no param "word"' in str(problem) for problem in rt.status().problems)

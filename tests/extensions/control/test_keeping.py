@@ -237,7 +237,7 @@ REFUSED = """
 """
 
 
-async def test_a_change_that_is_refused_leaves_a_cache_its_room() -> None:
+async def test_a_change_that_is_rejected_leaves_a_cache_its_room() -> None:
     counted = Counted()
     async with running(cache("count", "size: 3"), extensions=counted.kinds) as rt:
         assert [await rt.send("kept", key) for key in "abc"] == [1, 2, 3]
@@ -261,7 +261,7 @@ async def test_a_change_that_is_refused_leaves_a_cache_its_room() -> None:
         ),
     ],
 )
-async def test_a_change_that_is_refused_leaves_all_keys_known(
+async def test_a_change_that_is_rejected_leaves_all_keys_known(
     spec: str, narrow: tuple[str, str], answers: list[Any]
 ) -> None:
     flow = (

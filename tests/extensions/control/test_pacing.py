@@ -83,7 +83,7 @@ async def test_each_key_has_its_window() -> None:
         assert await sink.next() == [{"k": "b"}] * 2
 
 
-async def test_past_the_limit_the_oldest_window_goes_on_or_packet_is_refused() -> None:
+async def test_past_the_limit_the_oldest_window_goes_on_or_packet_is_rejected() -> None:
     sink = Sink()
     fields = ("count: 10", "limit: 2", "key: self")
     async with running(into("sink", "collect", *fields), extensions=sink.kinds) as rt:
@@ -146,15 +146,15 @@ async def test_a_window_that_is_left_goes_on_over_the_newest_links() -> None:
     assert sink.queue.get_nowait() == {"newer": [1]}
 
 
-async def test_a_refused_change_leaves_the_windows_where_they_were() -> None:
+async def test_a_rejected_change_leaves_the_windows_where_they_were() -> None:
     sink = Sink()
     flow = into("sink", "collect", "count: 2")
-    refused = flow.replace("count: 2", "count: 5").replace(
+    rejected = flow.replace("count: 2", "count: 5").replace(
         "{out: {name: end}}", "{out: {name: end}, active: {name: no}}"
     )
     async with running(flow, extensions=sink.kinds) as rt:
         await rt.send("it", 1)
-        await change(rt, refused + "- {kind: throw, name: no}")
+        await change(rt, rejected + "- {kind: throw, name: no}")
         assert rt.status().problems
         await rt.send("it", 2)
         assert await sink.next() == [1, 2]
@@ -258,18 +258,18 @@ async def test_who_waits_no_longer_gives_its_turn_back_and_queue_is_bounded() ->
         assert await rt.send("it", 1) == 1
         waiting = asyncio.ensure_future(rt.send("it", 2, timeout=0.02))
         await asyncio.sleep(0)
-        refused = await rt.send("it", 3)
-        assert isinstance(refused, Error)
-        assert refused.code == "busy"
+        rejected = await rt.send("it", 3)
+        assert isinstance(rejected, Error)
+        assert rejected.code == "busy"
         late = await waiting
         assert isinstance(late, Error)
         assert late.code == "timeout"
         again = asyncio.ensure_future(rt.send("it", 4, timeout=0.02))
         await asyncio.sleep(0)
-        refused = await rt.send("it", 5)
-        assert isinstance(refused, Error)
+        rejected = await rt.send("it", 5)
+        assert isinstance(rejected, Error)
         # One hour, not two: the turn that was given up is taken by the next who waits.
-        assert refused.data["retry_after"] <= 7200
+        assert rejected.data["retry_after"] <= 7200
         await again
 
 
@@ -307,9 +307,9 @@ async def test_after_some_failures_it_answers_at_once_and_later_tries_again() ->
         for _ in range(2):
             assert (await rt.send("it")).message == "down"
         assert degraded(rt, "it") == "the breaker is open after 2 failures in a row"
-        refused = await rt.send("it")
-        assert refused.code == "busy"
-        assert refused.data["retry_after"] <= 0.02
+        rejected = await rt.send("it")
+        assert rejected.code == "busy"
+        assert rejected.data["retry_after"] <= 0.02
         assert shaky.asked == 2
         await asyncio.sleep(0.025)
         assert (await rt.send("it")).message == "down"

@@ -31,7 +31,7 @@ def names(folder: Path) -> list[str]:
     return sorted(one.name for one in folder.iterdir())
 
 
-async def refused(rt: Runtime, payload: Any, code: str) -> str:
+async def rejected(rt: Runtime, payload: Any, code: str) -> str:
     """Return the message of the Error with this code that a packet is answered."""
     answer = await rt.send("f", payload)
     assert isinstance(answer, Error), answer
@@ -75,11 +75,11 @@ async def test_contents_have_the_format_that_is_said(
 async def test_contents_of_another_format_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"\xff{")
     async with running(a_file(tmp_path, "path: x")) as rt:
-        assert "x is not UTF-8 text" in await refused(rt, None, "text")
+        assert "x is not UTF-8 text" in await rejected(rt, None, "text")
     async with running(a_file(tmp_path, "path: x", "format: json")) as rt:
-        assert "x is not JSON" in await refused(rt, None, "json")
+        assert "x is not JSON" in await rejected(rt, None, "json")
     async with running(a_file(tmp_path, "op: write", "path: x")) as rt:
-        assert "say format: json" in await refused(rt, {"a": 1}, "data")
+        assert "say format: json" in await rejected(rt, {"a": 1}, "data")
     assert (tmp_path / "x").read_bytes() == b"\xff{"
 
 
@@ -159,31 +159,31 @@ async def test_a_file_is_removed(tmp_path: Path) -> None:
 # -- limits and errors ---------------------------------------------------------------------------
 
 
-async def test_larger_files_than_allowed_are_refused(tmp_path: Path) -> None:
+async def test_larger_files_than_allowed_are_rejected(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"x" * 11)
     async with running(a_file(tmp_path, "limit: 10")) as rt:
-        assert "more than the limit of 10" in await refused(rt, "x", "too-large")
+        assert "more than the limit of 10" in await rejected(rt, "x", "too-large")
 
     async def pieces() -> Any:
         yield b"x" * 11
 
     async with running(a_file(tmp_path, "op: write", "limit: 10", "path: y")) as rt:
         for data in (b"x" * 11, ByteStream(pieces())):
-            await refused(rt, data, "too-large")
+            await rejected(rt, data, "too-large")
     assert not (tmp_path / "y").exists()
 
 
 async def test_errors_of_the_system_have_codes_and_name_the_path(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     async with running(a_file(tmp_path)) as rt:
-        assert await refused(rt, "no/where", "not-found") == "no/where: no such file or directory"
-        await refused(rt, "folder", "folder")
-        await refused(rt, "", "data")
-        await refused(rt, "/", "folder")
-        await refused(rt, 7, "data")
+        assert await rejected(rt, "no/where", "not-found") == "no/where: no such file or directory"
+        await rejected(rt, "folder", "folder")
+        await rejected(rt, "", "data")
+        await rejected(rt, "/", "folder")
+        await rejected(rt, 7, "data")
     async with running(a_file(tmp_path, "op: write", "folders: false")) as rt:
-        await refused(rt, {"path": "a/b", "data": ""}, "not-found")
-        await refused(rt, "a/b", "data")
+        await rejected(rt, {"path": "a/b", "data": ""}, "not-found")
+        await rejected(rt, "a/b", "data")
 
 
 @pytest.mark.parametrize(
@@ -196,9 +196,9 @@ async def test_no_path_leads_out_of_the_folder(tmp_path: Path, path: str) -> Non
     (root / "out").symlink_to(tmp_path)
     async with running(a_file(root)) as rt:
         assert "secret" not in str(getattr(await rt.send("f", path), "data", ""))
-        await refused(rt, path, "forbidden")
+        await rejected(rt, path, "forbidden")
     async with running(a_file(root, "op: write")) as rt:
-        await refused(rt, {"path": path, "data": "overwritten"}, "forbidden")
+        await rejected(rt, {"path": path, "data": "overwritten"}, "forbidden")
     assert (tmp_path / "secret").read_text() == "secret"
 
 
@@ -244,7 +244,7 @@ async def test_files_are_listed_by_pattern(
 async def test_more_files_than_allowed_are_an_error(tmp_path: Path) -> None:
     make(tmp_path, "a", "b", "c")
     async with running(a_file(tmp_path, "op: list", "most: 2")) as rt:
-        assert "more than 2 files" in await refused(rt, None, "too-large")
+        assert "more than 2 files" in await rejected(rt, None, "too-large")
 
 
 @pytest.mark.parametrize(
@@ -354,7 +354,7 @@ async def test_no_change_is_lost_in_a_reload(tmp_path: Path) -> None:
         assert await seen.next() == ("added", "b")
 
 
-async def test_a_folder_that_is_not_there_refuses_the_watch(tmp_path: Path) -> None:
+async def test_a_folder_that_is_not_there_rejects_the_watch(tmp_path: Path) -> None:
     seen = Seen()
     async with running("- {kind: nop, name: n}\n", extensions=[seen.kind()]) as rt:
         await change(rt, watch(tmp_path / "no"))

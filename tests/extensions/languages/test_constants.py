@@ -61,7 +61,7 @@ REFUSED: list[tuple[Language, str, int, int, str]] = [
 
 
 @pytest.mark.parametrize(("language", "code", "line", "column", "said"), REFUSED)
-def test_mistake_is_refused_with_its_place(
+def test_mistake_is_rejected_with_its_place(
     language: Language, code: str, line: int, column: int, said: str
 ) -> None:
     with pytest.raises(CompileError) as caught:

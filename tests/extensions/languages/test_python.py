@@ -62,7 +62,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("code", "line", "said"), REFUSED, ids=[row[2] for row in REFUSED])
-def test_code_that_cannot_serve_is_refused(code: str, line: int, said: str) -> None:
+def test_code_that_cannot_serve_is_rejected(code: str, line: int, said: str) -> None:
     with pytest.raises(CompileError) as caught:
         LANGUAGE.compile(code)
     assert said in caught.value.message

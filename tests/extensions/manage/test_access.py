@@ -139,7 +139,7 @@ async def test_a_role_may_what_it_says(
         assert reply.status == status, reply
         if status == 403:
             assert "hunter2" not in reply.text
-            assert [each.event for each in one.told][-1] == "managing refused"
+            assert [each.event for each in one.told][-1] == "managing rejected"
 
 
 async def test_a_token_holds_in_its_namespaces_only() -> None:
@@ -304,7 +304,7 @@ async def test_whoever_comes_in_vain_does_not_fill_the_log(
             assert (await thief("GET", "/v1")).status == 401
         now[0] += 1
         await thief("GET", "/v1")
-        told = [each for each in one.told if each.event == "managing refused"]
+        told = [each for each in one.told if each.event == "managing rejected"]
         assert len(told) == access.TOLD + 1
         assert told[-1].reason == "nobody knows this token (5 more were turned away before)"
 
@@ -370,7 +370,7 @@ async def test_the_report_of_another_namespace_is_out_of_reach() -> None:
 @pytest.mark.parametrize(
     "odd", [{"interval": 1e300}, {"interval": 0}, {"pid": 10**30}, {"pid": -1}]
 )
-async def test_a_report_that_no_runtime_makes_is_refused(odd: dict[str, Any]) -> None:
+async def test_a_report_that_no_runtime_makes_is_rejected(odd: dict[str, Any]) -> None:
     said = {"runtime": "a/1", "namespace": "shop", "seen": time.time(), "interval": 5.0}
     async with managing() as one:
         assert (await one.call("PUT", "/v1/reports/a%2F1", {**said, **odd})).status == 422

@@ -246,7 +246,7 @@ async def test_a_request_that_moves_its_own_listener_is_answered() -> None:
         assert getattr(node.node, "address", ("",))[0] == "127.0.0.2"
 
 
-async def test_a_change_that_would_break_api_is_refused_and_it_serves_on() -> None:
+async def test_a_change_that_would_break_api_is_rejected_and_it_serves_on() -> None:
     async with managing() as one:
         reply = await one.call("PUT", "/v1/namespaces/system/specs/router", {"kind": "router"})
         assert reply.status == 422
@@ -272,7 +272,7 @@ async def test_the_flow_beside_it_serves_on_through_all_of_it() -> None:
             assert (await fetch(port_of(one.rt), "/ping")).text == code
 
 
-async def test_a_change_set_beyond_the_limits_is_refused_and_holds_nobody_up() -> None:
+async def test_a_change_set_beyond_the_limits_is_rejected_and_holds_nobody_up() -> None:
     async with managing() as one:
         before = await one.rt.store.newest()
         nodes = "kind: snippet\nname: x\nlanguage: text\ncode: x\nz: [" + "1," * 2_000_000 + "1]\n"

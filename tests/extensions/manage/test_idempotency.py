@@ -81,7 +81,7 @@ async def test_every_change_may_be_repeated_under_its_key(
         assert await one.rt.store.newest() == newest
 
 
-async def test_a_key_that_is_none_is_refused() -> None:
+async def test_a_key_that_is_none_is_rejected() -> None:
     async with managing() as one:
         for key in ("k" * 256, "a\tb"):
             headers = {"Idempotency-Key": key}
@@ -89,7 +89,7 @@ async def test_a_key_that_is_none_is_refused() -> None:
             assert reply.status == 400, reply
 
 
-async def test_a_key_of_another_request_is_refused() -> None:
+async def test_a_key_of_another_request_is_rejected() -> None:
     async with managing() as one:
         key = {"Idempotency-Key": "k"}
         await one.call("PUT", f"{DEFAULT}/specs/pong", ONE, headers=key)

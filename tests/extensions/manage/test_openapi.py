@@ -18,7 +18,7 @@ from tests.extensions.manage.support import managing
 
 DOCUMENT = describe(shipped(), OPERATIONS)
 
-UNROUTED = {"refuse", "events.begin"}
+UNROUTED = {"reject", "events.begin"}
 """Operations that no path leads to: they work behind others."""
 
 
@@ -112,7 +112,7 @@ def served() -> Iterator[str]:
 API = schemathesis.openapi.from_dict(DOCUMENT)
 load_all_checks()
 
-# A text may be looser than the pattern that describes it, what is well formed may still be refused
+# A text may be looser than the pattern that describes it, what is well formed may still be rejected
 # (a kind that is none), and tokens are looked at elsewhere.
 LEFT_OUT = {
     "negative_data_rejection",

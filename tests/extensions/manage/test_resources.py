@@ -146,7 +146,7 @@ async def test_another_name_renames_it_and_the_id_stays() -> None:
         assert data(again)["id"] != id_
 
 
-async def test_a_stale_revision_is_refused_with_both_changes_merged() -> None:
+async def test_a_stale_revision_is_rejected_with_both_changes_merged() -> None:
     async with managing() as one:
         route = {"method": "GET", "path": "/pong", "port": "out[0]"}
         router = await one.call.get(f"{SPECS}/router")
@@ -220,7 +220,7 @@ async def test_problems_stand_at_the_line_of_what_was_sent() -> None:
         assert (broken.status, data(broken)["problems"][0]["code"]) == (400, "syntax")
 
 
-async def test_deleting_what_others_need_is_refused() -> None:
+async def test_deleting_what_others_need_is_rejected() -> None:
     async with managing() as one:
         reply = await one.call("DELETE", f"{SPECS}/pong")
         assert reply.status == 422
@@ -264,7 +264,7 @@ async def test_only_json_and_yaml_are_read(media: str, status: int) -> None:
         ("GET", "/v1/namespaces/not%20legal/specs", None, 400),
     ],
 )
-async def test_what_makes_no_sense_is_refused(
+async def test_what_makes_no_sense_is_rejected(
     method: str, path: str, body: str | None, status: int
 ) -> None:
     async with managing() as one:
@@ -315,7 +315,7 @@ async def test_a_masked_secret_is_never_stored() -> None:
         assert (shown["data"], shown["annotations"]) == ("hunter2hunter2", {"a": "b"})
 
 
-async def test_no_refusal_tells_a_secret() -> None:
+async def test_no_rejection_tells_a_secret() -> None:
     async with managing() as one:
         await one.call("PATCH", f"{VALUES}/password", {"data": "another-secret"})
         late = await one.call(

@@ -75,9 +75,9 @@ async def test_a_namespace_that_runs_elsewhere_has_a_status_and_no_processes_her
         await one.call("PUT", "/v1/namespaces/shop/specs/one", {"kind": "nop"})
         status = await one.call.get("/v1/namespaces/shop/status")
         assert [(each["name"], each["state"]) for each in status["symbols"]] == [("one", "idle")]
-        refused = await one.call("GET", "/v1/namespaces/shop/processes")
-        assert refused.status == 404
-        assert "no runtime of the namespace shop runs in this process" in data(refused)["detail"]
+        rejected = await one.call("GET", "/v1/namespaces/shop/processes")
+        assert rejected.status == 404
+        assert "no runtime of the namespace shop runs in this process" in data(rejected)["detail"]
 
 
 async def test_a_process_is_seen_and_cancelled() -> None:
@@ -245,7 +245,7 @@ async def test_the_end_of_a_process_is_told() -> None:
         assert ended["data"]["error"] is None
 
 
-async def test_a_type_that_is_none_is_refused() -> None:
+async def test_a_type_that_is_none_is_rejected() -> None:
     async with managing() as one:
         reply = await one.call("GET", f"{DEFAULT}/events?type=changes")
         assert reply.status == 400

@@ -110,7 +110,7 @@ async def test_a_client_that_keeps_its_connection_is_answered_through_a_reload()
         for number in range(10):
             if number % 3 == 0:
                 limit = {"kind": "throttle", "count": 1000 + number, "over": "fail"}
-                limit["ports"] = {"out": {"name": "access"}, "error": {"name": "refuse"}}
+                limit["ports"] = {"out": {"name": "access"}, "error": {"name": "reject"}}
                 before = one.system.table.wiring.generation.number
                 reply = await one.call("PUT", "/v1/namespaces/system/specs/limit", limit)
                 assert reply.status in (200, 201)

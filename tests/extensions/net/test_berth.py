@@ -1,4 +1,4 @@
-"""Listeners are matched by address: whatever is renamed, moved or swapped, nobody is refused."""
+"""Listeners are matched by address: whatever is renamed, moved or swapped, nobody is rejected."""
 
 import asyncio
 import json
@@ -111,7 +111,7 @@ class Hammer:
             await asyncio.gather(*tasks)
 
 
-async def test_a_listener_is_renamed_and_nobody_is_refused() -> None:
+async def test_a_listener_is_renamed_and_nobody_is_rejected() -> None:
     [port] = free()
     async with running(listener(port, "a")) as rt:
         async with Hammer([port]).going() as hammer:

@@ -155,7 +155,7 @@ async def test_empty_fragments_of_a_message_take_no_memory() -> None:
         assert len(talk._parts) <= 1
 
 
-async def test_json_of_millions_of_values_is_refused_before_it_is_decoded() -> None:
+async def test_json_of_millions_of_values_is_rejected_before_it_is_decoded() -> None:
     async with running(FLOW) as rt:
         body = b"[" + b"{}," * 2_600_000 + b"{}]"
         reader, writer = await asyncio.open_connection("127.0.0.1", port_of(rt))

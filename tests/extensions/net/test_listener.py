@@ -234,11 +234,11 @@ async def test_exit_hooks_learn_of_the_status_before_the_client_does(
 
 
 async def test_a_failing_exit_hook_turns_the_reply_into_a_500() -> None:
-    def refuse(_error: Error | None) -> None:
+    def reject(_error: Error | None) -> None:
         raise RuntimeError("the commit failed")
 
     def act(payload: Any, process: Process) -> Any:
-        process.on_exit(refuse)
+        process.on_exit(reject)
         return "done"
 
     class Commits(Node):
@@ -364,20 +364,20 @@ async def test_a_listener_that_moves_serves_at_its_new_address_and_closes_old() 
             await fetch(old)
 
 
-async def test_a_listener_whose_port_is_taken_is_refused_and_old_goes_on() -> None:
+async def test_a_listener_whose_port_is_taken_is_rejected_and_old_goes_on() -> None:
     async with running(answering("'ok'")) as rt:
         taken = await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0)
         port = taken.sockets[0].getsockname()[1]
         await change(rt, LISTENER.replace("port: 0", f"port: {port}"))
-        refused = rt.events.recent[-1]
+        rejected = rt.events.recent[-1]
         taken.close()
-        assert refused.event == "change rejected"
-        assert "cannot begin: cannot listen on" in refused.problems[0].found
-        assert str(port) in str(refused.problems[0])
+        assert rejected.event == "change rejected"
+        assert "cannot begin: cannot listen on" in rejected.problems[0].found
+        assert str(port) in str(rejected.problems[0])
         assert (await fetch(port_of(rt))).text == "ok"
 
 
-async def test_a_change_that_is_refused_after_adoption_gives_the_socket_back() -> None:
+async def test_a_change_that_is_rejected_after_adoption_gives_the_socket_back() -> None:
     async with running(answering("'ok'")) as rt:
         before = rt.table.get("listener")
         port = port_of(rt)
@@ -453,12 +453,12 @@ async def test_certificate_files_that_change_are_read_again(tmp_path: Path) -> N
     flow = LISTENER.replace("port: 0", f"port: 0\n  tls: {pem}")
     async with running(flow + "- {kind: snippet, name: first, language: text, code: ok}") as rt:
         assert await secure(port_of(rt), first) == b"ok"
-        told = asyncio.ensure_future(rt.events.wait("certificate refused"))
+        told = asyncio.ensure_future(rt.events.wait("certificate rejected"))
         await asyncio.sleep(0)
         cert.write_text("broken")
         async with asyncio.timeout(60):
             await told
-        assert "its certificate is refused" in degraded(rt, "listener")
+        assert "its certificate is rejected" in degraded(rt, "listener")
         assert await secure(port_of(rt), first) == b"ok"
         told = asyncio.ensure_future(rt.events.wait("certificate changed"))
         await asyncio.sleep(0)

@@ -180,7 +180,7 @@ PIECES = st.sampled_from(
 
 
 def ask(rt: Runtime, path: str) -> Any:
-    """Return the request of a raw path as it stands in a flow; None if the server refuses it."""
+    """Return the request of a raw path as it stands in a flow; None if the server rejects it."""
     try:
         line = parse_line(f"GET {path} HTTP/1.1".encode(), HttpLimits())
     except RequestError:

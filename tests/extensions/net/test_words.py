@@ -38,7 +38,7 @@ def head(*lines: str) -> bytes:
         "Content-Length: １２",
     ],
 )
-def test_a_framing_word_in_other_letters_is_refused(line: str) -> None:
+def test_a_framing_word_in_other_letters_is_rejected(line: str) -> None:
     with pytest.raises(RequestError):
         parse_head(head(line), 11, LIMITS)
 
@@ -50,7 +50,7 @@ def test_connection_options_in_other_letters_are_none() -> None:
     assert parse_head(head("Connection: Close"), 11, LIMITS).keep is False
 
 
-def test_schemes_and_methods_in_other_letters_are_refused() -> None:
+def test_schemes_and_methods_in_other_letters_are_rejected() -> None:
     for raw in (f"GET http{S}://x/ HTTP/1.1", f"PO{S}T / HTTP/1.1", f"GET / HTTP{K}/1.1"):
         with pytest.raises(RequestError):
             parse_line(raw.encode(), LIMITS)

@@ -61,7 +61,7 @@ async def test_a_database_that_went_away_is_told_and_comes_back(line: Line) -> N
         assert not degraded(rt, "db")
 
 
-async def refused(rt: Runtime) -> str:
+async def rejected(rt: Runtime) -> str:
     """Why the database cannot be reached, once a machine that is slow has had the time to see it."""
     async with asyncio.timeout(60):
         while True:
@@ -77,7 +77,7 @@ async def test_a_packet_that_waits_too_long_for_the_database_says_why(line: Line
     async with running(sql("db", line.url, "wait: 50ms")) as rt:
         assert not rt.status().problems
         assert [one.state for one in rt.status().symbols] == ["active"]
-        assert "cannot be reached: " in await refused(rt)
+        assert "cannot be reached: " in await rejected(rt)
         again = await asked(rt, "SELECT 1")
         assert again.code == "unreachable"
         # It is told once, however many packets meet it.
@@ -106,7 +106,7 @@ async def test_a_database_that_does_not_answer_in_time_is_told_as_such() -> None
 async def test_it_comes_back_without_anybody_asking(line: Line) -> None:
     await line.cut()
     async with running(sql("db", line.url, "wait: 20ms")) as rt:
-        await refused(rt)
+        await rejected(rt)
         back = asyncio.ensure_future(rt.events.wait("database back"))
         await line.mend()
         async with asyncio.timeout(60):
@@ -114,7 +114,7 @@ async def test_it_comes_back_without_anybody_asking(line: Line) -> None:
         assert await asked(rt, "SELECT 1 AS one") == [{"one": 1}]
 
 
-async def test_connect_now_refuses_the_change_where_the_database_is_down(line: Line) -> None:
+async def test_connect_now_rejects_the_change_where_the_database_is_down(line: Line) -> None:
     await line.cut()
     async with running("- {kind: nop, name: other}\n") as rt:
         await change(rt, sql("db", line.url, "wait: 50ms", "connect: now"))
@@ -197,9 +197,9 @@ async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
         "this is not a database, but it is long enough to be looked at" * 9
     )
     async with running(sql("db", str(tmp_path / "x.db"), "wait: 20ms")) as rt:
-        assert "file is not a database" in await refused(rt)
+        assert "file is not a database" in await rejected(rt)
     async with running(sql("db", str(tmp_path / "no" / "x.db"), "wait: 20ms")) as rt:
-        assert "there is no folder" in await refused(rt)
+        assert "there is no folder" in await rejected(rt)
 
 
 async def test_a_missing_extra_is_a_problem_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -194,7 +194,7 @@ async def test_sqlite_takes_maps_as_json_text_and_keeps_bytes() -> None:
     assert row == {"doc": '{"a": [1]}', "raw": b"\x00", "yes": 1}
 
 
-# -- what is refused -----------------------------------------------------------------------------
+# -- what is rejected -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -492,14 +492,14 @@ async def test_serializable_counters_do_not_lose_counts(tmp_path: Path, postgres
             await asked(rt, "INSERT INTO counter VALUES (0)")
             answers = await asyncio.gather(*(rt.send("add", None) for _ in range(8)))
             errors = [answer for answer in answers if isinstance(answer, Error)]
-            # SQLite has them wait; PostgreSQL refuses those that came too late.
+            # SQLite has them wait; PostgreSQL rejects those that came too late.
             assert all(error.code == "serialization" for error in errors)
             assert source == postgres or not errors
             assert await asked(rt, "SELECT n FROM counter") == [{"n": 8 - len(errors)}]
 
 
 @pytest.mark.parametrize("mode", ["", "?_journal_mode=wal"])
-async def test_sqlite_refuses_to_write_on_what_has_changed_meanwhile(
+async def test_sqlite_rejects_to_write_on_what_has_changed_meanwhile(
     tmp_path: Path, mode: str
 ) -> None:
     async with running(counter(str(tmp_path / f"x.db{mode}"))) as rt:
@@ -512,7 +512,7 @@ async def test_sqlite_refuses_to_write_on_what_has_changed_meanwhile(
         assert await asked(rt, "SELECT n FROM counter") == [{"n": 4 - len(errors)}]
 
 
-async def test_who_has_read_is_refused_at_once_while_others_write(tmp_path: Path) -> None:
+async def test_who_has_read_is_rejected_at_once_while_others_write(tmp_path: Path) -> None:
     inside, on = asyncio.Event(), asyncio.Event()
 
     @node("hold")
@@ -563,7 +563,7 @@ async def test_a_process_that_holds_the_write_lock_too_long_is_named(tmp_path: P
         assert (await asked(rt, "DELETE FROM orders"))["affected"] == 1
 
 
-async def test_a_node_that_wants_more_isolation_than_has_begun_is_refused(source: str) -> None:
+async def test_a_node_that_wants_more_isolation_than_has_begun_is_rejected(source: str) -> None:
     flow = (
         sql("a", source, "statement: SELECT 1")
         + """

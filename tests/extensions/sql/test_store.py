@@ -174,7 +174,7 @@ async def test_packets_that_ask_for_nothing_say_what_is_wanted(
     assert answer.code == "sql"
 
 
-async def test_what_cannot_be_kept_is_refused(source: str) -> None:
+async def test_what_cannot_be_kept_is_rejected(source: str) -> None:
     async def nothing() -> Any:
         yield b""
 

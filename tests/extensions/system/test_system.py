@@ -194,7 +194,7 @@ async def test_a_signal_is_heard_once_after_a_reload_and_count_goes_on() -> None
         assert queue.empty()
 
 
-async def test_a_change_that_is_refused_leaves_it_listening() -> None:
+async def test_a_change_that_is_rejected_leaves_it_listening() -> None:
     queue: asyncio.Queue[Any] = asyncio.Queue()
     async with running(EAR, extensions=[heard(queue)]) as rt, asyncio.timeout(60):
         bad = EAR.replace("{out:", "{active: [{name: bad, port: in}], out:")
@@ -245,7 +245,7 @@ def test_heddle_start_hears_signals(tmp_path: Path) -> None:
         assert one.stop() == 0
 
 
-async def test_a_signal_outside_of_the_main_thread_refuses_the_spec() -> None:
+async def test_a_signal_outside_of_the_main_thread_rejects_the_spec() -> None:
     def elsewhere() -> str:
         async def main() -> str:
             queue: asyncio.Queue[Any] = asyncio.Queue()

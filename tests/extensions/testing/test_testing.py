@@ -246,7 +246,7 @@ async def test_an_inactive_test_is_reported_with_the_reason() -> None:
     assert one.message == 'waits for "nobody", linked at ports.out'
 
 
-async def test_a_refused_test_is_reported_with_the_problem() -> None:
+async def test_a_rejected_test_is_reported_with_the_problem() -> None:
     [one] = await results("- {kind: test, name: t, limti: 1s}\n")
     assert one.result == LEFT_OUT
     assert "limti" in one.message

@@ -91,7 +91,7 @@ def test_nicknames_and_seconds_are_known() -> None:
         ("* * */20 * 1L", "never comes true"),
     ],
 )
-def test_an_expression_that_is_none_is_refused(cron: str, said: str) -> None:
+def test_an_expression_that_is_none_is_rejected(cron: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Cron(cron, ZoneInfo("UTC"))
 

@@ -399,7 +399,7 @@ async def test_a_tick_begins_on_the_generation_that_is_current_then() -> None:
         assert await seen.number(2) == ["old", "new"]
 
 
-async def test_a_change_that_is_refused_leaves_the_timer_ticking() -> None:
+async def test_a_change_that_is_rejected_leaves_the_timer_ticking() -> None:
     text = a_timer("interval: 10s")
     async with ticking(text) as (rt, clock, seen):
         await clock.run(4)

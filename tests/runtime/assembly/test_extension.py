@@ -178,7 +178,7 @@ def test_a_broken_extension_is_told_with_its_line(
     sys.modules.pop("shop_broken", None)
 
 
-def test_what_is_no_extension_is_refused() -> None:
+def test_what_is_no_extension_is_rejected() -> None:
     with pytest.raises(ExtensionError, match="7 is not an extension"):
         registry_of(7)
 

@@ -34,7 +34,7 @@ def registry() -> Registry:
 def asked(reading: ReadText, registry: Registry) -> list[Problem]:
     """Return what the graph of some Specs is warned of."""
     checked = check_specs(
-        reading.specs, ValueSet(reading.values), registry, partial=reading.spoiled
+        reading.specs, ValueSet(reading.values), registry, partial=reading.invalid
     )
     return check_graph(checked.parts, registry.scheme.schema, whole=not reading.problems)
 

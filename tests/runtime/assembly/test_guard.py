@@ -164,14 +164,14 @@ async def test_only_so_many_processes_are_inside_and_the_others_wait_in_order() 
     assert done == list(range(6))
 
 
-async def test_more_than_may_wait_are_refused() -> None:
+async def test_more_than_may_wait_are_rejected() -> None:
     work = Work()
     flow = "- {kind: work, name: w, concurrency: {limit: 1, queue: 1}}"
     async with running(flow, extensions=work.kinds) as rt:
         sent = [asyncio.ensure_future(rt.send("w", number)) for number in range(3)]
-        refused = await sent[2]
-        assert isinstance(refused, Error)
-        assert refused.code == "busy"
+        rejected = await sent[2]
+        assert isinstance(rejected, Error)
+        assert rejected.code == "busy"
         work.go.set()
         assert await asyncio.gather(*sent[:2]) == [0, 1]
 
@@ -214,8 +214,8 @@ async def test_a_changed_node_counts_who_is_still_inside_the_old_one() -> None:
         first = asyncio.ensure_future(rt.send("w", 1))
         await asyncio.wait_for(work.entered.wait(), 60)
         await change(rt, "- {kind: work, name: w, concurrency: {limit: 1, queue: 0}}")
-        refused = await rt.send("w", 2)
-        assert isinstance(refused, Error)
+        rejected = await rt.send("w", 2)
+        assert isinstance(rejected, Error)
         work.go.set()
         assert await first == 1
         assert await rt.send("w", 3) == 3

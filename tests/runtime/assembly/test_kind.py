@@ -123,14 +123,14 @@ async def test_a_function_may_wait() -> None:
 
 async def test_it_fails_as_it_likes() -> None:
     @node("refuse")
-    def refuse(payload: Any) -> Any:
+    def reject(payload: Any) -> Any:
         raise NodeError(Error("sold out", code="stock", data=payload))
 
     @node("silent")
     def silent(payload: Any) -> Any:
         return NOTHING
 
-    assert await send(refuse, 7) == Error("sold out", code="stock", data=7)
+    assert await send(reject, 7) == Error("sold out", code="stock", data=7)
     assert await send(silent, 7) is NOTHING
 
 
@@ -184,6 +184,6 @@ def test_what_cannot_become_a_kind_says_why(function: Any, said: str) -> None:
         node("x")(function)
 
 
-def test_a_name_that_is_none_is_refused() -> None:
+def test_a_name_that_is_none_is_rejected() -> None:
     with pytest.raises(TypeError, match='"no kind" is not a name for a kind'):
         node("no kind")(lambda payload: payload)

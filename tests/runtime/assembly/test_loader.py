@@ -108,7 +108,7 @@ async def test_a_good_change_goes_live_and_is_told() -> None:
     async with world([step("a")], **quiet(World())) as rt:
         loaded = await put(rt, step("a", add="2"), step("b"))
         assert (loaded.generation, loaded.changed, loaded.removed) == (2, ("a", "b"), ())
-        assert not loaded.refused
+        assert not loaded.rejected
         live = told(rt, "generation live")[-1]
         assert (live.generation, live.reason) == (2, "changed a, b")
         assert await rt.send("a", "") == "2"
@@ -137,9 +137,9 @@ async def test_bad_edit_keeps_the_old_node(spec: Spec, code: str, place: str) ->
         assert str(loaded.problems[0].place) == place
         assert rt.table.get("a") is old
         assert await rt.send("a", "") == "a"
-        (refused,) = told(rt, "change rejected")
-        assert (refused.reason, refused.generation) == ("generation 1 goes on running", 1)
-        assert refused.problems == loaded.problems
+        (rejected,) = told(rt, "change rejected")
+        assert (rejected.reason, rejected.generation) == ("generation 1 goes on running", 1)
+        assert rejected.problems == loaded.problems
         (shown,) = [one for one in rt.status().symbols if one.name == "a"]
         assert shown.state == "degraded"
         assert shown.reasons == (f"rejected: {loaded.problems[0]}",)
@@ -161,7 +161,7 @@ async def test_a_kind_that_cannot_be_imported_is_a_problem_of_its_specs() -> Non
 async def test_a_change_set_goes_live_as_a_whole_or_not_at_all() -> None:
     async with world([step("a"), step("b")], **quiet(World())) as rt:
         loaded = await put(rt, step("a", add="2"), step("b", refuse="no"), step("c"))
-        assert loaded.refused
+        assert loaded.rejected
         assert await rt.send("a", "") == "a"
         assert rt.table.get("c") is None
 
@@ -189,7 +189,7 @@ async def test_doubled_and_empty_changes_do_nothing() -> None:
         here.compiled.clear()
         for _ in range(2):
             loaded = await rt.load(ChangeSet(specs=frozenset({step("a").id, UUID(int=5)})))
-            assert (loaded.generation, loaded.refused) == (None, False)
+            assert (loaded.generation, loaded.rejected) == (None, False)
         assert here.compiled == []
         assert rt.table.wiring.generation.number == 1
 
@@ -208,7 +208,7 @@ async def test_a_spec_that_moves_keeps_its_node_and_its_problems_move() -> None:
 # -- what would stop something ---------------------------------------------------------------------
 
 
-async def test_deleting_what_others_lead_to_is_refused() -> None:
+async def test_deleting_what_others_lead_to_is_rejected() -> None:
     async with world([step("a", "b"), step("b")], **quiet(World())) as rt:
         loaded = await remove(rt, step("b"))
         assert [problem.code for problem in loaded.problems] == ["missing-link"]
@@ -219,13 +219,13 @@ async def test_deleting_what_others_lead_to_is_refused() -> None:
         assert await rt.send("a", "") == "a"
 
 
-async def test_edit_that_leads_to_nobody_is_refused_where_it_would_stop_something() -> None:
+async def test_edit_that_leads_to_nobody_is_rejected_where_it_would_stop_something() -> None:
     async with world([step("a", "b"), step("b")], **quiet(World())) as rt:
-        assert (await put(rt, step("a", "bb"))).refused
+        assert (await put(rt, step("a", "bb"))).rejected
         assert await rt.send("a", "") == "ab"
 
 
-async def test_an_edit_that_leads_to_what_waits_is_refused_too() -> None:
+async def test_an_edit_that_leads_to_what_waits_is_rejected_too() -> None:
     specs = [step("front", "a"), step("a", "b"), step("b"), step("waits", "nobody")]
     async with world(specs, **quiet(World())) as rt:
         loaded = await put(rt, step("a", "waits"))
@@ -240,19 +240,19 @@ async def test_an_edit_that_leads_to_what_waits_is_refused_too() -> None:
 
 async def test_a_mistake_in_one_change_set_does_not_hold_up_another() -> None:
     async with world([step("a"), step("b")], **quiet(World())) as rt:
-        assert (await put(rt, step("a", refuse="no"))).refused
-        assert not (await put(rt, step("b", add="2"))).refused
+        assert (await put(rt, step("a", refuse="no"))).rejected
+        assert not (await put(rt, step("b", add="2"))).rejected
         assert await rt.send("b", "") == "2"
         assert await rt.send("a", "") == "a"
         assert len(told(rt, "change rejected")) == 1
 
 
-async def test_what_was_refused_goes_live_by_itself_when_its_other_half_arrives() -> None:
+async def test_what_was_rejected_goes_live_by_itself_when_its_other_half_arrives() -> None:
     async with world([step("a", "b"), step("b")], **quiet(World())) as rt:
-        assert (await put(rt, step("a", "c"))).refused
-        assert (await remove(rt, step("b"))).refused
+        assert (await put(rt, step("a", "c"))).rejected
+        assert (await remove(rt, step("b"))).rejected
         assert await rt.send("a", "") == "ab"
-        assert not (await put(rt, step("c"))).refused
+        assert not (await put(rt, step("c"))).rejected
         assert await rt.send("a", "") == "ac"
         assert rt.table.get("b") is None
         assert not rt.status().problems
@@ -260,8 +260,8 @@ async def test_what_was_refused_goes_live_by_itself_when_its_other_half_arrives(
 
 async def test_a_rejected_change_set_goes_live_when_its_mistake_is_mended() -> None:
     async with world([step("a"), step("b")], **quiet(World())) as rt:
-        assert (await put(rt, step("a", add="2"), step("b", refuse="no"), step("c"))).refused
-        assert not (await put(rt, step("b", add="2"))).refused
+        assert (await put(rt, step("a", add="2"), step("b", refuse="no"), step("c"))).rejected
+        assert not (await put(rt, step("b", add="2"))).rejected
         assert [await rt.send(name, "") for name in "abc"] == ["2", "2", "c"]
         assert not rt.status().problems
 
@@ -269,7 +269,7 @@ async def test_a_rejected_change_set_goes_live_when_its_mistake_is_mended() -> N
 async def test_halves_that_are_only_fit_together_go_live_together() -> None:
     async with world([step("front", "m"), step("m")], **quiet(World())) as rt:
         renamed = Spec(id=step("m").id, kind="step", name="new", fields={"add": "new"})
-        assert (await put(rt, renamed)).refused
+        assert (await put(rt, renamed)).rejected
         loaded = await put(rt, step("front", "new"))
         assert loaded.changed == ("front", "new")
         assert await rt.send("front", "") == "frontnew"
@@ -279,22 +279,22 @@ async def test_halves_that_are_only_fit_together_go_live_together() -> None:
 async def test_halves_that_are_fit_together_go_live_beside_a_mistake() -> None:
     async with world([step("front", "m"), step("m")], **quiet(World())) as rt:
         renamed = Spec(id=step("m").id, kind="step", name="new", fields={"add": "new"})
-        assert (await put(rt, step("x", refuse="no"))).refused
-        assert (await put(rt, renamed)).refused
-        assert not (await put(rt, step("front", "new"))).refused
+        assert (await put(rt, step("x", refuse="no"))).rejected
+        assert (await put(rt, renamed)).rejected
+        assert not (await put(rt, step("front", "new"))).rejected
         assert [problem.path for problem in rt.status().problems] == ["x.refuse"]
 
 
 async def test_a_port_in_use_holds_up_nobody_else() -> None:
     here = World()
     async with world([step("a"), step("b")], **quiet(here)) as rt:
-        assert (await put(rt, step("a", add="2", open="fail"))).refused
+        assert (await put(rt, step("a", add="2", open="fail"))).rejected
         here.log.clear()
-        assert not (await put(rt, step("b", add="2"))).refused
+        assert not (await put(rt, step("b", add="2"))).rejected
         assert await rt.send("b", "") == "2"
         assert here.log.count("b2: open") == 1
         assert len(told(rt, "change rejected")) == 1
-        assert not (await put(rt, step("a", add="3"))).refused
+        assert not (await put(rt, step("a", add="3"))).rejected
         assert await rt.send("a", "") == "3"
         assert not rt.status().problems
 
@@ -304,7 +304,7 @@ async def test_taking_a_mistake_back_forgets_it() -> None:
         await put(rt, step("a", refuse="no"))
         assert rt.status().problems
         loaded = await put(rt, step("a"))
-        assert not loaded.refused
+        assert not loaded.rejected
         assert not rt.status().problems
         await put(rt, step("x", refuse="no"))
         await remove(rt, step("x"))
@@ -323,7 +323,7 @@ async def test_link_that_edit_would_break_is_told_at_link_and_forgotten_again() 
 async def test_one_name_may_begin_as_another_does() -> None:
     async with world([step("api"), step("leaf")], **quiet(World())) as rt:
         loaded = await put(rt, step("api.v1", {"oot": "leaf"}), step("api.ports", "leaf:inn"))
-        assert loaded.refused
+        assert loaded.rejected
         shown = {one.name: one for one in rt.status().symbols}
         assert shown["api"].reasons == ()
         assert "oot" in shown["api.v1"].reasons[0]
@@ -363,18 +363,18 @@ async def test_a_value_that_comes_to_the_same_reloads_nothing() -> None:
         await change(rt, Delete(type=Value, id=one.id), Put(resource=again))
         assert node_of(rt, "a") is node
         # It is bound to the new one from now on.
-        assert (await remove(rt, again)).refused
+        assert (await remove(rt, again)).rejected
         assert (await put(rt, Value(id=UUID(int=9), name="one", data="2"))).changed == ("a",)
 
 
-async def test_deleting_a_value_in_use_is_refused_until_nobody_uses_it() -> None:
+async def test_deleting_a_value_in_use_is_rejected_until_nobody_uses_it() -> None:
     async with world([value("one", "1"), greeting("a", "one"), step("b")], **quiet(World())) as rt:
         loaded = await remove(rt, value("one", ""))
         assert [problem.code for problem in loaded.problems] == ["missing-value"]
         assert await rt.send("a", "") == "1"
-        assert not (await put(rt, step("b", add="2"))).refused
+        assert not (await put(rt, step("b", add="2"))).rejected
         assert rt.status().problems == loaded.problems
-        assert not (await put(rt, step("a"))).refused
+        assert not (await put(rt, step("a"))).rejected
         assert not rt.status().problems
 
 
@@ -396,7 +396,7 @@ async def test_a_secret_is_seen_nowhere_whatever_goes_wrong(way: dict[str, str])
     said = step("a", env=bound("key"), secret="{{ .KEY }}", **way)
     async with world([value("key", SECRET, secret=True)], **quiet(here)) as rt:
         loaded = await put(rt, said)
-        assert loaded.refused
+        assert loaded.rejected
         seen = repr([loaded, *rt.events.recent, rt.status()])
         assert SECRET not in seen
         assert "••••••" in seen

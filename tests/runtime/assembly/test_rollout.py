@@ -80,10 +80,10 @@ async def test_what_cannot_begin_is_undone_and_the_old_goes_on() -> None:
 async def test_whatever_opening_does_the_old_goes_on(way: str) -> None:
     here = World()
     async with world([step("a")], **quiet(here, lifecycle=0.05)) as rt:
-        assert (await put(rt, step("a", open=way))).refused
+        assert (await put(rt, step("a", open=way))).rejected
         assert await rt.send("a", "") == "a"
-        (refused,) = told(rt, "change rejected")
-        assert refused.problems[0].path == "a"
+        (rejected,) = told(rt, "change rejected")
+        assert rejected.problems[0].path == "a"
 
 
 def test_what_the_system_says_is_told_without_its_number() -> None:
@@ -91,11 +91,11 @@ def test_what_the_system_says_is_told_without_its_number() -> None:
     assert _said(FileNotFoundError(2, "No such file", "a.pem")) == "No such file: 'a.pem'"
 
 
-async def test_what_cannot_adopt_gives_back_and_is_refused() -> None:
+async def test_what_cannot_adopt_gives_back_and_is_rejected() -> None:
     here = World()
     async with world([step("a")], **quiet(here)) as rt:
         here.log.clear()
-        assert (await put(rt, step("a", add="2", adopt="fail"))).refused
+        assert (await put(rt, step("a", add="2", adopt="fail"))).rejected
         assert here.log == ["a2: adopt aa", "a2: disown aa"]
         assert not node_of(rt, "a").lent
 
@@ -104,7 +104,7 @@ async def test_a_node_that_was_undone_does_not_begin_again() -> None:
     here = World()
     async with world([step("a", "b")], **quiet(here)) as rt:
         waiting = node_of(rt, "a")
-        assert (await put(rt, step("b"), step("x", open="fail"))).refused
+        assert (await put(rt, step("b"), step("x", open="fail"))).rejected
         undone = waiting.closed
         await put(rt, step("b"), step("x"))
         assert undone == waiting.closed
@@ -179,7 +179,7 @@ async def test_lifecycle_flows_are_sent_the_spec_in_order() -> None:
 
 
 @pytest.mark.parametrize("port", ["init", "active"])
-async def test_a_lifecycle_flow_that_answers_an_error_refuses_the_change(port: str) -> None:
+async def test_a_lifecycle_flow_that_answers_an_error_rejects_the_change(port: str) -> None:
     here = World()
     async with world([*notes(**{port: "fail"})], **quiet(here, [noting(here)])) as rt:
         loaded = await put(rt, step("s", LIFE))
@@ -229,7 +229,7 @@ async def test_load_hooks_run_before_opening_and_unload_hooks_before_closing() -
     assert here.log == ["aa: pause", "second unload a", "first unload a", "aa: close"]
 
 
-async def test_a_load_hook_that_fails_refuses_the_change() -> None:
+async def test_a_load_hook_that_fails_rejects_the_change() -> None:
     here = World()
 
     def load(one: Symbol) -> None:

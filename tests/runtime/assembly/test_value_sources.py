@@ -106,7 +106,7 @@ async def test_a_link_that_is_swapped_is_followed(tmp_path: Path) -> None:
         assert await rt.send("a") == "it is two"
 
 
-async def test_file_with_mistake_in_it_is_refused_without_saying_what_it_holds(
+async def test_file_with_mistake_in_it_is_rejected_without_saying_what_it_holds(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "secret.json"

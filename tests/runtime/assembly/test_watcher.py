@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Shaky(MemoryStore):
-    """A memory store whose watches can be broken off, and refused for a while.
+    """A memory store whose watches can be broken off, and rejected for a while.
 
     It cannot tell what somebody missed.
     """

@@ -62,7 +62,7 @@ async def test_a_plan_is_rejected_where_the_runtime_rejects_it(
         await apply_plan(store, unasked)
         ids = frozenset(side.id for step in steps for side in step if side is not None)
         loaded = await rt.load(ChangeSet(specs=ids))
-        assert bool(planned.problems) == loaded.refused, (planned.problems, loaded.problems)
+        assert bool(planned.problems) == loaded.rejected, (planned.problems, loaded.problems)
 
 
 FLOW = """\

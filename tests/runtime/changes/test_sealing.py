@@ -99,7 +99,7 @@ async def test_keys_that_should_be_there_and_are_not_let_nothing_through() -> No
     assert await store.values() == []
 
 
-async def test_a_masked_secret_is_refused_rather_than_sealed() -> None:
+async def test_a_masked_secret_is_rejected_rather_than_sealed() -> None:
     store = await opened()
     shown = value("password", {"user": MASK}, secret=True)
     applied = await apply_into(store, [shown], keyed(OLD))
@@ -113,7 +113,7 @@ async def test_a_sealed_value_with_an_unknown_key_stays_as_it_is() -> None:
     assert await held(store) == sealed
 
 
-async def test_a_text_that_was_sealed_for_another_value_is_refused() -> None:
+async def test_a_text_that_was_sealed_for_another_value_is_rejected() -> None:
     store = await opened()
     sealed = Keyring.of(OLD).seal(PASSWORD)
     moved = value("other", sealed=sealed.sealed, secret=True)

@@ -1,4 +1,4 @@
-"""Waiting for a change set: live, waiting, refused, behind, and nobody there."""
+"""Waiting for a change set: live, waiting, rejected, behind, and nobody there."""
 
 import asyncio
 import time
@@ -42,7 +42,7 @@ def _other(observed: int) -> Report:
     return Report(runtime="other", namespace="default", observed=observed, seen=time.time())
 
 
-async def test_a_refusal_is_told_with_its_reason() -> None:
+async def test_a_rejection_is_told_with_its_reason() -> None:
     async with store_of(FLOW) as store, Runtime(store=store):
         await until(store, lambda _: True)
         (wrong,) = read("{kind: nop, name: other, colour: red}")
@@ -54,7 +54,7 @@ async def test_a_refusal_is_told_with_its_reason() -> None:
         assert (symbol.name, symbol.revision, symbol.observed) == ("other", 2, 1)
 
 
-async def test_what_waits_for_its_target_is_neither_live_nor_refused() -> None:
+async def test_what_waits_for_its_target_is_neither_live_nor_rejected() -> None:
     async with store_of(FLOW) as store, Runtime(store=store):
         await until(store, lambda _: True)
         early = await do(store, "{kind: pipe, name: e, ports: {out: [{name: nobody, port: in}]}}")

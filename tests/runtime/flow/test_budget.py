@@ -3,7 +3,7 @@
 from heddle.runtime.flow.budget import BUDGET, LEAST, Budget, HeldBudget, usual_limit
 
 
-def test_what_exceeds_the_limit_is_refused_and_counted() -> None:
+def test_what_exceeds_the_limit_is_rejected_and_counted() -> None:
     budget = Budget(100)
     assert budget.take(60)
     assert not budget.take(50)

@@ -30,6 +30,6 @@ def test_an_encoder_gets_what_it_can_read() -> None:
     assert encode_with(msgspec.json.encode, [1, "2"]) == b'[1,"2"]'
 
 
-def test_what_no_encoder_knows_is_still_refused() -> None:
+def test_what_no_encoder_knows_is_still_rejected() -> None:
     with pytest.raises(TypeError):
         encode_with(msgspec.json.encode, {"x": object()})

@@ -137,7 +137,7 @@ def test_a_hook_may_add_a_hook() -> None:
     assert told == ["late"]
 
 
-def test_a_hook_after_the_end_is_refused() -> None:
+def test_a_hook_after_the_end_is_rejected() -> None:
     one = process()
     one.end()
     with pytest.raises(ValueError, match="ended"):
@@ -500,14 +500,14 @@ async def test_a_failure_to_make_it_reaches_all_and_is_not_kept() -> None:
         tries.append(1)
         await asyncio.sleep(0)
         if len(tries) == 1:
-            raise OSError("refused")
+            raise OSError("rejected")
         return "made"
 
     one = process()
     found = await asyncio.gather(
         one.local("db", make), one.local("db", make), return_exceptions=True
     )
-    assert [str(error) for error in found] == ["refused", "refused"]
+    assert [str(error) for error in found] == ["rejected", "rejected"]
     assert await one.local("db", make) == "made"
     await ended(one)
 

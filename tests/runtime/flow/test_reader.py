@@ -100,11 +100,11 @@ async def test_whatever_a_conversation_raises_goes_to_its_error_port(
 
 
 async def test_an_error_that_a_conversation_answers_is_an_answer() -> None:
-    async def refuses(reader: Reader) -> None:
+    async def rejects(reader: Reader) -> None:
         async for packet in reader:
             packet.answer(Error("no"))
 
-    flow = wire({"a": talk(refuses), "e": say("handled")}, {"a.error": "e"})
+    flow = wire({"a": talk(rejects), "e": say("handled")}, {"a.error": "e"})
     assert await ask(flow) == Error("no")
 
 

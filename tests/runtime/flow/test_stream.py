@@ -41,7 +41,7 @@ async def test_all_of_it_at_once() -> None:
     assert feed.closed == 1
 
 
-async def test_too_much_is_refused_and_closed_at_once() -> None:
+async def test_too_much_is_rejected_and_closed_at_once() -> None:
     feed = Feed(b"ab", b"cd", b"ef")
     with pytest.raises(ValueError, match="longer than 3 bytes"):
         await feed.stream().read(3)

@@ -54,11 +54,11 @@ async def test_symbol_that_is_well_has_all_that_it_should_since_it_began() -> No
         assert rt.report().symbols == ()
 
 
-async def test_a_refused_revision_leaves_the_old_one_active_and_degraded() -> None:
+async def test_a_rejected_revision_leaves_the_old_one_active_and_degraded() -> None:
     async with world([step("a", "b"), step("b")], **quiet()) as rt:
         good = conditions(rt, "b")["Active"].since
         loaded = await put(rt, step("b", colour="red"))
-        assert loaded.refused
+        assert loaded.rejected
         found = conditions(rt, "b")
         assert true(rt, "b") == {"Compiled", "Linked", "Active", "Degraded"}
         assert (found["Valid"].reason, found["Active"].since) == ("UnknownField", good)
@@ -109,7 +109,7 @@ async def test_who_waits_says_for_what_and_at_which_link() -> None:
         assert not report.symbols[0].rejected
 
 
-async def test_what_cannot_begin_at_all_is_refused_and_not_active() -> None:
+async def test_what_cannot_begin_at_all_is_rejected_and_not_active() -> None:
     async with world([step("a")], **quiet()) as rt:
         await put(rt, step("new", open="fail"))
         found = conditions(rt, "new")
@@ -128,7 +128,7 @@ async def test_what_is_held_up_by_somebody_else_says_by_whom() -> None:
         assert "b.colour" in held.message
 
 
-async def test_a_deletion_that_was_refused_is_told() -> None:
+async def test_a_deletion_that_was_rejected_is_told() -> None:
     async with world([step("a", "b"), step("b")], **quiet()) as rt:
         await remove(rt, step("b"))
         degraded = conditions(rt, "b")["Degraded"]
@@ -181,7 +181,7 @@ async def test_a_node_says_itself_what_is_wrong_with_it() -> None:
         node.wrong = "the database is gone"
         assert true(rt, "s") == {*WELL, "Degraded"}
         degraded = conditions(rt, "s")["Degraded"]
-        assert (degraded.reason, degraded.message) == ("Impaired", "the database is gone")
+        assert (degraded.reason, degraded.message) == ("Degraded", "the database is gone")
         (report,) = rt.report().symbols
         assert not report.rejected
         node.wrong = "raise"

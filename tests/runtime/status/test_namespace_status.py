@@ -72,7 +72,7 @@ async def test_the_worst_of_several_runtimes_counts() -> None:
         assert await states(store, names=["pong"]) == {"pong": "active"}
 
 
-async def test_a_symbol_whose_deletion_was_refused_is_still_told_of() -> None:
+async def test_a_symbol_whose_deletion_was_rejected_is_still_told_of() -> None:
     async with store_of(FLOW) as store, Runtime(store=store):
         from heddle.specs.model.store import Delete
 

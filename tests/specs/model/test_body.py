@@ -65,7 +65,7 @@ def test_what_is_kept_is_what_will_be_read() -> None:
         (spec("s", fields={"id": "x"}), "cannot be kept"),
     ],
 )
-def test_what_cannot_be_kept_is_refused_before_it_is_written(resource: Any, told: str) -> None:
+def test_what_cannot_be_kept_is_rejected_before_it_is_written(resource: Any, told: str) -> None:
     with pytest.raises(StoreError, match=told):
         kept(resource)
 

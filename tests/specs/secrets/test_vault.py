@@ -27,7 +27,7 @@ def opened(text: str, **environ: str) -> Any:
     return Vault(environ=environ).open(said(text))
 
 
-def refused(text: str, vault: Vault | None = None, **environ: str) -> Problem:
+def rejected(text: str, vault: Vault | None = None, **environ: str) -> Problem:
     with pytest.raises(SecretError) as caught:
         (vault or Vault(environ=environ)).open(said(text))
     [problem] = caught.value.problems
@@ -62,10 +62,10 @@ def test_only_one_line_break_is_left_out_of_text(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_is_a_problem_at_its_line() -> None:
-    problem = refused("\nname: a\nfrom: {env: NOPE}")
+    problem = rejected("\nname: a\nfrom: {env: NOPE}")
     assert (problem.code, problem.path, problem.place.line) == ("missing-source", "a.from", 3)
     assert problem.found == 'the Value "a" comes from the variable NOPE: it is not set'
-    problem = refused("{name: a, from: {file: nowhere/secret}}")
+    problem = rejected("{name: a, from: {file: nowhere/secret}}")
     assert problem.code == "missing-source"
     assert f"({Path.cwd()}/nowhere/secret): no such file or directory" in problem.found
 
@@ -73,21 +73,21 @@ def test_what_is_not_there_is_a_problem_at_its_line() -> None:
 def test_what_cannot_be_read_is_told_without_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("hunter2: [")
     for form, why in {"json": "it is not JSON", "yaml": "it is not YAML (line 2)"}.items():
-        problem = refused(f"{{name: a, from: {{file: {tmp_path}/secret, format: {form}}}}}")
+        problem = rejected(f"{{name: a, from: {{file: {tmp_path}/secret, format: {form}}}}}")
         assert problem.code == "unreadable-source"
         assert problem.found.endswith(why)
         assert "hunter2" not in str(problem)
     (tmp_path / "secret").write_bytes(b"\xff")
-    assert "it is not UTF-8" in refused(f"{{name: a, from: {{file: {tmp_path}/secret}}}}").found
+    assert "it is not UTF-8" in rejected(f"{{name: a, from: {{file: {tmp_path}/secret}}}}").found
     (tmp_path / "secret").write_bytes(b"x" * ((1 << 20) + 1))
-    assert "larger than 1 MiB" in refused(f"{{name: a, from: {{file: {tmp_path}/secret}}}}").found
-    assert "it is not a file" in refused(f"{{name: a, from: {{file: {tmp_path}}}}}").found
+    assert "larger than 1 MiB" in rejected(f"{{name: a, from: {{file: {tmp_path}/secret}}}}").found
+    assert "it is not a file" in rejected(f"{{name: a, from: {{file: {tmp_path}}}}}").found
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
 def test_a_pipe_holds_nothing_up(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert "it is not a file" in refused(f"{{name: a, from: {{file: {tmp_path}/pipe}}}}").found
+    assert "it is not a file" in rejected(f"{{name: a, from: {{file: {tmp_path}/pipe}}}}").found
 
 
 def test_the_keys_are_no_source(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_the_keys_are_no_source(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(path)
     vault = Vault(Keyring([KeyFile(str(path))]), environ={"HEDDLE_KEY": OLD.text})
     for way in ("{env: HEDDLE_KEY}", f"{{file: {path}}}", f"{{file: {tmp_path}/link}}"):
-        problem = refused(f"{{name: a, from: {way}}}", vault)
+        problem = rejected(f"{{name: a, from: {way}}}", vault)
         assert problem.code == "unreadable-source"
         assert OLD.text not in str(problem)
 
@@ -104,7 +104,7 @@ def test_the_keys_are_no_source(tmp_path: Path) -> None:
 def test_the_environment_of_the_process_is_no_source(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/proc/self/environ")
     for path in ("/proc/self/environ", "/proc/self/../self/environ", tmp_path / "link"):
-        problem = refused(f"{{name: a, from: {{file: {path}}}}}")
+        problem = rejected(f"{{name: a, from: {{file: {path}}}}}")
         assert problem.code == "unreadable-source"
         assert problem.found.endswith("it tells of processes, and is given to nobody")
 

@@ -85,7 +85,7 @@ same: *base
     assert document["same"] == {"a": 1, "b": 2}
 
 
-def test_what_the_quick_parser_refuses_wrongly_is_read() -> None:
+def test_what_the_quick_parser_rejects_wrongly_is_read() -> None:
     assert one("{path: /users/:id, port: 'out[0]'}") == {"path": "/users/:id", "port": "out[0]"}
     assert one("%YAML 1.2\n---\na: 1\n") == {"a": 1}
     assert one('{\n\t"a": "x\\/y"\n}') == {"a": "x/y"}

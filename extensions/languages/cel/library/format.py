@@ -94,7 +94,7 @@ def _decimal(value: Any, digits: int) -> str:
             return word
         if float(value).is_integer():
             return str(int(value))
-    raise _unfit("d", value)
+    raise _invalid("d", value)
 
 
 def _fixed(value: Any, digits: int) -> str:
@@ -107,7 +107,7 @@ def _scientific(value: Any, digits: int) -> str:
 
 def _real(letter: str, value: Any) -> float:
     if kind(value) not in ("int", "uint", "double"):
-        raise _unfit(letter, value)
+        raise _invalid(letter, value)
     return float(value)
 
 
@@ -132,11 +132,11 @@ def _hex(value: Any, digits: int) -> str:
 
 def _whole(letter: str, value: Any) -> int:
     if kind(value) not in ("int", "uint"):
-        raise _unfit(letter, value)
+        raise _invalid(letter, value)
     return int(value)
 
 
-def _unfit(letter: str, value: Any) -> CelError:
+def _invalid(letter: str, value: Any) -> CelError:
     return CelError(f"format(): %{letter} does not take {kind(value)}")
 
 

@@ -1,4 +1,4 @@
-"""A text that cannot be compiled is refused with its place, what was found and what to try."""
+"""A text that cannot be compiled is rejected with its place, what was found and what to try."""
 
 import pytest
 
@@ -63,7 +63,7 @@ REFUSED = [
 @pytest.mark.parametrize(
     ("text", "line", "column", "message", "hint"), REFUSED, ids=[row[0][:30] for row in REFUSED]
 )
-def test_refusal_names_place_and_remedy(
+def test_rejection_names_place_and_remedy(
     text: str, line: int, column: int, message: str, hint: str
 ) -> None:
     with pytest.raises(CompileError) as caught:
@@ -73,7 +73,7 @@ def test_refusal_names_place_and_remedy(
     assert (caught.value.line, caught.value.column) == (line, column)
 
 
-def test_refusal_counts_lines_of_every_ending() -> None:
+def test_rejection_counts_lines_of_every_ending() -> None:
     with pytest.raises(CompileError) as caught:
         compile_program("1 +\r\n2 +\r3 +\n$")
     assert (caught.value.line, caught.value.column) == (4, 1)

@@ -271,7 +271,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("text", "said"), REFUSED)
-def test_wrong_calls_are_refused_while_compiling(text: str, said: str) -> None:
+def test_wrong_calls_are_rejected_while_compiling(text: str, said: str) -> None:
     with pytest.raises(CompileError) as caught:
         compile_program(text)
     assert said in f"{caught.value.message} {caught.value.hint}"
@@ -294,7 +294,7 @@ GROWING = [
 
 
 @pytest.mark.parametrize("text", GROWING)
-def test_what_would_grow_without_end_is_refused(text: str) -> None:
+def test_what_would_grow_without_end_is_rejected(text: str) -> None:
     payload = {"big": "x" * 100_000, "quoted": '"', "huge": "x" * 4_000_000}
     with pytest.raises(EvaluationError, match="10,000,000"):
         compile_program(text)(payload)

@@ -26,7 +26,7 @@ ENDLESS = [
 
 
 @pytest.mark.parametrize("text", ENDLESS)
-def test_endless_work_is_refused_and_never_forgiven(text: str) -> None:
+def test_endless_work_is_rejected_and_never_forgiven(text: str) -> None:
     with pytest.raises(EvaluationError, match="10,000,000"):
         compile_program(text)(THOUSAND)
 

@@ -54,7 +54,7 @@ def test_whatever_makes_something_is_paid_for(text: str) -> None:
         compile_program(text)(PAYLOAD)
 
 
-def test_a_refusal_for_lack_of_memory_is_not_forgiven() -> None:
+def test_a_rejection_for_lack_of_memory_is_not_forgiven() -> None:
     program = compile_program(f"{_many(LARGE, 8)} == 1 || true")
     with pytest.raises(EvaluationError, match="10,000,000"):
         program({})

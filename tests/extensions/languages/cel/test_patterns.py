@@ -94,7 +94,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("pattern", "said"), REFUSED, ids=[row[0][:20] for row in REFUSED])
-def test_pattern_that_re2_refuses_is_refused(pattern: str, said: str) -> None:
+def test_pattern_that_re2_rejects_is_rejected(pattern: str, said: str) -> None:
     with pytest.raises(CelError) as caught:
         search(pattern)
     assert said in str(caught.value)

@@ -121,7 +121,7 @@ async def _nothing() -> AsyncGenerator[bytes, None]:
     yield b"x"
 
 
-def test_what_no_program_can_take_is_refused() -> None:
+def test_what_no_program_can_take_is_rejected() -> None:
     with pytest.raises(ProgramError, match="byte stream"):
         run("payload", {"body": ByteStream(_nothing())})
     with pytest.raises(ProgramError, match="holds object"):
@@ -146,7 +146,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("code", "line", "column", "said"), REFUSED, ids=[r[0] for r in REFUSED])
-def test_code_that_cannot_serve_is_refused_at_its_place(
+def test_code_that_cannot_serve_is_rejected_at_its_place(
     code: str, line: int, column: int, said: str
 ) -> None:
     with pytest.raises(CompileError) as caught:
@@ -358,9 +358,9 @@ def test_types_are_erased(code: str, payload: Any, wanted: Any) -> None:
 
 
 def test_typed_code_keeps_its_lines() -> None:
-    with pytest.raises(CompileError) as refused:
+    with pytest.raises(CompileError) as rejected:
         TYPESCRIPT.compile("export default (p: number) => {\n  const x: string = ;\n}")
-    assert (refused.value.line, refused.value.column) == (2, 21)
+    assert (rejected.value.line, rejected.value.column) == (2, 21)
     with pytest.raises(ProgramError, match="line 5: Error: no"):
         run_typed(
             "interface A {\n  a: number;\n}\nexport default (p: A): number => {\n  throw new Error('no');\n}"

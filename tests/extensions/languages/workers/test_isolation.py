@@ -210,7 +210,7 @@ def test_nothing_of_the_code_runs_in_this_process_to_check_it(tmp_path: Any) -> 
     assert not file.exists()
 
 
-def test_limits_without_isolation_are_refused_for_python() -> None:
+def test_limits_without_isolation_are_rejected_for_python() -> None:
     for option in ({"timeout": 1.0}, {"memory": 1000}):
         with pytest.raises(OptionError) as caught:
             PYTHON.program("payload", Options(**option))  # type: ignore[arg-type]

@@ -121,7 +121,7 @@ async def test_a_cookie_that_no_browser_would_keep_is_an_error(answer: str) -> N
     assert error.code == "cookie"
 
 
-def test_a_cookie_that_is_too_long_is_refused() -> None:
+def test_a_cookie_that_is_too_long_is_rejected() -> None:
     with pytest.raises(NodeError):
         set_cookie("a", "x" * 5000, Attributes())
     assert list(parsed("a=1; " * 1000)) == [("a", "1")] * 200

@@ -1,4 +1,4 @@
-"""What a client that does not behave gets: the right refusal, and never a second request."""
+"""What a client that does not behave gets: the right rejection, and never a second request."""
 
 import asyncio
 import socket
@@ -25,7 +25,7 @@ TE = b"Transfer-Encoding: chunked"
 CHUNKED = head(TE)
 BODY = b"0\r\n\r\n" + SMUGGLED
 
-# A name, the bytes, the status that refuses them.
+# A name, the bytes, the status that rejects them.
 SHAPES: list[tuple[str, bytes, int]] = [
     # Two lengths.
     ("two lengths", head(b"Content-Length: 5", b"Content-Length: 6") + BODY, 400),
@@ -155,7 +155,7 @@ SHAPES: list[tuple[str, bytes, int]] = [
 @pytest.mark.parametrize(
     ("data", "status"), [shape[1:] for shape in SHAPES], ids=[shape[0] for shape in SHAPES]
 )
-async def test_shape_is_refused_and_nothing_is_smuggled(data: bytes, status: int) -> None:
+async def test_shape_is_rejected_and_nothing_is_smuggled(data: bytes, status: int) -> None:
     paths: list[str] = []
 
     def handler(exchange: Exchange) -> None:
@@ -175,7 +175,7 @@ async def test_shape_is_refused_and_nothing_is_smuggled(data: bytes, status: int
 @pytest.mark.parametrize(
     ("data", "status"), [shape[1:] for shape in SHAPES], ids=[shape[0] for shape in SHAPES]
 )
-async def test_shape_is_refused_when_it_comes_in_pieces(data: bytes, status: int) -> None:
+async def test_shape_is_rejected_when_it_comes_in_pieces(data: bytes, status: int) -> None:
     paths: list[str] = []
 
     def handler(exchange: Exchange) -> None:
@@ -196,7 +196,7 @@ async def test_shape_is_refused_when_it_comes_in_pieces(data: bytes, status: int
     assert paths == ["/ping"]
 
 
-async def test_huge_headers_are_refused() -> None:
+async def test_huge_headers_are_rejected() -> None:
     async with serve(answering("x"), limits=HttpLimits(header_bytes=2000)) as house:
         assert (await house.ask(get("X: " + "a" * 3000))).status == 431
         assert (await house.ask(get(*["X: " + "a" * 900] * 3))).status == 431
@@ -207,13 +207,13 @@ async def test_huge_headers_are_refused() -> None:
         assert (await wire.reply()).status == 431
 
 
-async def test_too_many_headers_are_refused() -> None:
+async def test_too_many_headers_are_rejected() -> None:
     async with serve(answering("x"), limits=HttpLimits(headers=5)) as house:
         assert (await house.ask(get(*["X: y"] * 4))).status == 200
         assert (await house.ask(get(*["X: y"] * 5))).status == 431
 
 
-async def test_long_targets_are_refused() -> None:
+async def test_long_targets_are_rejected() -> None:
     async with serve(
         answering("x"), limits=HttpLimits(target_bytes=100, header_bytes=1000)
     ) as house:
@@ -225,7 +225,7 @@ async def test_long_targets_are_refused() -> None:
         assert (await wire.reply()).status == 414
 
 
-async def test_large_bodies_are_refused_before_they_are_sent() -> None:
+async def test_large_bodies_are_rejected_before_they_are_sent() -> None:
     async with serve(answering("x"), limits=HttpLimits(body_bytes=10)) as house:
         assert (await house.ask(post(b"a" * 10))).status == 200
         wire = await house.wire()

@@ -1,4 +1,4 @@
-"""A socket that several servers accept from: each gets some, and none is refused when one leaves."""
+"""A socket that several servers accept from: each gets some, and none is rejected when one leaves."""
 
 import asyncio
 import socket

@@ -68,10 +68,10 @@ def test_body_is_decoded_by_its_type(data: bytes, content_type: str, value: Any)
         (b"x", "multipart/form-data", 400),
     ],
 )
-def test_body_that_is_not_its_type_is_refused(data: bytes, content_type: str, status: int) -> None:
-    with pytest.raises(RequestError) as refusal:
+def test_body_that_is_not_its_type_is_rejected(data: bytes, content_type: str, status: int) -> None:
+    with pytest.raises(RequestError) as rejection:
         decode(data, content_type)
-    assert refusal.value.status == status
+    assert rejection.value.status == status
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_multipart_there_and_back() -> None:
         b"--B\r\n\r\n" * 2000 + b"--B--",
     ],
 )
-def test_broken_multipart_is_refused(data: bytes) -> None:
+def test_broken_multipart_is_rejected(data: bytes) -> None:
     with pytest.raises(RequestError):
         decode_multipart(data, "B")
 
@@ -275,7 +275,7 @@ def test_a_line_that_begins_like_the_boundary_is_content(line: bytes) -> None:
         b"--B\r\n--B--",
     ],
 )
-def test_a_part_that_would_be_lost_is_refused(body: bytes) -> None:
+def test_a_part_that_would_be_lost_is_rejected(body: bytes) -> None:
     with pytest.raises(RequestError):
         decode_multipart(body, "B")
 
@@ -310,25 +310,25 @@ def test_other_ways_to_pack() -> None:
 @pytest.mark.parametrize("coding", OFFERS)
 def test_bombs_are_defused(coding: str) -> None:
     bomb = pack(b"\0" * 50_000_000, coding)
-    with pytest.raises(RequestError) as refusal:
+    with pytest.raises(RequestError) as rejection:
         unpack(bomb, coding, 1_000_000)
-    assert refusal.value.status == 413
+    assert rejection.value.status == 413
 
 
 @pytest.mark.parametrize("coding", OFFERS)
-def test_cut_or_spoiled_data_is_refused(coding: str) -> None:
+def test_cut_or_invalid_data_is_rejected(coding: str) -> None:
     packed = pack(TEXT, coding)
     for data in (packed[:-4], b"\xff\xffnonsense", b"", packed + b"\xffmore"):
-        with pytest.raises(RequestError) as refusal:
+        with pytest.raises(RequestError) as rejection:
             unpack(data, coding, None)
-        assert refusal.value.status == 400
+        assert rejection.value.status == 400
 
 
 @pytest.mark.parametrize("header", ["zstd", "gzip, compress", "gzip, gzip, gzip"])
-def test_unknown_codings_are_refused(header: str) -> None:
-    with pytest.raises(RequestError) as refusal:
+def test_unknown_codings_are_rejected(header: str) -> None:
+    with pytest.raises(RequestError) as rejection:
         unpack(b"", header, None)
-    assert refusal.value.status == 415
+    assert rejection.value.status == 415
 
 
 @pytest.mark.anyio

@@ -44,16 +44,16 @@ def test_fixed_body_leaves_what_follows() -> None:
     assert b"".join(body.parts) == b"hello"
 
 
-def test_chunks_over_the_limit_are_refused_before_they_are_kept() -> None:
+def test_chunks_over_the_limit_are_rejected_before_they_are_kept() -> None:
     body = ChunkedBody(HttpLimits(body_bytes=4))
     assert body.feed(b"4\r\nabcd\r\n") is None
-    with pytest.raises(RequestError) as refusal:
+    with pytest.raises(RequestError) as rejection:
         body.feed(b"1\r\n")
-    assert refusal.value.status == 413
+    assert rejection.value.status == 413
 
 
-def test_endless_trailers_are_refused() -> None:
+def test_endless_trailers_are_rejected() -> None:
     body = ChunkedBody(HttpLimits(header_bytes=100))
-    with pytest.raises(RequestError) as refusal:
+    with pytest.raises(RequestError) as rejection:
         body.feed(b"0\r\nX: " + b"a" * 200)
-    assert refusal.value.status == 431
+    assert rejection.value.status == 431

@@ -13,7 +13,7 @@ from tests.extensions.net.http.wire import GET, Wire, answering, get, post, serv
 pytestmark = pytest.mark.anyio
 
 
-async def test_handover_refuses_no_connection_under_load() -> None:
+async def test_handover_rejects_no_connection_under_load() -> None:
     server = Server(answering("0"))
     await server.start("127.0.0.1", 0)
     host, port = server.address

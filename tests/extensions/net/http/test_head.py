@@ -1,4 +1,4 @@
-"""Heads are read as everyone else reads them, or refused."""
+"""Heads are read as everyone else reads them, or rejected."""
 
 from typing import Any
 
@@ -82,7 +82,7 @@ def test_path_is_decoded_once(raw: str, path: str) -> None:
         "/%C0%AE%C0%AE/",
     ],
 )
-def test_path_that_climbs_or_is_broken_is_refused(raw: str) -> None:
+def test_path_that_climbs_or_is_broken_is_rejected(raw: str) -> None:
     with pytest.raises(RequestError):
         text_of(raw)
 
@@ -100,7 +100,7 @@ def test_values_are_utf8_or_else_latin1() -> None:
     assert parse_head("X: ü".encode("latin-1"), 10, LIMITS).get("X") == "ü"
 
 
-def test_canonical_refuses_what_is_no_name() -> None:
+def test_canonical_rejects_what_is_no_name() -> None:
     for name in ("", "a b", "a:", "ä", "a\r", "a\0", " a", "a\u0130"):
         with pytest.raises(RequestError):
             canonical(name)

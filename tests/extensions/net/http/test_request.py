@@ -194,7 +194,7 @@ def test_a_stream_is_handed_over_as_it_is() -> None:
     assert request(stream)["body"] is stream
 
 
-def test_query_with_too_many_fields_is_refused() -> None:
+def test_query_with_too_many_fields_is_rejected() -> None:
     limits = HttpLimits(target_bytes=30_000)
     line = parse_line(b"GET /?" + b"&" * 20_000 + b" HTTP/1.1", limits)
     lazy = make_request(line, parse_head(b"", 10, limits), None, Peer("http", None), None)
@@ -202,7 +202,7 @@ def test_query_with_too_many_fields_is_refused() -> None:
         lazy["query"]
 
 
-def test_two_content_types_are_refused() -> None:
+def test_two_content_types_are_rejected() -> None:
     lazy = request(b"x", "Content-Type: text/plain", "Content-Type: application/json")
     with pytest.raises(RequestError):
         lazy["body"]

@@ -79,7 +79,7 @@ async def test_chunk_extensions_are_read_as_the_standard_writes_them(extension: 
 @pytest.mark.parametrize(
     "extension", [b";", b" ", b";a=", b';a="', b';a="\x01"', b";a b", b";=b", b"a=b"]
 )
-async def test_what_is_no_chunk_extension_is_refused(extension: bytes) -> None:
+async def test_what_is_no_chunk_extension_is_rejected(extension: bytes) -> None:
     async with serve(answering("ok")) as house:
         reply = await house.ask(CHUNKED + b"2" + extension + b"\r\nok\r\n0\r\n\r\n")
     assert reply.status == 400
@@ -95,7 +95,7 @@ async def test_head_has_the_headers_of_get(answer: Any, coding: str) -> None:
     assert (head.status, head.header) == (got.status, got.header)
 
 
-async def test_a_refusal_of_a_head_has_no_body() -> None:
+async def test_a_rejection_of_a_head_has_no_body() -> None:
     async with serve(answering("ok")) as house:
         wire = await house.wire()
         await wire.send(b"HEAD / HTTP/1.1\r\nbroken\r\n\r\n")

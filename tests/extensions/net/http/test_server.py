@@ -290,7 +290,7 @@ async def test_flow_may_close_the_connection() -> None:
         ["X-A"],
     ],
 )
-async def test_header_injection_is_refused_and_reported(header: Any) -> None:
+async def test_header_injection_is_rejected_and_reported(header: Any) -> None:
     async with serve(answering({"header": header, "body": "x"})) as house:
         wire = await house.wire()
         reply = await wire.ask(GET)
@@ -470,7 +470,7 @@ async def test_snapshot_counts() -> None:
         await wire.reply()
         assert house.server.snapshot().busy == 0
         assert (await house.ask(b"nonsense\r\n\r\n")).status == 400
-        assert house.server.snapshot().refused == 1
+        assert house.server.snapshot().rejected == 1
 
 
 async def test_small_writes_are_coalesced() -> None:

@@ -116,7 +116,7 @@ async def test_handshake_that_does_not_come_is_timed_out(authority: Authority) -
         assert await (await house.wire()).closed()
 
 
-async def test_refusals_and_timeouts_over_tls(authority: Authority) -> None:
+async def test_rejections_and_timeouts_over_tls(authority: Authority) -> None:
     limits = HttpLimits(body_bytes=10, idle_timeout=0.1)
     async with serve(answering("x"), tls=authority.tls(), limits=limits) as house:
         wire = await house.wire(authority.trusting)

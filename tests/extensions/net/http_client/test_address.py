@@ -32,7 +32,7 @@ from heddle.extensions.net.http_client.address import PrivateAddressError, is_pu
         "no address",
     ],
 )
-def test_what_is_not_of_the_public_internet_is_refused(address: str) -> None:
+def test_what_is_not_of_the_public_internet_is_rejected(address: str) -> None:
     assert not is_public(address)
     with pytest.raises(PrivateAddressError):
         public_socket((2, 1, 6, "", (address, 80)))

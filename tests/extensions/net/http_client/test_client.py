@@ -404,7 +404,7 @@ async def test_a_redirect_may_hold_what_a_url_may_not() -> None:
         assert (await rt.send("ask", None))["body"] == ["/a b/ü", ["ä"]]
 
 
-async def test_a_redirect_to_what_is_not_http_is_refused() -> None:
+async def test_a_redirect_to_what_is_not_http_is_rejected() -> None:
     answer = {"status": 302, "header": {"Location": "file:///etc/passwd"}}
     async with remote(answer) as far, running(client(far.url)) as rt:
         error = await rt.send("ask", None)
@@ -416,13 +416,13 @@ async def test_a_redirect_to_what_is_not_http_is_refused() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::1]"])
-async def test_private_addresses_are_refused_however_they_are_written(host: str) -> None:
+async def test_private_addresses_are_rejected_however_they_are_written(host: str) -> None:
     async with remote("secret") as far, running(client(more="private: refuse")) as rt:
         error = await rt.send("ask", {"url": f"http://{host}:{far.port}/"})
     assert isinstance(error, Error)
-    assert error.code in ("refused", "unreachable", "request")
+    assert error.code in ("rejected", "unreachable", "request")
     if host in ("127.0.0.1", "localhost", "[::1]"):
-        assert error.code == "refused"
+        assert error.code == "rejected"
         assert "public internet" in error.message
     assert not far.asked
 
@@ -442,7 +442,7 @@ async def test_a_redirect_does_not_lead_inside(monkeypatch: pytest.MonkeyPatch) 
             far_socket.close()
     assert len(far.asked) == 1
     assert isinstance(error, Error)
-    assert error.code == "refused"
+    assert error.code == "rejected"
     assert not inside.asked
 
 
@@ -458,7 +458,7 @@ def relay_to(port: int) -> Any:
     return pass_on
 
 
-async def test_a_proxy_and_the_refusal_of_private_addresses_exclude_each_other() -> None:
+async def test_a_proxy_and_the_rejection_of_private_addresses_exclude_each_other() -> None:
     flow = client("http://a", "private: refuse, proxy: 'http://p:1'")
     async with running(flow) as rt:
         [problem] = rt.status().problems
@@ -531,7 +531,7 @@ async def test_connections_are_used_again_and_outlive_a_reload() -> None:
     assert status.node == {"connections": 1, "requests": 1}
 
 
-async def test_a_refused_change_leaves_the_pool_to_whom_it_belongs() -> None:
+async def test_a_rejected_change_leaves_the_pool_to_whom_it_belongs() -> None:
     async with remote("x") as far, running(client(far.url)) as rt:
         first = pool_of(rt)
         await change(

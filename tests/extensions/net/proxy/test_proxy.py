@@ -360,7 +360,7 @@ async def test_a_websocket_is_passed_on_and_outlives_reloads() -> None:
             await until(lambda: not rt.processes)
 
 
-async def test_who_refuses_a_websocket_is_heard() -> None:
+async def test_who_rejects_a_websocket_is_heard() -> None:
     async with (
         remote({"status": 403, "body": "no", "header": {"X-Why": "because"}}) as far,
         running(flow(far)) as rt,

@@ -26,7 +26,7 @@ SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection:
     ],
     ids=["length", "chunked", "close", "1.0", "hints"],
 )
-async def test_a_refusal_comes_back_whole_however_it_is_framed(answer: bytes) -> None:
+async def test_a_rejection_comes_back_whole_however_it_is_framed(answer: bytes) -> None:
     sent = ASK.replace(b"Connection: Upgrade", b"Connection: Upgrade, close")
     async with raw_backend(answer) as far, running(flow(far.url)) as rt:
         data = await exchange(port_of(rt), sent)

@@ -35,7 +35,7 @@ def test_an_event_is_written_as_browsers_read_it(payload: Any, data: bytes) -> N
     "payload",
     [{"id": "a\nb", "data": ""}, {"event": "a\rb"}, {"retry": "soon"}, {"data": object()}, b"\xff"],
 )
-def test_what_would_become_another_event_is_refused(payload: Any) -> None:
+def test_what_would_become_another_event_is_rejected(payload: Any) -> None:
     with pytest.raises(NodeError):
         written(payload)
 

@@ -199,7 +199,7 @@ async def test_streams_outlive_reloads_and_no_process_is_held() -> None:
         assert seen(rt)["streams"] == 1
 
 
-async def test_a_refused_change_leaves_streams_where_they_were() -> None:
+async def test_a_rejected_change_leaves_streams_where_they_were() -> None:
     async with running(flow()) as rt, listening(rt) as one:
         await change(
             rt, flow("queue: 1", "active: {name: boom, port: in}") + "- {kind: throw, name: boom}"

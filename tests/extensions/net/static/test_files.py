@@ -100,7 +100,7 @@ async def test_nothing_outside_and_nothing_hidden_is_served(root: Path, path: st
         reply = await fetch(port_of(rt), path)
         assert reply.status in (400, 404)
         assert b"secret" not in reply.body
-        # What the server refuses, another listener might let through.
+        # What the server rejects, another listener might let through.
         answer = await rt.send("files", {"method": "GET", "path": path.replace("%2e", ".")})
         assert answer["status"] == 404
 

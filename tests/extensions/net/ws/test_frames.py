@@ -229,7 +229,7 @@ async def test_a_packed_text_fails_with_its_first_bad_fragment() -> None:
         assert client.close_code == 1007
 
 
-async def test_nothing_is_handled_behind_what_was_refused() -> None:
+async def test_nothing_is_handled_behind_what_was_rejected() -> None:
     more = "format: json"
     async with running(flow(more)) as rt, as_client(rt) as raw:
         await raw.send(raw.frame(TEXT, b"{oops") + raw.frame(TEXT, b'"later"'))

@@ -339,7 +339,7 @@ async def test_other_flows_say_something_and_learn_to_how_many() -> None:
         ("['*']", "https://evil.example", 101),
     ],
 )
-async def test_pages_of_other_sites_are_refused(
+async def test_pages_of_other_sites_are_rejected(
     origins: str, origin: str | None, status: int
 ) -> None:
     async with running(flow(f"origins: {origins}")) as rt:
@@ -606,7 +606,7 @@ async def test_a_session_keeps_what_belongs_to_one_connection_until_it_closes() 
             assert (await left).data["path"] == "/a"
 
 
-async def test_a_refused_change_leaves_connections_where_they_were() -> None:
+async def test_a_rejected_change_leaves_connections_where_they_were() -> None:
     async with running(flow()) as rt, dial(rt) as client:
         await change(
             rt,

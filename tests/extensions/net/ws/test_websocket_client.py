@@ -109,11 +109,11 @@ async def test_it_comes_back_when_the_other_side_does() -> None:
         await until(lambda: seen(rt)["connections"] == 4)
 
 
-async def test_who_refuses_the_handshake_is_told_with_the_reason() -> None:
-    async def refuse(connection: Any, request: Any) -> Any:
+async def test_who_rejects_the_handshake_is_told_with_the_reason() -> None:
+    async def reject(connection: Any, request: Any) -> Any:
         return connection.respond(403, "no")
 
-    async with far(process_request=refuse) as there, running(flow(there.port)) as rt:
+    async with far(process_request=reject) as there, running(flow(there.port)) as rt:
         await until(lambda: "403" in seen(rt).get("reason", ""))
         assert seen(rt)["connected"] is False
 
@@ -134,7 +134,7 @@ async def test_the_connection_outlives_a_reload_that_leaves_its_address() -> Non
         assert await there.hear() == "got x"
 
 
-async def test_a_refused_change_leaves_the_connection_where_it_was() -> None:
+async def test_a_rejected_change_leaves_the_connection_where_it_was() -> None:
     async with far() as there, running(flow(there.port)) as rt:
         client = await there.client()
         broken = flow(there.port, "queue: 1").replace(

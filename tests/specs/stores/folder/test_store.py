@@ -20,7 +20,7 @@ from heddle.specs.model.names import named_id
 from heddle.specs.model.report import Report
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import ChangeSet, Delete, Put, Store
-from heddle.specs.stores.contract import StoreContract, refused
+from heddle.specs.stores.contract import StoreContract, rejected
 from heddle.specs.stores.contract_story import Watch, spec, value
 from heddle.specs.stores.folder import store as folder_module
 from heddle.specs.stores.folder.notifier import Notifier
@@ -523,15 +523,15 @@ def test_what_can_be_read_of_broken_file_is_told_with_its_problems(tmp_path: Pat
         changes = store.watch()
         heard = asyncio.ensure_future(anext(changes))
         await asyncio.sleep(0)
-        assert await store.spoiled() == []
+        assert await store.invalid() == []
         (tmp_path / "a.yaml").write_text(
             "[{kind: nop, name: a, ports: 3}, {kind: nop, name: b, v: 2}]"
         )
         told = await heard
         assert [each.path for each in told.problems] == ["a.ports"]
-        assert {each.name for each in told.spoiled} == {"a", "b"}
-        assert {each.name for each in await store.spoiled("default")} == {"a", "b"}
-        assert await store.spoiled("other") == []
+        assert {each.name for each in told.invalid} == {"a", "b"}
+        assert {each.name for each in await store.invalid("default")} == {"a", "b"}
+        assert await store.invalid("other") == []
         assert [each.name for each in await store.specs()] == ["a"]
         await store.close()
 
@@ -700,7 +700,7 @@ def test_a_revision_that_was_read_before_an_edit_on_disk_conflicts(flows: Path) 
         (read,) = await store.specs(ids=[A])
         (flows / "a.yaml").write_text("{kind: nop, name: a, v: 2}")
         mine = Put(resource=spec("a", fields={"v": 3}), revision=read.revision)
-        assert await refused(store, [mine], ConflictError)
+        assert await rejected(store, [mine], ConflictError)
         assert (flows / "a.yaml").read_text() == "{kind: nop, name: a, v: 2}"
 
     run(flows, story)

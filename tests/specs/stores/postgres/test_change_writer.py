@@ -246,7 +246,7 @@ async def test_awkward_notes_are_kept_as_far_as_text_can_be() -> None:
         assert (revision.author, revision.message) == ("ada", "half ? é")
 
 
-async def test_a_refused_row_is_not_told() -> None:
+async def test_a_rejected_row_is_not_told() -> None:
     async with fresh() as url, opened(url) as store:
         async with await psycopg.AsyncConnection.connect(server(), autocommit=True) as raw:
             await raw.execute(

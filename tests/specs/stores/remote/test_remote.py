@@ -19,7 +19,7 @@ from heddle.specs.model.value import ValueSource
 from heddle.specs.secrets.keyring import Keyring
 from heddle.specs.secrets.seal import new_key
 from heddle.specs.secrets.vault import Vault
-from heddle.specs.stores.contract import StoreContract, refused
+from heddle.specs.stores.contract import StoreContract, rejected
 from heddle.specs.stores.contract_story import Watch, spec, value
 from heddle.specs.stores.indexed_contract import IndexedContract
 from heddle.specs.stores.keyed_contract import KeyedContract
@@ -237,7 +237,7 @@ def test_a_stream_that_breaks_ends_the_watch_with_the_reason() -> None:
     tell(story())
 
 
-def test_what_a_spec_says_wrong_is_refused_there_with_its_problems() -> None:
+def test_what_a_spec_says_wrong_is_rejected_there_with_its_problems() -> None:
     async def story() -> None:
         store = Served(MemoryStore(), check=True)
         await store.open()
@@ -308,7 +308,7 @@ def test_a_token_lets_in_and_its_lack_is_told() -> None:
         await store.apply([Put(resource=spec("one"))])
         assert [each.name for each in await store.specs("default")] == ["one"]
         elsewhere = Put(resource=spec("two", namespace="other"))
-        assert await refused(store, [elsewhere], StoreError)
+        assert await rejected(store, [elsewhere], StoreError)
         stranger = RemoteStore(store.url)
         with pytest.raises(StoreError, match="HEDDLE_TOKEN"):
             await stranger.open()

@@ -57,8 +57,8 @@ def test_a_text_says_the_same_wherever_it_is_read(text: str) -> None:
     assert there == here
     assert [each.revision for each in there.specs] == [7] * len(here.specs)
     for path in [(), ("name",), ("ports", "out", 0, "port"), ("a", 1), ("env", "A")]:
-        places = [each.place(path) for each in (*here.specs, *here.spoiled, *here.values)]
-        again = [each.place(path) for each in (*there.specs, *there.spoiled, *there.values)]
+        places = [each.place(path) for each in (*here.specs, *here.invalid, *here.values)]
+        again = [each.place(path) for each in (*there.specs, *there.invalid, *there.values)]
         assert again == places
 
 
