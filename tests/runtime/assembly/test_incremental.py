@@ -13,6 +13,7 @@ from heddle.specs.model.store import Change, ChangeSet, Delete, Put, Resource
 from heddle.specs.stores.memory import MemoryStore
 from tests.runtime.changing import everything
 from tests.runtime.random_specs import resources
+from tests.runtime.worlds import run_state
 
 Turn = list[Resource | Key]
 """What one change set puts, and the keys that it takes out."""
@@ -41,7 +42,7 @@ def picture(rt: Runtime) -> dict[str, Any]:
         seen[str(each.id)] = (
             each.name,
             each.kind,
-            each.state,
+            run_state(each),
             sorted(each.reasons),
             symbol.binding.spec.fields if symbol is not None else None,
             sorted(other.label for other in near),
