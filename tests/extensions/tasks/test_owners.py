@@ -1,0 +1,143 @@
+"""Owners of runs: leases, heartbeats, the fence, and code that is not there."""
+
+import asyncio
+import time
+from pathlib import Path
+
+from heddle.extensions.extension import Error
+from heddle.extensions.tasks.run_stores.active_run import ActiveRun
+from heddle.extensions.tasks.run_stores.heartbeat import Heartbeat
+from heddle.extensions.tasks.run_stores.sqlite import SqliteRunStore
+from heddle.extensions.tasks.status import RunStatus
+from tests.extensions.tasks import durable_tasks
+from tests.extensions.tasks.test_durable import (
+    REPORT,
+    looking,
+    node_of,
+    running,
+    story,
+    until,
+    until_status,
+)
+
+
+def test_an_owner_that_lost_its_run_stops_and_writes_nothing(tmp_path: Path) -> None:
+    """As `resume --take` does: the new owner goes on, the old one is fenced off."""
+
+    async def work() -> None:
+        durable_tasks.done.clear()
+        durable_tasks.gates.clear()
+        async with running(tmp_path) as first, running(tmp_path) as second:
+            run = await node_of(first).durable.begin({"day": "monday"})
+            assert isinstance(run, ActiveRun)
+            await until(lambda: "slow" in durable_tasks.gates)
+            assert await node_of(second).durable.resume(run.id) is None
+            taken = await node_of(second).durable.resume(run.id, take=True)
+            assert isinstance(taken, ActiveRun)
+            await until(lambda: durable_tasks.done.count("slow") == 2)
+            durable_tasks.gates["slow"].set()
+            answer = await run.wait()
+            assert type(answer) is Error
+            assert answer.code == "fenced"
+            assert await taken.wait() == "monday"
+            # Whoever waited at the first owner gets the answer of the second.
+            assert await node_of(first).durable.answer(run) == "monday"
+            assert not [each for each in first.processes if each.origin == "report"]
+        async with looking(tmp_path) as runs:
+            view = await runs.show(run.id)
+            assert [(each.task, each.number, each.status) for each in view.attempts] == [
+                ("first", 1, "completed"),
+                ("slow", 1, "lost"),
+                ("slow", 2, "completed"),
+                ("last", 1, "completed"),
+            ]
+            events = await runs.events(run.id)
+            assert [each.seq for each in events] == list(range(1, len(events) + 1))
+
+    story(work())
+
+
+def test_a_run_whose_lease_is_over_is_taken_without_a_lock(tmp_path: Path) -> None:
+    """As that of an owner on another machine, of which only the lease is known."""
+
+    async def work() -> None:
+        durable_tasks.done.clear()
+        durable_tasks.gates.clear()
+        async with running(tmp_path) as first:
+            service = node_of(first).durable
+            run = await service.begin({"day": "monday"})
+            await until(lambda: "slow" in durable_tasks.gates)
+            store = SqliteRunStore(tmp_path / "runs.sqlite")
+            await store.open()
+            now = time.time()
+            assert await store.claimable("default", now) == []
+            assert [each.id for each in await store.claimable("default", now + 31)] == [run.id]
+            assert await store.claim(run.id, now) is None
+            assert await store.claim(run.id, now + 31) is not None
+            await store.close()
+            durable_tasks.gates["slow"].set()
+
+    story(work())
+
+
+def test_a_heartbeat_goes_on_while_the_loop_is_held_for_a_moment() -> None:
+    async def work() -> None:
+        beats: list[float] = []
+        heartbeat = Heartbeat(beats.append, 0.02, health=0.5)
+        heartbeat.start()
+        await until(lambda: len(beats) > 2)
+        before = len(beats)
+        time.sleep(0.2)  # noqa: ASYNC251 - a function that holds the loop
+        assert len(beats) > before
+        time.sleep(0.6)  # noqa: ASYNC251
+        held = len(beats)
+        time.sleep(0.1)  # noqa: ASYNC251
+        assert len(beats) == held
+        await until(lambda: len(beats) > held)
+        heartbeat.stop()
+
+    story(work())
+
+
+def test_a_run_whose_code_is_not_there_is_left_alone_and_said_once(tmp_path: Path) -> None:
+    async def work() -> None:
+        durable_tasks.done.clear()
+        durable_tasks.gates.clear()
+        async with running(tmp_path) as runtime:
+            run = await node_of(runtime).durable.begin({"day": "monday"})
+            await until(lambda: "slow" in durable_tasks.gates)
+        store = SqliteRunStore(tmp_path / "runs.sqlite")
+        await store.open()
+        raw = store._on_loop
+        assert raw is not None
+        raw.execute("""UPDATE runs SET code = '["no.such.module"]'""")
+        await store.close()
+        async with running(tmp_path) as runtime, looking(tmp_path) as runs:
+            await until(lambda: any(e.event == "run left alone" for e in runtime.events.recent))
+            await asyncio.sleep(1.5)
+            told = [each for each in runtime.events.recent if each.event == "run left alone"]
+            assert len(told) == 1
+            assert "no.such.module" in told[0].reason
+            assert (await runs.get(run.id)).status is RunStatus.SUSPENDED
+
+    story(work())
+
+
+def test_two_runtimes_begin_and_end_each_run_once(tmp_path: Path) -> None:
+    """What one runtime leaves, the other one takes; nothing runs twice."""
+
+    async def work() -> None:
+        durable_tasks.done.clear()
+        durable_tasks.gates.clear()
+        durable_tasks.gates["slow"] = asyncio.Event()
+        async with running(tmp_path, REPORT), looking(tmp_path) as runs:
+            async with running(tmp_path, REPORT) as leaving:
+                run = await node_of(leaving).durable.begin({"day": "monday"})
+                await until(lambda: durable_tasks.done.count("slow") == 1)
+            await until(lambda: durable_tasks.done.count("slow") == 2)
+            durable_tasks.gates["slow"].set()
+            ended = await until_status(runs, RunStatus.COMPLETED)
+            assert (ended.id, ended.output) == (run.id, "monday")
+            assert durable_tasks.done == ["first", "slow", "slow", "last"]
+
+    story(work())
