@@ -86,13 +86,13 @@ class Serve:
                         self._starting = None
                         await self._ready(rt)
                         await self._end(rt)
-                        rt.events.tell(
+                        rt.events.emit(
                             "runtime stopping",
                             reason=self._ending.reason or "it was closed",
                             processes=len(rt.processes),
                             drain=self._settings.drain,
                         )
-                    rt.events.tell("runtime stopped")
+                    rt.events.emit("runtime stopped")
             except asyncio.CancelledError:
                 if not self._ending.reason:
                     raise
@@ -175,7 +175,7 @@ class Serve:
         rt.events.listen(self._log, threads=True)
         rt.events.listen(lambda event: self._heard(rt, event))
         if reading.problems:
-            rt.events.tell(
+            rt.events.emit(
                 "documents rejected",
                 level="error",
                 reason="the rest of them runs",
@@ -255,7 +255,7 @@ class Serve:
             why = "every spec has a problem" if some else "no specs were given"
             raise CommandError(f"nothing runs: {why} (wanted: specs). Try heddle check")
         counts: dict[str, Any] = {"waiting": report.waiting, "rejected": report.rejected}
-        rt.events.tell(
+        rt.events.emit(
             "runtime started",
             reason="" if active else await self._idle(rt, some),
             store=rt.store.url,

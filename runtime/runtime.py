@@ -82,14 +82,14 @@ class RuntimeOrigin:
         """The current generation."""
         return self._table.wiring
 
-    def tell(
+    def emit(
         self, event: str, *, level: str = "info", error: Error | None = None, **data: Any
     ) -> None:
         """Emit an event of no symbol."""
         if error is not None:
             self._events.failed(event, error, level=level, **data)
         else:
-            self._events.tell(event, level=level, **data)
+            self._events.emit(event, level=level, **data)
 
 
 class Runtime:
@@ -329,9 +329,9 @@ class Runtime:
         """Tell what is wrong with the places of the keys; whoever needs a key says so for itself."""
         keys = self.vault.keys
         for warning in keys.warnings:
-            self.events.tell("keys exposed", level="warning", reason=warning)
+            self.events.emit("keys exposed", level="warning", reason=warning)
         for trouble in keys.troubles if keys.read else ():
-            self.events.tell("keys missing", level="warning", reason=trouble)
+            self.events.emit("keys missing", level="warning", reason=trouble)
 
     # -- packets -------------------------------------------------------------------------------
 

@@ -104,7 +104,7 @@ def command(
             memory=_measure("--memory", memory),
             isolation=isolation,
             condition=condition,
-            say=print_line,
+            output=print_line,
         ),
     )
 

@@ -171,9 +171,9 @@ class BreakerNode(Node):
         circuit.trying = circuit.succeeded = 0
         if self._host is not None:
             if opened is None:
-                self._host.tell("breaker closed")
+                self._host.emit("breaker closed")
             else:
-                self._host.tell("breaker open", level="warning", failures=circuit.failed)
+                self._host.emit("breaker open", level="warning", failures=circuit.failed)
 
 
 def compile_breaker(fields: Breaker, build: Build) -> Node:

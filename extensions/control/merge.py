@@ -61,7 +61,7 @@ class MergeNode(ManyToOne):
         if self._fails:
             raise NodeError(failure)
         if self._host is not None:
-            self._host.tell("merge incomplete", level="warning", error=failure)
+            self._host.emit("merge incomplete", level="warning", error=failure)
 
 
 def compile_merge(fields: Merge, build: Build) -> Node:

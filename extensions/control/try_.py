@@ -43,7 +43,7 @@ class TryNode(Node):
         answer = await flow.send("out", payload)
         if type(answer) is Error:
             if self._host is not None:
-                self._host.tell("failure caught", level="debug", error=answer)
+                self._host.emit("failure caught", level="debug", error=answer)
             return await flow.send("error", answer)
         return answer
 

@@ -288,7 +288,7 @@ class WatchNode(Node, Actor):
                 await self._begin()
                 return
             except OSError as error:
-                host.tell("folder cannot be watched", level="error", error=Error.of(error))
+                host.emit("folder cannot be watched", level="error", error=Error.of(error))
             await asyncio.sleep(pause)
             pause = min(pause * 2, LAST)
 
@@ -309,7 +309,7 @@ class WatchNode(Node, Actor):
         watching, host = self._watching, self._host
         if watching is not None and host is not None:
             watching.deliver = self._changed
-            watching.failed = lambda error: host.tell(
+            watching.failed = lambda error: host.emit(
                 "folder cannot be watched", level="error", error=Error.of(error)
             )
             watching.resume()

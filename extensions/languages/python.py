@@ -36,7 +36,7 @@ def _is_code(file: str) -> bool:
 
 def _file(options: Options) -> str:
     """Return the file of a node's code, by which a stack names the node."""
-    label = getattr(options.say, "label", "")
+    label = getattr(options.output, "label", "")
     return f"<python {label}>" if label else _FILENAME
 
 

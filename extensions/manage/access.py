@@ -37,7 +37,7 @@ from heddle.extensions.manage.tokens import ApiToken, match
 from heddle.schemas.ascii import lower, trim
 from heddle.schemas.errors import StoreError
 
-TOLD = 10
+REPORTED = 10
 """How many who came in vain are told in a second: whoever can reach it must not fill the log."""
 
 _NAMES = frozenset({"localhost", "ip6-localhost"})
@@ -91,7 +91,7 @@ class AccessNode(Node):
         self._let_in = 0
         self._turned_away = 0
         self._second = 0
-        self._told = 0
+        self._reported = 0
         self._untold = 0
 
     # -- life ----------------------------------------------------------------------------------
@@ -164,9 +164,9 @@ class AccessNode(Node):
             caller, token = await self._known(payload)
         except ApiError as rejection:
             self._turned_away += 1
-            brought = bool(_one(payload.get("header") or {}, "Authorization"))
+            brought = bool(_header(payload.get("header") or {}, "Authorization"))
             if rejection.status in (403, 421) or (rejection.status == 401 and brought):
-                self._tell(payload, rejection)
+                self._audit(payload, rejection)
             return await flow.send("denied", rejection.response)
         self._let_in += 1
         introduce(flow.process, caller)
@@ -188,14 +188,14 @@ class AccessNode(Node):
             raise ApiError(503, "store", "it does not know its tokens yet", header=_LATER)
         remote = str(payload.get("remote") or "")
         header = payload.get("header") or {}
-        host = _one(header, "Host") or str(payload.get("host") or "")
+        host = _header(header, "Host") or str(payload.get("host") or "")
         if self._hosts and name_of(host) not in self._hosts:
             raise _misdirected(host)
         try:
             tokens = await self._door.tokens()
         except StoreError as error:
             raise ApiError(503, "store", str(error), header=_LATER) from None
-        scheme, _, given = trim(_one(header, "Authorization")).partition(" ")
+        scheme, _, given = trim(_header(header, "Authorization")).partition(" ")
         if not self._door.guarded and not _brings(header):
             return self._local(remote, host, header), None
         if not scheme:
@@ -221,8 +221,8 @@ class AccessNode(Node):
             )
         if not self._hosts and not is_local(name_of(host)):
             raise _misdirected(host)
-        origin = _one(header, "Origin")
-        site = _one(header, "Sec-Fetch-Site")
+        origin = _header(header, "Origin")
+        site = _header(header, "Sec-Fetch-Site")
         foreign = bool(origin) and _netloc(origin) != lower(host)
         if foreign or site not in ("", "same-origin", "none"):
             raise ApiError(
@@ -232,17 +232,17 @@ class AccessNode(Node):
             )
         return Caller("local", (self._fields.local,), remote=remote, known=False)
 
-    def _tell(self, payload: dict[str, Any], rejection: ApiError) -> None:
+    def _audit(self, payload: dict[str, Any], rejection: ApiError) -> None:
         """Write down who came in vain, and why. Who merely brought no token is not worth a line."""
         if self._host is None:
             raise RuntimeError("the node is not open")
         second, reason = int(monotonic()), rejection.detail
         if second != self._second:
-            self._second, self._told = second, 0
-        if self._told >= TOLD:
+            self._second, self._reported = second, 0
+        if self._reported >= REPORTED:
             self._untold += 1
             return
-        self._told += 1
+        self._reported += 1
         if self._untold:
             reason += f" ({self._untold} more were turned away before)"
             self._untold = 0
@@ -258,7 +258,7 @@ def _netloc(origin: str) -> str:
         return ""
 
 
-def _one(header: Mapping[str, Any], name: str) -> str:
+def _header(header: Mapping[str, Any], name: str) -> str:
     values = header.get(name, "")
     return str(values[0] if isinstance(values, list) and values else values or "")
 

@@ -62,16 +62,16 @@ def note(
     if revision:
         data["revision"] = revision
     if status < 400:
-        host.tell("managed", **data)
+        host.emit("managed", **data)
     else:
         level = "warning" if status in (401, 403, 421) else "info"
-        host.tell("managing rejected", level=level, reason=reason, **data)
+        host.emit("managing rejected", level=level, reason=reason, **data)
     file = managed_by(host).audit
     if file:
         try:
             _append(file, msgspec.json.encode(record) + b"\n")
         except OSError as error:
-            host.tell("audit failed", level="error", reason=str(error), file=file)
+            host.emit("audit failed", level="error", reason=str(error), file=file)
 
 
 def _append(file: str, line: bytes) -> None:

@@ -66,7 +66,7 @@ class FollowNode(Node):
         self._ends: list[Callable[[], None]] = []
         self._where: dict[UUID, str] = {}
         self._second = 0
-        self._told = 0
+        self._sent = 0
         self._left_out = 0
         self._count = 0
 
@@ -183,14 +183,14 @@ class FollowNode(Node):
     def _ended(self, namespace: str, process: Process) -> None:
         second = int(time.monotonic())
         if second != self._second:
-            self._second, self._told, left_out = second, 0, self._left_out
+            self._second, self._sent, left_out = second, 0, self._left_out
             if left_out:
                 self._left_out = 0
                 self._put(namespace, "process", {"namespace": namespace, "left_out": left_out})
-        if self._told >= self._fields.processes:
+        if self._sent >= self._fields.processes:
             self._left_out += 1
             return
-        self._told += 1
+        self._sent += 1
         error = process.error
         data: dict[str, Any] = {
             "namespace": namespace,

@@ -272,7 +272,7 @@ async def _refusing(request: ApiRequest, operation: Operation) -> ApiReply:
         raise
     except Exception as error:
         # Whoever operates it is told everything, whoever asks nothing.
-        request.host.tell(
+        request.host.emit(
             "managing failed", level="error", error=Error.of(error), operation=operation.name
         )
         raise ApiError(500, "failed", "it failed: the log of the runtime says why") from None

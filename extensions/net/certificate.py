@@ -57,13 +57,13 @@ async def follow(
             pause = min(pause * 2, LONGEST)
             if now != tried:
                 tried = now
-                host.tell("certificate rejected", level="error", error=Error.of(error))
+                host.emit("certificate rejected", level="error", error=Error.of(error))
                 rejected(str(error))
         else:
             seen = tried = now
             pause = EVERY
             rejected("")
-            host.tell("certificate changed", file=str(files[0]))
+            host.emit("certificate changed", file=str(files[0]))
 
 
 def stamp(files: tuple[Path, ...]) -> tuple[object, ...]:

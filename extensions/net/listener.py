@@ -164,7 +164,7 @@ class ListenerNode(Node):
             scheme = "https" if self._tls is not None else "http"
             where, port = server.address
             shown = f"[{where}]" if ":" in where else where
-            self._host.tell("listening", url=f"{scheme}://{shown}:{port}")
+            self._host.emit("listening", url=f"{scheme}://{shown}:{port}")
 
     def _follow(self, host: Host) -> None:
         """Let the server offer what the files of its certificate hold."""
@@ -276,10 +276,10 @@ class ListenerNode(Node):
         if isinstance(error, RequestError):
             # Without detail: whoever can send a request could fill the log with it.
             data["status"] = error.status
-            self._host.tell(phrase, level="debug", reason=str(error), **data)
+            self._host.emit(phrase, level="debug", reason=str(error), **data)
             return
         shown = error if isinstance(error, Error) else Error.of(error, symbol=self._label)
-        self._host.tell(phrase, level="error", error=shown, **data)
+        self._host.emit(phrase, level="error", error=shown, **data)
 
 
 async def _await(ended: Awaitable[Any]) -> None:

@@ -93,7 +93,7 @@ class RouterNode(Node):
         if type(payload) is HttpRequest:
             method, path = payload.method_text, payload.path_text
         else:
-            method, path = asked(payload)
+            method, path = method_and_path(payload)
         if "%" not in path:
             # The text of such a path is all of its segments.
             exact = self._routes.exact(method, path)
@@ -122,7 +122,7 @@ class RouterNode(Node):
         return {"status": 405, "header": allow, "body": "Method Not Allowed"}
 
 
-def asked(payload: Payload) -> tuple[str, str]:
+def method_and_path(payload: Payload) -> tuple[str, str]:
     """Return the method and path of a map; raise TypeError if there are none."""
     if isinstance(payload, dict):
         method, path = payload.get("method", "GET"), payload.get("path")

@@ -174,7 +174,7 @@ class SharedPools:
 
             def emit(event: str, **data: Any) -> None:
                 for user in users:
-                    user.tell(event, **data)
+                    user.emit(event, **data)
                     return
 
             self._pools[source] = SqlPool(make(), emit, 1), users

@@ -87,7 +87,7 @@ class LogNode(Node):
             data["payload"] = brief(payload)
         if self._host is not None:
             # A blank may have put a secret into the phrase.
-            self._host.tell(self._host.shown(self._event), level=self._level, **data)
+            self._host.emit(self._host.shown(self._event), level=self._level, **data)
         return payload
 
 

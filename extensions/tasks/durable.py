@@ -39,7 +39,7 @@ class DurableWorkflow:
         try:
             await self.serve()
         except RunStoreError as error:
-            self._host.tell("run store failed", level="warning", reason=str(error))
+            self._host.emit("run store failed", level="warning", reason=str(error))
 
     async def serve(self) -> RunService:
         """Return the open service. Raise RunStoreError."""

@@ -33,7 +33,7 @@ class EventPort:
         data = msgspec.to_builtins(transition, enc_hook=str)
         host = self._host
         if host.wants(TRANSITION):
-            host.tell(TRANSITION, level="debug", **_renamed(data))
+            host.emit(TRANSITION, level="debug", **_renamed(data))
         if not self._source.linked():
             return
         self._waiting.append(data)
@@ -48,7 +48,7 @@ class EventPort:
                 process, answer = self._source.send(self._waiting.popleft())
                 answer = await finish(process, answer)
                 if type(answer) is Error:
-                    self._host.tell("event failed", level="error", error=answer)
+                    self._host.emit("event failed", level="error", error=answer)
         finally:
             self._sending = False
 

@@ -93,7 +93,7 @@ class RunStoreNode(Node):
         try:
             await self._service.open()
         except RunStoreError as error:
-            host.tell("run store failed", level="warning", reason=str(error))
+            host.emit("run store failed", level="warning", reason=str(error))
 
     async def close(self) -> None:
         """Let go of it."""

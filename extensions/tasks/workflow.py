@@ -224,7 +224,7 @@ class WorkflowNode(Node):
         return RunContext(root, "", self.key)
 
     def _report(self, host: Host, error: BaseException) -> None:
-        host.tell("watcher failed", level="warning", error=Error.of(error, symbol=self.label))
+        host.emit("watcher failed", level="warning", error=Error.of(error, symbol=self.label))
 
     def _begin(self, process: Process, payload: Payload) -> GraphRun:
         """Begin a run, or the part of a run that this workflow is inside of."""

@@ -225,7 +225,7 @@ class TimerNode(Node, Actor):
         """Say how ticks are run from now on."""
         ticks, fields = self._ticks, self._fields
         ticks.start = self._run
-        ticks.emit = host.tell
+        ticks.emit = host.emit
         ticks.overlap = fields.overlap
         ticks.limit = fields.limit
 

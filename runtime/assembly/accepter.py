@@ -137,7 +137,7 @@ class Accepter:
             self._events.failed("last accepted not read", Error.of(error), level="warning")
             return AcceptedState()
         if state.problems:
-            self._events.tell(
+            self._events.emit(
                 "last accepted not read",
                 level="warning",
                 reason="some of it cannot be read, and is left out",

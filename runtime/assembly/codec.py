@@ -110,7 +110,7 @@ class Build:
                 options or _NO_OPTIONS,
                 condition=condition,
                 leaves=leaves,
-                say=self.voice,
+                output=self.voice,
                 where=partial(_where, self.spec, path),
             )
             # Compilers and programs deal in plain text, not in the field types that say what it is.

@@ -74,7 +74,7 @@ class Duty:
         self.ttl = ttl
         self.trouble = ""
         """Why it cannot act though nobody else does; empty if all is well."""
-        self._tell = emit
+        self._emit = emit
         self._actors: list[Actor] = []
         self._had = False
         self._tasks = Tasks(self._broke)
@@ -152,7 +152,7 @@ class Duty:
     # --- the lease ---
 
     def _broke(self, error: Exception) -> None:
-        self._tell("cannot act", level="error", error=Error.of(error))
+        self._emit("cannot act", level="error", error=Error.of(error))
 
     async def _keep(self) -> None:
         while True:
@@ -167,7 +167,7 @@ class Duty:
                 await self._attempt()
             except FAILURES as error:
                 # The lease stays ours: somebody else would fail in the same way.
-                self._tell("cannot act", level="error", error=Error.of(error))
+                self._emit("cannot act", level="error", error=Error.of(error))
 
     async def _attempt(self) -> None:
         """Take the lease, or renew it, and have the actor know what has changed."""
@@ -200,7 +200,7 @@ class Duty:
                 return
         self._had = True
         if self._tasks:
-            self._tell("lease taken", reason="nobody else has it any more")
+            self._emit("lease taken", reason="nobody else has it any more")
         self._changed()
         actor.take(mark)
 
@@ -218,7 +218,7 @@ class Duty:
     def _lost(self, reason: str, *, trouble: bool) -> None:
         self._had = False
         self.trouble = f"lease lost: {reason}" if trouble else ""
-        self._tell("lease lost", level="warning", reason=reason)
+        self._emit("lease lost", level="warning", reason=reason)
         self._changed()
         if self._actors:
             self._actors[-1].lose()

@@ -74,7 +74,7 @@ class SymbolHost:
         return self._tasks
 
     def _report(self, error: Exception) -> None:
-        self.tell("task failed", level="error", error=Error.of(error, symbol=self.label))
+        self.emit("task failed", level="error", error=Error.of(error, symbol=self.label))
 
     @property
     def wiring(self) -> Wiring:
@@ -86,7 +86,7 @@ class SymbolHost:
 
     def duty(self, singleton: Singleton) -> Duty:
         """Return what this symbol does as one of several runtimes; a successor of its node has the same."""
-        return self._duties.of(self.id, singleton, self.tell)
+        return self._duties.of(self.id, singleton, self.emit)
 
     def act(self) -> None:
         """Begin on the current generation from now on: the node acts in it, and no wiring is kept."""
@@ -117,11 +117,11 @@ class SymbolHost:
         """Return whether anybody wants events of this name, which are emitted only on request."""
         return self._events.wants(event)
 
-    def tell(
+    def emit(
         self, event: str, *, level: str = "info", error: Error | None = None, **data: Any
     ) -> None:
         """Tell an event of this symbol: a fixed phrase with named values."""
         if error is not None:
             self._events.failed(event, error, symbol=self.label, level=level, **data)
         else:
-            self._events.tell(event, symbol=self.label, level=level, **data)
+            self._events.emit(event, symbol=self.label, level=level, **data)

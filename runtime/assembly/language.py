@@ -71,7 +71,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     waits: bool = False
     leaves: bool = False
     condition: bool = False
-    say: Output = Voice("code")
+    output: Output = Voice("code")
     where: Where | None = None
 
 

@@ -91,7 +91,7 @@ class _Links:
         """Take the id and the name, if they are free."""
         first = self._ids.setdefault(spec.id, spec)
         if first is not spec and spec.id not in self._partial:
-            self._tell(
+            self._add(
                 "duplicate-id",
                 f"the id {spec.id} is taken by {_who(first)}",
                 spec,
@@ -102,7 +102,7 @@ class _Links:
             return
         first = self._names.setdefault((spec.namespace, spec.name), spec)
         if first is not spec and first.id != spec.id and spec.id not in self._partial:
-            self._tell(
+            self._add(
                 "duplicate-name",
                 f'the name "{spec.name}" is taken by {_bearer(first)}',
                 spec,
@@ -118,7 +118,7 @@ class _Links:
         known = (*ports[1], *LIFECYCLE)
         text = _has(ports[1]) if ports[1] else "only the lifecycle ports"
         actual = f'kind "{spec.kind}" has no out port "{name}" (it has: {text})'
-        self._tell("unknown-port", actual, spec, ("ports", name), _near(name, known))
+        self._add("unknown-port", actual, spec, ("ports", name), _near(name, known))
 
     def _link(self, spec: Spec, path: Path, link: Link, *, alone: bool) -> None:
         """Check that the target is there and has this in port."""
@@ -134,7 +134,7 @@ class _Links:
         has = f"(it has: {_has(ports[0])})" if ports[0] else "(it has no in ports)"
         actual = f'"{target.label}" has no port "{link.port}" {has}'
         hint = _near(link.port, ports[0])
-        self._tell(
+        self._add(
             "unknown-port", actual, spec, (*path, "port"), hint, shown=path[:2] if alone else path
         )
 
@@ -154,7 +154,7 @@ class _Links:
             every = (*self._names, *self._others)
             if self._suggested > SUGGESTED and len(every) > SUGGESTED:
                 # To look for the nearest of thousands of names, thousands of times, takes minutes.
-                self._tell(
+                self._add(
                     "missing-link", actual, spec, (*path, key), shown=path[:2] if alone else path
                 )
                 return
@@ -165,7 +165,7 @@ class _Links:
                 hint = f'It stands in namespace "{elsewhere[0]}"; links stay inside "{spec.namespace}".'
         elif link.id is None:
             actual, hint = "a link to nobody", "Give the name or the id of the target."
-        self._tell(
+        self._add(
             "missing-link", actual, spec, (*path, key), hint, shown=path[:2] if alone else path
         )
 
@@ -184,7 +184,7 @@ class _Links:
         except SpecError:
             return None
 
-    def _tell(
+    def _add(
         self,
         code: str,
         actual: str,

@@ -189,7 +189,7 @@ class Loader:
         problems = tuple(dict.fromkeys((*unread, *in_order(wrong))))
         await self._recovery.note_start(start.newest, values, self.not_live)
         if labels:
-            self._events.tell(
+            self._events.emit(
                 "last accepted revision serves",
                 level="error",
                 reason=f"the newest of {_some(labels)} has problems",
@@ -202,7 +202,7 @@ class Loader:
             self._told_left_out(problems)
         waiting = self.waiting_sources
         if waiting:
-            self._events.tell(
+            self._events.emit(
                 "source waits",
                 level="error",
                 reason=f"{_some(sorted(waiting.values()))} was active before this start",
@@ -356,10 +356,10 @@ class Loader:
         else:
             await self._shift.make(plan)
         number = self._table.wiring.generation.number
-        self._events.tell(
+        self._events.emit(
             "generation live",
             generation=number,
-            reason=_told(changed, removed),
+            reason=_summary(changed, removed),
             symbols=len(self._table),
             changed=len(changed),
             removed=len(removed),
@@ -371,7 +371,7 @@ class Loader:
             await turns.rest()
             if not self._table.active(symbol):
                 reason = "; ".join(self._table.reasons(symbol)) or "part of a ring that waits"
-                self._events.tell(
+                self._events.emit(
                     "symbol waiting", level="warning", symbol=symbol.label, reason=reason
                 )
         if problems:
@@ -410,7 +410,7 @@ class Loader:
     def _told_rejection(self, problems: tuple[Problem, ...], origin: str) -> LoadResult:
         """Tell that what ran goes on running, and why."""
         running = self._table.wiring.generation.number
-        self._events.tell(
+        self._events.emit(
             "change rejected",
             level="error",
             reason=f"generation {running} goes on running" if running else "nothing is live yet",
@@ -424,7 +424,7 @@ class Loader:
         """Tell that what was rejected was taken back, if nothing is amiss any more."""
         if not (self.rejected or self.unreadable):
             running = self._table.wiring.generation.number
-            self._events.tell(
+            self._events.emit(
                 "problems gone",
                 generation=running,
                 reason=f"generation {running} runs, and the store says the same",
@@ -433,7 +433,7 @@ class Loader:
     def _told_left_out(self, problems: tuple[Problem, ...]) -> LoadResult:
         """Tell what a start goes without, and why."""
         running = self._table.wiring.generation.number
-        self._events.tell(
+        self._events.emit(
             "specs left out",
             level="error",
             reason="the rest runs" if running else "nothing is live yet",
@@ -487,7 +487,7 @@ def _some(labels: Sequence[str]) -> str:
     return f"{', '.join(labels[:5])}{f' and {len(labels) - 5} more' if len(labels) > 5 else ''}"
 
 
-def _told(changed: tuple[str, ...], removed: tuple[str, ...]) -> str:
+def _summary(changed: tuple[str, ...], removed: tuple[str, ...]) -> str:
     """Return `changed pong, router; removed old`, shortened."""
     parts = []
     for word, labels in (("changed", changed), ("removed", removed)):

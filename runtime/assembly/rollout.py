@@ -45,7 +45,7 @@ class ShiftError(HeddleError):
         self.symbol = symbol
         problem = Problem(
             code="begin",
-            found=f"cannot begin{f' (its {port} flow)' if port else ''}: {_said(cause)}",
+            found=f"cannot begin{f' (its {port} flow)' if port else ''}: {_message(cause)}",
             place=symbol.spec.place(("ports", port) if port else ()),
             path=symbol.spec.at(("ports", port) if port else ()),
         )
@@ -136,7 +136,7 @@ class Shift:
             symbol.began = time.time()
             if type(symbol.node).degraded is not Node.degraded:
                 self.telling[symbol.id] = symbol
-            self._events.tell(
+            self._events.emit(
                 "symbol active", level="debug", symbol=symbol.label, generation=number
             )
         for symbol in plan.retires:
@@ -145,7 +145,7 @@ class Shift:
             if self.telling.get(symbol.id) is symbol:
                 del self.telling[symbol.id]
             await self._safely(symbol, "pause", symbol.node.pause())
-            self._events.tell(
+            self._events.emit(
                 "symbol retired", level="debug", symbol=symbol.label, reason=self._why(symbol)
             )
         self._retiring.start(self._retire(replaced, plan.retires, tuple(self._old), hosts))
@@ -288,7 +288,7 @@ class Shift:
         """Cancel what still runs on an old generation: the drain deadline has passed."""
         reason = Error("its generation was replaced, and the time to drain is over", code="dropped")
         for process in _processes(generations):
-            self._events.tell(
+            self._events.emit(
                 "process cut",
                 level="warning",
                 symbol=process.origin,
@@ -304,7 +304,7 @@ class Shift:
         if await _idle_within(generations, GRACE):
             return
         for process in _processes(generations):
-            self._events.tell(
+            self._events.emit(
                 "process stuck",
                 level="error",
                 symbol=process.origin,
@@ -391,7 +391,7 @@ async def _call(function: Any, *args: Any) -> None:
     function(*args)
 
 
-def _said(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     """Return what an exception says, in one line."""
     if isinstance(error, asyncio.CancelledError):
         return "what it waited for was cancelled"

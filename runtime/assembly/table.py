@@ -147,7 +147,7 @@ class SymbolTable:
     def listen(self, ended: Ended) -> Callable[[], None]:
         """Be told of each process that ends, but for those of generations that drain already."""
         self._ends.append(ended)
-        self.wiring.tell(self._ends)
+        self.wiring.listen(self._ends)
         return lambda: self._ends.remove(ended) if ended in self._ends else None
 
     # -- change ------------------------------------------------------------------------------

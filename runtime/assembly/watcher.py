@@ -224,7 +224,7 @@ class Watcher:
 
     async def _whole(self, work: Awaitable[T]) -> T | None:
         """Do work to its end, even when this task is stopped meanwhile; None if it failed."""
-        task = self._tasks.start(self._told(work), awaited=True)
+        task = self._tasks.start(self._guarded(work), awaited=True)
         # Where we are stopped meanwhile, nobody else asks what became of it; it was told.
         task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         try:
@@ -238,7 +238,7 @@ class Watcher:
         self._pause, self._failed = PAUSE, ""
         return done
 
-    async def _told(self, work: Awaitable[T]) -> T:
+    async def _guarded(self, work: Awaitable[T]) -> T:
         """Await work; what it raises is told, and becomes a NodeError."""
         try:
             return await work

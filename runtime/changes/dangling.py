@@ -79,7 +79,7 @@ def left_in_pieces(
     stops = [entry for entry in was.active if entry in now.nodes and entry not in now.active]
     if not stops:
         return bonds
-    problems = yield from _told(now, stops, gone, registry, names)
+    problems = yield from _reasons(now, stops, gone, registry, names)
     return [*bonds, *problems]
 
 
@@ -262,7 +262,7 @@ class _AnyEnvironment(dict[str, object]):
         return ""
 
 
-def _told(
+def _reasons(
     now: _Graph,
     stops: Sequence[_Node],
     gone: Mapping[object, Resource],

@@ -78,12 +78,12 @@ class _NeighbourReader:
         """Return the resources by the keys of what is stored."""
         sides = [side for step in self._steps for side in step]
         mine = [side for side in sides if side is not None and side.namespace == self._namespace]
-        await self._ask({str(side.id) for side in mine})
+        await self._query({str(side.id) for side in mine})
         words = {word for side in mine for word in (str(side.id), side.name) if word is not None}
         changed = [side for side in mine if isinstance(side, Spec)]
         instead = [spec for spec in self._served.values() if spec is not None]
         instead = [spec for spec in instead if not words.isdisjoint(mentions_of(spec))]
-        await self._ask({str(spec.id) for spec in instead})
+        await self._query({str(spec.id) for spec in instead})
         around = [*changed, *instead, *await self._around(words, changed)]
         await self._need(around)
         stops = any(relinks(step, self._served, self._registry) for step in self._steps)
@@ -117,7 +117,7 @@ class _NeighbourReader:
         todo = list(specs)
         while todo:
             words = {word for spec in todo for word in needs_of(spec)}
-            todo = [each for each in await self._ask(words) if isinstance(each, Spec)]
+            todo = [each for each in await self._query(words) if isinstance(each, Spec)]
 
     async def _lead(self, specs: Iterable[Spec], *, further: bool) -> None:
         """Read what the links of these Specs lead to; `further`, whatever those lead to as well."""
@@ -126,7 +126,7 @@ class _NeighbourReader:
         for _ in range(DEEP):
             seen.update(spec.id for spec in todo)
             words = {word for spec in todo for word in self._targets(spec)}
-            await self._ask(words)
+            await self._query(words)
             targets = [self._specs[word] for word in words if word in self._specs]
             await self._need(targets)
             todo = [spec for spec in targets if spec.id not in seen] if further else []
@@ -164,7 +164,7 @@ class _NeighbourReader:
                 return step[1]
         return self._specs.get(name)
 
-    async def _ask(self, words: Set[str]) -> list[Resource]:
+    async def _query(self, words: Set[str]) -> list[Resource]:
         """Read what has one of these names or ids and was not read before; return it."""
         fresh = words - self._read
         if not fresh:

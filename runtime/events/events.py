@@ -161,7 +161,7 @@ class Events:
         """Return the same Problems with every known secret masked."""
         return masked(problems, self.secrets)
 
-    def tell(
+    def emit(
         self,
         event: str,
         *,
@@ -187,7 +187,7 @@ class Events:
         self._hand_out(event_, self._listeners)
         return event_
 
-    def tell_apart(
+    def emit_apart(
         self,
         loop: asyncio.AbstractEventLoop,
         event: str,
@@ -250,7 +250,7 @@ class Events:
         if error.cause is not None and any(error.trace.values()):
             brief = not self.tracebacks and is_expected(error)
             detail = cause_of(error) if brief else written(error.cause, error.trace)
-        return self.tell(
+        return self.emit(
             event,
             level=level,
             reason=f"{error.message}{where}",

@@ -171,7 +171,7 @@ class Process(Protocol):
 
     # What the machine needs.
 
-    def ask(self, step: Any, payload: Payload) -> Coroutine[Any, Any, Answer]:
+    def request(self, step: Any, payload: Payload) -> Coroutine[Any, Any, Answer]:
         """Hand a packet to the conversation behind this step, and wait for its answer."""
 
     def enter(self, task: "asyncio.Task[Any]") -> bool:
@@ -229,7 +229,7 @@ class Host(Protocol):
     def wants(self, event: str) -> bool:
         """Return whether anybody wants events of this name, which are emitted only on request."""
 
-    def tell(
+    def emit(
         self, event: str, *, level: str = "info", error: Error | None = None, **data: Any
     ) -> None:
         """Emit an event of this symbol: a fixed phrase with named values."""

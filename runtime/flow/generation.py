@@ -49,7 +49,7 @@ class Generation:
         self.tasks = Tasks(partial(_report, failed, ""))
         """The ends of its processes that have to wait for something."""
 
-    def tell(self, listeners: list[Ended]) -> None:
+    def listen(self, listeners: list[Ended]) -> None:
         """From now on these are told of each end."""
         self.processes = Ends(listeners, self.processes)
 

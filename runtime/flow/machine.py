@@ -467,7 +467,7 @@ def _begin(
             return visit.fn(Flow(process, visit), payload)
         return _in_turn(process, visit, visit.fn, Flow(process, visit), payload)
     if step.op == READ:
-        return process.ask(cast(ReadStep, step), payload)
+        return process.request(cast(ReadStep, step), payload)
     return _together(process, cast(JoinStep, step), payload, NestedStack(stack, above))
 
 

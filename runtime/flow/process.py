@@ -196,7 +196,7 @@ class LiveProcess:
         self._writers.add(writer)
         return writer
 
-    async def ask(self, step: ReadStep, payload: Payload) -> Answer:
+    async def request(self, step: ReadStep, payload: Payload) -> Answer:
         """Hand a packet to the conversation behind this step, and wait for its answer."""
         if self._readers is None:
             self._readers = {}
@@ -208,7 +208,7 @@ class LiveProcess:
                 reader,
                 self.tasks.start(self._converse(step, reader)),
             )
-        return await known[0].ask(payload)
+        return await known[0].request(payload)
 
     async def _converse(self, step: ReadStep, reader: Reader) -> None:
         """Run a conversation; when it ends, however it ends, nobody is left waiting."""

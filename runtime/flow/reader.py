@@ -46,7 +46,7 @@ class Reader:
                 self._waiting.discard(heard)
         return self._queue.popleft()
 
-    async def ask(self, payload: Payload) -> Answer:
+    async def request(self, payload: Payload) -> Answer:
         """Put a packet in and wait for its answer; the closing reason when nobody answers it.
 
         NodeError if the conversation has failed.

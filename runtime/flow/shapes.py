@@ -144,7 +144,7 @@ class ManyToOne(Node):
         if self._host is None:
             return
         have = ", ".join(f"{port} ({count})" for port, count in waiting.items())
-        self._host.tell(
+        self._host.emit(
             "row incomplete",
             level="warning",
             reason=f"the process ended with packets at {have}, and none at {', '.join(lacking)}",

@@ -32,7 +32,7 @@ class Origin(Protocol):
     def wiring(self) -> Any:
         """The generation that a new process begins on."""
 
-    def tell(
+    def emit(
         self, event: str, *, level: str = "info", error: Error | None = None, **data: Any
     ) -> None:
         """Emit an event."""
@@ -111,7 +111,7 @@ class Source:
             raise
         answer = await finish(process, answer)
         if type(answer) is Error and self.failed:
-            self.host.tell(self.failed, level="error", error=answer, **data)
+            self.host.emit(self.failed, level="error", error=answer, **data)
         return answer
 
     async def run(self, payload: Payload, parent: Process | None = None, **data: Any) -> Answer:
@@ -152,4 +152,4 @@ def _end(process: LiveProcess, task: "asyncio.Task[Answer]") -> None:
 
 
 def _emit(host: Origin, failed: str, error: Exception) -> None:
-    host.tell(failed or "task failed", level="error", error=Error.of(error, symbol=host.label))
+    host.emit(failed or "task failed", level="error", error=Error.of(error, symbol=host.label))

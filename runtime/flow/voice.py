@@ -18,6 +18,6 @@ class Voice:
 
     def __call__(self, level: str, text: str) -> None:
         if self.host is not None:
-            self.host.tell("console", level=level, text=text)
+            self.host.emit("console", level=level, text=text)
         else:
             _log.log(logging.getLevelNamesMapping()[level.upper()], "%s: %s", self.label, text)

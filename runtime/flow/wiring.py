@@ -103,9 +103,9 @@ class Wiring:
         """Return the same wiring seen through a lens; processes that run go on with what they have."""
         return Wiring(self.symbols, self._sources, self.generation, lens)
 
-    def tell(self, listeners: list[Ended]) -> None:
+    def listen(self, listeners: list[Ended]) -> None:
         """From now on these are told of each process that ends."""
-        self.generation.tell(listeners)
+        self.generation.listen(listeners)
         self.processes = self.generation.processes
 
     # -- ways ----------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ class RuntimeHealth:
         if symbol is None and rejection is None:
             return self._dated(uuid, [_yes("Draining", draining)], 0.0) if draining else ()
         active = symbol is not None and self._table.active(symbol)
-        text = self._told(symbol) if symbol is not None and active else ""
+        text = self._node_reason(symbol) if symbol is not None and active else ""
         if active and not (rejection or draining or text or uuid in self._since):
             return _well(_natural(symbol, active=True))
         conditions = [
@@ -123,7 +123,7 @@ class RuntimeHealth:
             return Condition(type="Degraded", status=True, reason="Degraded", message=text)
         return Condition(type="Degraded", status=False)
 
-    def _told(self, symbol: Symbol) -> str:
+    def _node_reason(self, symbol: Symbol) -> str:
         """Return what a node says of itself; what it raises is what is wrong with it."""
         try:
             return symbol.node.degraded()
@@ -170,7 +170,7 @@ class RuntimeHealth:
         mapping: dict[UUID, None] = dict.fromkeys(self._loader.not_live)
         mapping |= dict.fromkeys(symbol.id for symbol in self._table.waiters())
         mapping |= dict.fromkeys(
-            symbol.id for symbol in self._shift.telling.values() if self._told(symbol)
+            symbol.id for symbol in self._shift.telling.values() if self._node_reason(symbol)
         )
         if not self.stopping:
             # Then all of them drain, which goes without saying.
@@ -352,7 +352,7 @@ def _no(sort: str, problem: Problem, rejection: Rejection | None) -> Condition:
         type=sort,
         status=False,
         reason=camel(problem.code),
-        message=said(problem),
+        message=problem_text(problem),
         place=_at(rejection.spec if rejection is not None else None, problem.place),
         since=rejection.since if rejection is not None else 0.0,
     )
@@ -366,7 +366,7 @@ def _rejected(
     problem = own[0] if own else rejection.problems[0] if rejection.problems else None
     if problem is None:
         return Condition(type=sort, status=status, reason=reason, since=rejection.since)
-    text = said(problem)
+    text = problem_text(problem)
     if not own and problem.place.file and problem.path:
         text = f"{problem.path}: {text}"
     return Condition(
@@ -405,7 +405,7 @@ def _at(spec: Spec | None, place: Place) -> str:
     return f"revision {spec.revision}" if spec is not None and spec.revision else ""
 
 
-def said(problem: Problem) -> str:
+def problem_text(problem: Problem) -> str:
     """Return a Problem without its place; where that is not known, with its path."""
     where = f"{problem.path}: " if problem.path and not problem.place.file else ""
     wanted = f" (wanted: {problem.wanted})" if problem.wanted else ""

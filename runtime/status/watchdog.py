@@ -156,7 +156,7 @@ class Watchdog:
         """Emit an event in a thread of its own: a log that nobody reads holds up its writer."""
 
         def emit() -> None:
-            self._runtime.events.tell_apart(self._the_loop, event, level=level, **data)
+            self._runtime.events.emit_apart(self._the_loop, event, level=level, **data)
 
         self._beside(emit)
 

@@ -42,7 +42,7 @@ class RealmProgram:
         self._load = load
         self._hold = timeout_of(options) if leave is None else HOLD
         self._memory = memory_of(options)
-        self._output = options.say
+        self._output = options.output
 
     def __call__(self, payload: Any) -> Any:
         leave = self._leave

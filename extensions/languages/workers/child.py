@@ -187,14 +187,14 @@ def _answer(
 
 
 def _compiled(request: RunRequest, entries: list[tuple[str, str]]) -> Program:
-    def say(level: str, text: str) -> None:
+    def write_line(level: str, text: str) -> None:
         entries.append((level, text))
 
     options = Options(
         timeout=request.timeout,
         memory=request.memory,
         condition=request.condition,
-        say=say,
+        output=write_line,
     )
     return _COMPILERS[request.language](request.code, options)
 

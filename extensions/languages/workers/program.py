@@ -83,7 +83,7 @@ class IsolatedProgram:
 
     def _result(self, answer: Answer) -> Any:
         for level, text in answer.lines:
-            self._options.say(level if level in _LEVELS else "info", text)
+            self._options.output(level if level in _LEVELS else "info", text)
         if answer.end == "failed":
             raise ProgramError(answer.message, line=answer.line)
         if answer.end == "timeout":

@@ -33,7 +33,7 @@ class RowsModel(shapes.ApiModel, frozen=True, kw_only=True):
     rows: list[dict[str, Any]]
 
 
-async def ask(request: ApiRequest) -> ApiReply:
+async def run_statement(request: ApiRequest) -> ApiReply:
     """Run one statement that reads."""
     if not request.sees_all or not request.caller.may("operate", EVERY):
         # Tables hold every namespace, and frames hold what goes through them.
@@ -57,7 +57,7 @@ OPERATIONS = [
         name="sql.ask",
         summary="Ask in SQL what is held and how it runs.",
         details="The tables are those of `docs/sql.md`. Nothing can be changed in this way.",
-        run=ask,
+        run=run_statement,
         right="operate",
         body=BodyForm(about="The statement.", type=Question, media=(JSON,)),
         replies={200: ResponseForm(about="Its rows.", type=RowsModel)},

@@ -139,7 +139,7 @@ class Verifier:
         except jwt.ExpiredSignatureError:
             raise TokenError("the token has expired") from None
         except jwt.PyJWTError as error:
-            raise TokenError(_said(error)) from None
+            raise TokenError(_message(error)) from None
         except (ValueError, TypeError, OverflowError):
             raise TokenError("the token cannot be read") from None
         for name in ("exp", "nbf"):
@@ -148,7 +148,7 @@ class Verifier:
         return data
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     """Return what may be told of a failure: it speaks of the token alone."""
     import jwt
 

@@ -6,7 +6,7 @@ from typing import Any
 _NONE: frozenset[str] = frozenset()
 
 
-Came = tuple[str, str, bytes]
+RawHeaders = tuple[str, str, bytes]
 """The canonical name of a header, the text of its value, and the line as it came."""
 
 
@@ -23,7 +23,7 @@ class LatinHeader(dict[str, list[str]]):
         self,
         fields: Mapping[str, list[str]],
         latin: frozenset[str],
-        lines: tuple[Came, ...] | None = None,
+        lines: tuple[RawHeaders, ...] | None = None,
     ) -> None:
         super().__init__(fields)
         self.latin = latin
@@ -40,7 +40,7 @@ def kept_latin(fields: dict[str, list[str]], latin: frozenset[str]) -> dict[str,
     return LatinHeader(fields, latin) if latin else fields
 
 
-def lines_of(header: Any) -> tuple[Came, ...] | None:
+def lines_of(header: Any) -> tuple[RawHeaders, ...] | None:
     """Return the lines of a header map that is passed on, as they came; None of any other."""
     return header.lines if type(header) is LatinHeader else None
 

@@ -47,9 +47,9 @@ from heddle.extensions.net.http_client.request import (
     ACCEPTED,
     Headers,
     OutgoingRequest,
-    ask,
     header_name,
     header_text,
+    outgoing_request,
 )
 from heddle.extensions.net.http_client.response import Form, header_text_of, payload_of
 from heddle.extensions.net.http_client.target import Base, checked, written_query
@@ -219,7 +219,7 @@ class HttpNode(Node):
 
     async def _act(self, payload: Payload, process: Process) -> Payload:
         fields = self._fields
-        outgoing = ask(
+        outgoing = outgoing_request(
             payload,
             self._base,
             method=fields.method,

@@ -72,7 +72,7 @@ class OutgoingRequest:
         return OutgoingRequest(method, url, headers, body)
 
 
-def ask(
+def outgoing_request(
     payload: Payload,
     base: Base | None,
     *,

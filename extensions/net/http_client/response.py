@@ -110,7 +110,7 @@ async def _body(
     if form == "stream":
         chunks = pieces(response, silence)
         if packing:
-            return ByteStream(_told(unpack_stream(chunks, packing, None), response))
+            return ByteStream(_remote_faults(unpack_stream(chunks, packing, None), response))
         size = response.content_length
         return ByteStream(chunks, size=size)
     data = await read(response, limit, silence, held)
@@ -180,7 +180,7 @@ async def pieces(response: "aiohttp.ClientResponse", silence: float | None) -> A
             response.close()
 
 
-async def _told(
+async def _remote_faults(
     chunks: AsyncIterator[bytes], response: "aiohttp.ClientResponse"
 ) -> AsyncIterator[bytes]:
     """Yield a stream whose faults are theirs: never told as those of our own client."""

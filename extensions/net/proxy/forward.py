@@ -7,15 +7,15 @@ from urllib.parse import unquote
 
 from heddle.extensions.extension import ByteStream, Payload
 from heddle.extensions.net.http.head import canonical
-from heddle.extensions.net.http.latin import Came, LatinHeader, text_of_bytes
+from heddle.extensions.net.http.latin import LatinHeader, RawHeaders, text_of_bytes
 from heddle.extensions.net.http.path import raw_of, segments_of, text_of
 from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http_client.hop_headers import hop_by_hop, is_claim, is_unsafe
 from heddle.extensions.net.http_client.raw_head import Latin1
-from heddle.extensions.net.http_client.request import Headers, OutgoingRequest, ask
+from heddle.extensions.net.http_client.request import Headers, OutgoingRequest, outgoing_request
 from heddle.extensions.net.http_client.target import Base, joined, raw_path, written_query
 
-_SAID = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
+_FORWARDED = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
 
 if TYPE_CHECKING:
     import aiohttp
@@ -41,14 +41,14 @@ def forwarded(
         path = payload.get("path")
         if prefix and isinstance(path, str):
             payload = {**payload, "path": text_of(without(raw_of(path), prefix))}
-        outgoing = ask(payload, base)
+        outgoing = outgoing_request(payload, base)
         outgoing.headers = (
             _passing(outgoing.headers, hidden, trust=trust, underscores=underscores) + own
         )
         return outgoing
     body: bytes | AsyncIterable[bytes] | None = payload.raw_body
     header = payload.head.fields
-    drop = {"Host", "Content-Length", *hidden, *_SAID}
+    drop = {"Host", "Content-Length", *hidden, *_FORWARDED}
     if isinstance(body, ByteStream) and "Content-Encoding" in header:
         # A listener that streams unpacks on the way.
         drop.add("Content-Encoding")
@@ -127,14 +127,16 @@ def said_of(request: HttpRequest, trust: bool) -> Headers:
     chain = ", ".join(address for address in (come, client) if address)
     proto = (head.get("X-Forwarded-Proto") if trust else "") or request["scheme"]
     host = (head.get("X-Forwarded-Host") if trust else "") or head.host
-    return [(name, value) for name, value in zip(_SAID, (chain, proto, host), strict=True) if value]
+    return [
+        (name, value) for name, value in zip(_FORWARDED, (chain, proto, host), strict=True) if value
+    ]
 
 
 def returned(response: "aiohttp.ClientResponse") -> LatinHeader:
     """Return the headers of a response that come back, in the bytes, order and spelling they have."""
     texts: dict[str, list[str]] = {}
     latin: set[str] = set()
-    lines: list[Came] = []
+    lines: list[RawHeaders] = []
     for spelled, raw in response.raw_headers:
         value = raw.strip(b" \t")
         name = canonical(spelled.decode())

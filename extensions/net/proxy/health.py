@@ -37,7 +37,7 @@ class HealthCheck:
         self._fields = fields
         self._pool = pool
         self._backends = backends
-        self._tell = emit
+        self._report = emit
         self._tasks = tasks
         self._asking: list[asyncio.Task[None]] = []
 
@@ -56,13 +56,13 @@ class HealthCheck:
     async def _watch(self, backend: Backend) -> None:
         fields = self._fields
         while True:
-            why = await self._ask(backend)
+            why = await self._probe(backend)
             if backend.checked(not why, fields.falls, fields.rises):
-                self._tell(backend, backend.up, why or "it is well again")
+                self._report(backend, backend.up, why or "it is well again")
             # Many runtimes that were started together do not ask together.
             await asyncio.sleep(float(fields.every) * (0.9 + 0.2 * random()))
 
-    async def _ask(self, backend: Backend) -> str:
+    async def _probe(self, backend: Backend) -> str:
         """Return what is wrong with it; "" if it is well."""
         url = backend.base.origin + joined(backend.base.path, self._fields.path)
         try:

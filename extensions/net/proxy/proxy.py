@@ -106,7 +106,11 @@ class ProxyNode(Node):
             self._pool = ClientPool(self._settings, self._context).enter()
         if self._fields.health is not None:
             self._health = HealthCheck(
-                self._fields.health, self._pool, self._balancer.backends, self._told, host.tasks
+                self._fields.health,
+                self._pool,
+                self._balancer.backends,
+                self._report_backend,
+                host.tasks,
             )
             self._health.start()
         else:
@@ -146,10 +150,10 @@ class ProxyNode(Node):
             return ""
         return f"{len(down)} of {len(self._balancer.backends)} backends are down: {', '.join(down)}"
 
-    def _told(self, backend: Backend, up: bool, why: str) -> None:
+    def _report_backend(self, backend: Backend, up: bool, why: str) -> None:
         if self._host is not None:
             event, level = ("backend up", "info") if up else ("backend down", "warning")
-            self._host.tell(event, level=level, backend=shown(backend.url), reason=why)
+            self._host.emit(event, level=level, backend=shown(backend.url), reason=why)
 
     # -- requests ------------------------------------------------------------------------------
 
@@ -224,7 +228,7 @@ class ProxyNode(Node):
             if problem is None or problem.code not in ("unreachable", "timeout"):
                 raise
             if backend.failed(fields.failures, float(fields.aside)):
-                self._told(backend, False, problem.message)
+                self._report_backend(backend, False, problem.message)
             safe = outgoing.again and outgoing.method in self._methods
             if not last and (safe or (outgoing.again and never_sent(error))):
                 raise NextBackendError from error

@@ -127,7 +127,7 @@ class SseNode(Node):
     # -- packets -------------------------------------------------------------------------------
 
     async def _begin(self, flow: Flow, payload: Payload) -> Answer:
-        method, last = _asked(payload)
+        method, last = _request_of(payload)
         if method not in ("GET", "HEAD"):
             return {"status": 405, "header": {"Allow": "GET"}, "body": "Method Not Allowed"}
         topics = None
@@ -163,7 +163,7 @@ class SseNode(Node):
         return NOTHING
 
 
-def _asked(payload: Payload) -> tuple[str, str]:
+def _request_of(payload: Payload) -> tuple[str, str]:
     """Return the method of a request, and the last event that its client has seen."""
     last = header_of(payload, "Last-Event-Id") or header_of(payload, "Last-Event-ID")
     return method_of(payload), last

@@ -201,7 +201,7 @@ class FilesNode(Node):
             entry = self._root.find(name)
         if not isinstance(entry, StaticFile):
             return _LOST
-        return self._found(name, entry, header, method)
+        return self._serve(name, entry, header, method)
 
     def _index(self, path: str) -> tuple[str, StaticFile | None]:
         for text in self._fields.index:
@@ -211,7 +211,7 @@ class FilesNode(Node):
                 return name, entry
         return path, None
 
-    def _found(
+    def _serve(
         self, name: str, static_file: StaticFile, header: Callable[[str], str], method: str
     ) -> dict[str, Any]:
         kind = self._kind(name)

@@ -14,7 +14,7 @@ MANY: Final = 16
 FAR: Final = 10**18
 """A position behind the end of every file."""
 
-_ONE: Final = re.compile(r"\s*(?:(\d+)\s*-\s*(\d+)?|-\s*(\d+))\s*", re.ASCII)
+_RANGE: Final = re.compile(r"\s*(?:(\d+)\s*-\s*(\d+)?|-\s*(\d+))\s*", re.ASCII)
 
 
 class RangeError(ValueError):
@@ -35,7 +35,7 @@ def ranges_of(header: str, size: int) -> list[Range] | None:
     if not parts or len(parts) > MANY:
         return None
     for part in parts:
-        match = _ONE.fullmatch(part)
+        match = _RANGE.fullmatch(part)
         if match is None:
             return None
         first, last, tail = match.groups()

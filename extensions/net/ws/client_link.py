@@ -34,7 +34,7 @@ class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
 class LinkOwner(Ear, Protocol):
     """The node that hears a link now."""
 
-    def told(self, event: str, **data: Any) -> None:
+    def notify(self, event: str, **data: Any) -> None:
         """Something has happened to the link."""
         ...
 
@@ -122,7 +122,9 @@ class ClientLink:
         self._task: asyncio.Task[None] | None = None
 
     def _report(self, error: Exception) -> None:
-        self.owner.told("websocket away", level="error", reason=str(error) or type(error).__name__)
+        self.owner.notify(
+            "websocket away", level="error", reason=str(error) or type(error).__name__
+        )
 
     @property
     def queued(self) -> int:
@@ -140,10 +142,10 @@ class ClientLink:
         if self.talk is not None:
             self.talk.limit(limits)
 
-    def say(self, message: Message) -> None:
+    def send(self, message: Message) -> None:
         """Send a message, or keep it until there is a connection; raise NodeError if too many wait."""
         talk = self.talk
-        if talk is not None and talk.ready and not self._queue and talk.say(message):
+        if talk is not None and talk.ready and not self._queue and talk.send(message):
             return
         if len(self._queue) >= self.most:
             why = f": {self.failed}" if self.failed else ""
@@ -154,7 +156,7 @@ class ClientLink:
 
     def say_queued(self, talk: LinkTalk) -> None:
         """Send what has waited."""
-        while self._queue and talk.say(self._queue[0]):
+        while self._queue and talk.send(self._queue[0]):
             self._queue.popleft()
         self._held.hold(sum(map(len, self._queue)), must=True)
 
@@ -202,7 +204,7 @@ class ClientLink:
             except Exception as error:
                 text, self.failed = self.failed, str(error) or type(error).__name__
                 if text != self.failed:
-                    self.owner.told("websocket away", level="warning", reason=self.failed)
+                    self.owner.notify("websocket away", level="warning", reason=self.failed)
             else:
                 since = loop.time()
                 code, reason = await asyncio.shield(talk.over)
@@ -210,7 +212,7 @@ class ClientLink:
                 if loop.time() - since > LASTED or talk.heard:
                     made = 0
                 self.failed = f"closed with {code} {reason}".rstrip()
-                self.owner.told("websocket away", level="warning", reason=self.failed)
+                self.owner.notify("websocket away", level="warning", reason=self.failed)
             made += 1
             pause = self.attempts.pause(Error(self.failed, code="unreachable"), made)
             await asyncio.sleep(pause or 0.0)
@@ -250,5 +252,5 @@ class ClientLink:
             raise
         self.connected += 1
         self.failed = ""
-        self.owner.told("websocket connected")
+        self.owner.notify("websocket connected")
         return talk

@@ -101,7 +101,7 @@ class Talk(Guest):
         self.limits = limits
         self.request: Any = None
         self.rooms: set[str] = set()
-        self.said = self.heard = 0
+        self.sent = self.heard = 0
         self.gone = False
         self.process: Process | None = None
         self.home: LiveProcess | None = None
@@ -427,14 +427,14 @@ class Talk(Guest):
 
     # -- saying --------------------------------------------------------------------------------
 
-    def say(self, message: Message) -> bool:
+    def send(self, message: Message) -> bool:
         """Send a message; False if the connection is closed, or was cut because it is too slow."""
         if not self.alive():
             return False
         if self._streaming is not None:
             self._streaming.append(message)
             return True
-        self.said += 1
+        self.sent += 1
         if isinstance(message, str):
             self.protocol.send_text(message.encode())
         else:
@@ -456,7 +456,7 @@ class Talk(Guest):
             return
         # One stream at a time: messages are handled one at a time.
         self._streaming = deque()
-        self.said += 1
+        self.sent += 1
         try:
             self.protocol.send_binary(b"", fin=False)
             async for chunk in stream:
@@ -477,7 +477,7 @@ class Talk(Guest):
                 # Half a message cannot be taken back.
                 self.fail(INTERNAL, "the message broke off")
             for message in later:
-                self.say(message)
+                self.send(message)
 
     async def _writable(self) -> None:
         if not self._congested:
@@ -547,11 +547,11 @@ class Talk(Guest):
         if limits.idle is not None:
             waits.append(max(self._last_message + limits.idle - now, 0.01))
         if limits.ping is not None:
-            waits.append(self._ask(now, limits.ping))
+            waits.append(self._ping(now, limits.ping))
         if waits and self.alive():
             self._rewatch(min(waits))
 
-    def _ask(self, now: float, ping: float) -> float:
+    def _ping(self, now: float, ping: float) -> float:
         """Ping if it was silent; seconds until the next look."""
         silent = now - self._last_in
         if self._paused:

@@ -13,7 +13,7 @@ from heddle.extensions.extension import (
     Source,
 )
 from heddle.extensions.net.ws.connection import INTERNAL, Talk
-from heddle.extensions.net.ws.message import said
+from heddle.extensions.net.ws.message import message_of
 from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.machine import PendingAnswer
 from heddle.runtime.flow.process import LiveProcess
@@ -32,7 +32,7 @@ class Speaker:
             for port in ("open", "message", "close")
         }
 
-    def ask(self, talk: Talk, port: str, payload: Payload) -> bool:
+    def exchange(self, talk: Talk, port: str, payload: Payload) -> bool:
         """Send a payload out of a port, and send back the answer; return True if that takes time.
 
         Then `talk.done()` is called once it is sent. If nothing is linked, nothing happens.
@@ -48,10 +48,10 @@ class Speaker:
             return True
         process.end()
         if answer is not NOTHING:
-            self._say(talk, answer)
+            self._send_answer(talk, answer)
         return False
 
-    def tell(self, talk: Talk, port: str, payload: Payload) -> None:
+    def notify(self, talk: Talk, port: str, payload: Payload) -> None:
         """Send a payload out of a port whose answer is not sent back."""
         source = self._sources[port]
         if source.linked():
@@ -91,29 +91,29 @@ class Speaker:
             if failed is not None and type(answer) is not Error:
                 answer = failed
             if answer is not NOTHING:
-                self._say(talk, answer)
+                self._send_answer(talk, answer)
         except FAILURES as error:
             problem = Error.of(error, symbol=self.host.label)
             ended = process.end(problem)
             if isinstance(ended, Awaitable):
                 await ended
-            self._say(talk, problem)
+            self._send_answer(talk, problem)
         finally:
             talk.process = None
             talk.done()
 
-    def _say(self, talk: Talk, answer: Answer) -> None:
+    def _send_answer(self, talk: Talk, answer: Answer) -> None:
         """Send an answer; an Error that nobody handled ends the connection, and is told."""
         if type(answer) is not Error:
             try:
-                talk.say(said(answer))
+                talk.send(message_of(answer))
             except NodeError as failure:
                 answer = failure.error
             else:
                 return
         if answer.code == "cancelled":
             return
-        self.host.tell("websocket flow failed", level="error", error=answer, connection=talk.id)
+        self.host.emit("websocket flow failed", level="error", error=answer, connection=talk.id)
         talk.close(INTERNAL, "the flow failed")
 
 

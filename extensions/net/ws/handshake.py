@@ -62,7 +62,7 @@ def accepted(
         select_subprotocol=choose,
         logger=log,
     )
-    response = judge.accept(ClientRequest("/", Headers(_asked(header))))
+    response = judge.accept(ClientRequest("/", Headers(_headers(header))))
     if response.status_code != 101:
         text = (response.body or b"").decode().strip()
         extra = _WANTED if response.status_code == 426 else _VERSION
@@ -78,7 +78,7 @@ def accepted(
     return made
 
 
-_ASKED: Final = (
+_REQUIRED: Final = (
     "Connection",
     "Upgrade",
     "Host",
@@ -95,11 +95,11 @@ _WANTED: Final = {**_VERSION, "Upgrade": "websocket"}
 """What a client is told that has to ask in another way: the protocol, and its version."""
 
 
-def _asked(header: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _headers(header: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the headers of a handshake; Rejected if one has characters that none of its words has."""
     known = {lower(str(name)): values for name, values in header.items()}
     entries: list[tuple[str, str]] = []
-    for name in _ASKED:
+    for name in _REQUIRED:
         values = known.get(lower(name), [])
         for value in values if isinstance(values, list) else [values]:
             text = str(value)

@@ -6,7 +6,7 @@ from typing import Any
 
 from heddle.extensions.extension import Error, NodeError, Payload
 from heddle.extensions.net.ws.connection import Ear, Talk
-from heddle.extensions.net.ws.message import Message, close_of, said
+from heddle.extensions.net.ws.message import Message, close_of, message_of
 
 _KEYS = frozenset({"to", "room", "all", "except", "data", "join", "leave", "close"})
 
@@ -89,7 +89,7 @@ class Hub:
         """
         if not isinstance(order, dict) or not order or not order.keys() <= _KEYS:
             order = {"data": order}
-        message = said(order["data"]) if "data" in order else None
+        message = message_of(order["data"]) if "data" in order else None
         close = close_of(order["close"]) if order.get("close") else None
         joins, leaves = texts(order, "join"), texts(order, "leave")
         talks = list(self._meant(order, here))
@@ -97,7 +97,7 @@ class Hub:
             self.join(talk, joins)
             self.part(talk, leaves)
             if message is not None:
-                talk.say(message)
+                talk.send(message)
             if close is not None:
                 talk.close(*close)
         return len(talks)

@@ -29,7 +29,7 @@ def heard(message: Message, form: Form) -> Payload:
     return message
 
 
-def said(payload: Payload) -> Message:
+def message_of(payload: Payload) -> Message:
     """Return the message of a payload: text and bytes as they are, data as JSON; NodeError for no data."""
     if isinstance(payload, str | bytes):
         return payload

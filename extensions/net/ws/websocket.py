@@ -175,7 +175,9 @@ class WebSocketNode(Node):
             raise RuntimeError("the node is not open")
         self._hub.enter(talk)
         self._hub.join(talk, list(talk.rooms))
-        return self._speaker.ask(talk, "open", {"connection": talk.id, "request": talk.request})
+        return self._speaker.exchange(
+            talk, "open", {"connection": talk.id, "request": talk.request}
+        )
 
     def heard(self, talk: Talk, message: Message) -> bool:
         """Return a message has come: the flow may answer it."""
@@ -187,7 +189,7 @@ class WebSocketNode(Node):
             talk.fail(BAD_DATA, str(rejection)[:100])
             return False
         payload = {"connection": talk.id, "data": data, "request": talk.request}
-        return self._speaker.ask(talk, "message", payload)
+        return self._speaker.exchange(talk, "message", payload)
 
     def lost(self, talk: Talk) -> None:
         """Cancel the answer at hand: its connection broke off."""
@@ -206,7 +208,7 @@ class WebSocketNode(Node):
                 "rooms": rooms,
                 "request": talk.request,
             }
-            self._speaker.tell(talk, "close", payload)
+            self._speaker.notify(talk, "close", payload)
 
 
 def _names(value: Payload) -> list[str]:

@@ -38,7 +38,7 @@ from heddle.extensions.net.ws.connection import BAD_DATA, Talk
 from heddle.extensions.net.ws.dispatcher import Speaker
 from heddle.extensions.net.ws.fields import Format, TalkFields
 from heddle.extensions.net.ws.handshake import need_websockets
-from heddle.extensions.net.ws.message import Message, heard, said
+from heddle.extensions.net.ws.message import Message, heard, message_of
 from heddle.runtime.assembly.retry_rule import RetryRule
 
 
@@ -99,7 +99,7 @@ class WebSocketClientNode(Node, Actor):
         self._speaker: Speaker | None = None
         self._duty: Duty | None = None
         self._parting = Tasks(self._failed)
-        self._in = Action(self._say, out=None)
+        self._in = Action(self._send, out=None)
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -145,7 +145,7 @@ class WebSocketClientNode(Node, Actor):
             self._parting.start(link.stop())
 
     def _failed(self, error: Exception) -> None:
-        self.told("websocket away", level="error", reason=str(error) or type(error).__name__)
+        self.notify("websocket away", level="error", reason=str(error) or type(error).__name__)
 
     def _limit(self, link: ClientLink) -> None:
         again = self._fields.reconnect
@@ -196,12 +196,12 @@ class WebSocketClientNode(Node, Actor):
 
     # -- messages ------------------------------------------------------------------------------
 
-    def _say(self, payload: Payload) -> Answer:
+    def _send(self, payload: Payload) -> Answer:
         if self._link is None:
             raise NodeError(
                 Error(f"this runtime is not connected: {self._elsewhere}", code="elsewhere")
             )
-        self._link.say(said(payload))
+        self._link.send(message_of(payload))
         return NOTHING
 
     @property
@@ -212,19 +212,19 @@ class WebSocketClientNode(Node, Actor):
             return "nobody has the lease at the moment"
         return f"{holder.host}:{holder.pid} has the lease"
 
-    def told(self, event: str, **data: Any) -> None:
+    def notify(self, event: str, **data: Any) -> None:
         """Something has happened to the link."""
         if self._host is not None:
             parts = urlsplit(self._where.url)
             shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-            self._host.tell(event, url=shown, **data)
+            self._host.emit(event, url=shown, **data)
 
     def opened(self, talk: Talk) -> bool:
         """Begin once it is connected: the flow may send the first message."""
         if self._speaker is None:
             raise RuntimeError("the node is not open")
         payload = {"connection": talk.id, "protocol": talk.protocol.subprotocol}
-        return self._speaker.ask(talk, "open", payload)
+        return self._speaker.exchange(talk, "open", payload)
 
     def heard(self, talk: Talk, message: Message) -> bool:
         """Return a message has come: the flow may answer it."""
@@ -235,7 +235,7 @@ class WebSocketClientNode(Node, Actor):
         except RequestError as rejection:
             talk.fail(BAD_DATA, str(rejection)[:100])
             return False
-        return self._speaker.ask(talk, "message", {"connection": talk.id, "data": data})
+        return self._speaker.exchange(talk, "message", {"connection": talk.id, "data": data})
 
     def lost(self, talk: Talk) -> None:
         """Cancel the answer at hand: the connection broke off."""
@@ -246,7 +246,7 @@ class WebSocketClientNode(Node, Actor):
         """Note that the connection is over."""
         if self._speaker is not None:
             payload = {"connection": talk.id, "code": code, "reason": reason}
-            self._speaker.tell(talk, "close", payload)
+            self._speaker.notify(talk, "close", payload)
 
 
 def compile_websocket_client(fields: WebSocketClient, build: Build) -> Node:
@@ -326,7 +326,7 @@ Of several runtimes that follow one store, one is connected: the one that has th
 another connects as soon as the lease has ended. A packet at `in` of any other is an Error (`elsewhere`)
 that says which one has it.
 
-That it is connected or away, and why, is told in the log. A `websocket-client` whose spec changes keeps
+That it is connected or away, and why, is notify in the log. A `websocket-client` whose spec changes keeps
 its connection if `url header protocols compress connect` and `tls` stay the same. Needs the extra
 `websocket`.
 """,

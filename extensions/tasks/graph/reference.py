@@ -92,7 +92,7 @@ def getter(path: Sequence[str | int], whole: str) -> Callable[[Any], Any] | None
         only = path[0]
         take = itemgetter(only)
 
-        def one(value: Any) -> Any:
+        def only_reference(value: Any) -> Any:
             try:
                 if type(value) is dict or type(only) is int:
                     return take(value)
@@ -100,7 +100,7 @@ def getter(path: Sequence[str | int], whole: str) -> Callable[[Any], Any] | None
                 pass
             raise _missing(whole, value, only)
 
-        return one
+        return only_reference
     steps = tuple(path)
 
     def follow(value: Any) -> Any:

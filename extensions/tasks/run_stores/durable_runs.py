@@ -38,7 +38,7 @@ REST: Final = 16
 FLUSH: Final = 1.0
 """Seconds between two recordings of what a running attempt prints."""
 
-Tell = Callable[..., None]
+Emit = Callable[..., None]
 
 
 class DurableRuns:
@@ -57,12 +57,12 @@ class DurableRuns:
         health: float = 60.0,
         heartbeat: float | None = None,
         losses: int = LOSSES,
-        tell: Tell = lambda *_, **__: None,
+        tell: Emit = lambda *_, **__: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
         self.drain = drain
-        self._tell = tell
+        self._emit = tell
         self._clock = clock
         self._losses = losses
         self._definitions: WeakKeyDictionary[Workload, Definition] = WeakKeyDictionary()
@@ -184,7 +184,7 @@ class DurableRuns:
     def _left(self, active: ActiveRun) -> None:
         self._active.pop(active.id, None)
         if active.reason == "fenced":
-            self._tell("run taken", level="warning", run=str(active.id))
+            self._emit("run taken", level="warning", run=str(active.id))
 
     async def _block(
         self, journal: DurableJournal, claim: Claim, tasks: Sequence[str]
@@ -294,7 +294,7 @@ class DurableRuns:
                 for request in await self.store.requests():
                     self._act(request)
             except RunStoreError as error:
-                self._tell("run store failed", level="warning", reason=str(error))
+                self._emit("run store failed", level="warning", reason=str(error))
         self._rest()
 
     def _rest(self) -> None:
@@ -331,7 +331,7 @@ class DurableRuns:
             await self.resume(active.workload, active.id)
 
     def _failed(self, error: Exception) -> None:
-        self._tell("run store failed", level="error", reason=str(error) or type(error).__name__)
+        self._emit("run store failed", level="error", reason=str(error) or type(error).__name__)
 
     def _not_renewed(self, error: Exception) -> None:
-        self._tell("lease not renewed", level="warning", reason=str(error))
+        self._emit("lease not renewed", level="warning", reason=str(error))

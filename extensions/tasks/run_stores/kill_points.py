@@ -64,7 +64,7 @@ async def commit(journal: DurableJournal) -> None:
         await waits
 
 
-async def tell(place: Path, trace: Trace) -> None:
+async def write_trace(place: Path, trace: Trace) -> None:
     """Run the story: every way in which something is recorded comes up in it once."""
     promises = Promises(place)
     store = make_sqlite(place, trace)
@@ -197,7 +197,7 @@ def try_kill(place: Path, number: int) -> bool:
     """Kill the story before one statement, and check; return False if it has fewer statements."""
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
-    code = run_forked(lambda: asyncio.run(tell(place, kill_before(number))))
+    code = run_forked(lambda: asyncio.run(write_trace(place, kill_before(number))))
     if run_forked(lambda: asyncio.run(check(place))):
         raise SystemExit(f"killed before statement {number}: see above")
     if code not in (0, -signal.SIGKILL):

@@ -69,7 +69,7 @@ class RunService:
         self._control_task: asyncio.Task[None] | None = None
         self._kick = asyncio.Event()
         self._left_alone: set[UUID] = set()
-        self._told = ""
+        self._reported = ""
         self._pruned = 0.0
 
     # -- its users ---------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ class RunService:
                 self._look_at_generations()
                 await self._claim_due()
                 await self._prune()
-                self._told = ""
+                self._reported = ""
             except RunStoreError as error:
                 self._tell_once("run store failed", str(error))
             self._kick.clear()
@@ -187,7 +187,7 @@ class RunService:
         missing = [name for name in run.code if not _is_importable(name)]
         if missing:
             self._left_alone.add(run.id)
-            host.tell(
+            host.emit(
                 "run left alone",
                 level="warning",
                 run=str(run.id),
@@ -196,9 +196,9 @@ class RunService:
             return
         resumed = await self.runs.resume(workload, run.id)
         if isinstance(resumed, ActiveRun):
-            host.tell("run resumed", run=str(run.id))
+            host.emit("run resumed", run=str(run.id))
         elif resumed is not None:
-            host.tell(
+            host.emit(
                 f"run {resumed.status}", level="warning", run=str(run.id), reason=resumed.reason
             )
 
@@ -212,12 +212,12 @@ class RunService:
     def _tell_somebody(self, event: str, **data: Any) -> None:
         """Emit an event of the first workflow that uses it."""
         for host in self._users:
-            host.tell(event, **data)
+            host.emit(event, **data)
             return
 
     def _tell_once(self, event: str, reason: str) -> None:
-        if reason != self._told:
-            self._told = reason
+        if reason != self._reported:
+            self._reported = reason
             self._tell_somebody(event, level="warning", reason=reason)
 
     def _failed(self, error: Exception) -> None:

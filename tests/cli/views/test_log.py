@@ -70,7 +70,7 @@ def test_secrets_in_the_lines_of_files_are_masked() -> None:
     log = TextLog(out, "info", source={"flow.yaml": "\n  out: {pw: hunter2}\n"}.get)
     log.mask = events.mask
     events.listen(log)
-    events.tell("change rejected", level="error", reason="hunter2", problems=(WRONG,), pw="hunter2")
+    events.emit("change rejected", level="error", reason="hunter2", problems=(WRONG,), pw="hunter2")
     assert "out: {pw: ••••••}" in out.getvalue()
     assert "hunter2" not in out.getvalue()
 

@@ -300,12 +300,12 @@ async def test_whoever_comes_in_vain_does_not_fill_the_log(
         one.told.clear()
         monkeypatch.setattr(access, "monotonic", lambda: now[0])
         thief = Client(one.port, "heddle_wrong")
-        for _ in range(access.TOLD + 5):
+        for _ in range(access.REPORTED + 5):
             assert (await thief("GET", "/v1")).status == 401
         now[0] += 1
         await thief("GET", "/v1")
         told = [each for each in one.told if each.event == "managing rejected"]
-        assert len(told) == access.TOLD + 1
+        assert len(told) == access.REPORTED + 1
         assert told[-1].reason == "nobody knows this token (5 more were turned away before)"
 
 

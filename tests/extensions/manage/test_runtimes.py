@@ -257,7 +257,7 @@ async def test_nobody_hears_secrets() -> None:
     async with managing(flow) as one, listening(one.call, f"{DEFAULT}/events") as stream:
         await one.call("PATCH", f"{DEFAULT}/specs/pong", {"annotations": {"a": "b"}})
         told = [await stream.until("change"), await stream.until("reload")]
-        one.rt.events.tell("a secret", text="hunter2hunter2")
+        one.rt.events.emit("a secret", text="hunter2hunter2")
         told.append(await stream.until("event"))
         assert "hunter2" not in str(told)
 

@@ -100,8 +100,8 @@ async def test_it_knows_which_of_its_ports_lead_somewhere_even_when_watched() ->
 async def test_it_tells_events_of_its_symbol() -> None:
     async with world([linked("source", "s")], [SOURCE]) as rt:
         host = OPEN["s"].host
-        host.tell("listening", url="http://localhost")
-        host.tell("broke", level="warning", error=Error("no", code="x"), count=2)
+        host.emit("listening", url="http://localhost")
+        host.emit("broke", level="warning", error=Error("no", code="x"), count=2)
         (listening,) = told(rt, "listening")
         assert (listening.symbol, listening.data) == ("s", {"url": "http://localhost"})
         (broke,) = told(rt, "broke")

@@ -407,9 +407,9 @@ async def test_a_secret_is_masked_in_status_and_events_while_it_is_bound() -> No
     stored: list[Resource] = [value("key", SECRET, secret=True), said]
     async with world(stored, **quiet(World())) as rt:
         assert rt.status().symbols[0].node["shown"] == "••••••"
-        rt.events.tell("went", reason=f"with {SECRET}")
+        rt.events.emit("went", reason=f"with {SECRET}")
         await put(rt, value("key", "other one", secret=True))
-        rt.events.tell("went", reason="with other one")
+        rt.events.emit("went", reason="with other one")
         assert SECRET not in repr(rt.events.recent)
         assert "other one" not in repr(rt.events.recent)
 

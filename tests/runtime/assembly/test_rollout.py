@@ -9,7 +9,7 @@ import pytest
 from heddle.runtime.assembly.codec import Kind
 from heddle.runtime.assembly.extension import Extension, ExtensionSource
 from heddle.runtime.assembly.kind import node
-from heddle.runtime.assembly.rollout import ShiftError, _said
+from heddle.runtime.assembly.rollout import ShiftError, _message
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import Error
@@ -87,8 +87,8 @@ async def test_whatever_opening_does_the_old_goes_on(way: str) -> None:
 
 
 def test_what_the_system_says_is_told_without_its_number() -> None:
-    assert _said(OSError(98, "cannot listen on :80: in use")) == "cannot listen on :80: in use"
-    assert _said(FileNotFoundError(2, "No such file", "a.pem")) == "No such file: 'a.pem'"
+    assert _message(OSError(98, "cannot listen on :80: in use")) == "cannot listen on :80: in use"
+    assert _message(FileNotFoundError(2, "No such file", "a.pem")) == "No such file: 'a.pem'"
 
 
 async def test_what_cannot_adopt_gives_back_and_is_rejected() -> None:

@@ -16,17 +16,17 @@ pytestmark = pytest.mark.anyio
 def test_whoever_listens_is_told_in_order_until_they_stop() -> None:
     events, heard = Events("default"), list[str]()
     end = events.listen(lambda told: heard.append(told.event))
-    events.tell("one")
-    events.tell("two")
+    events.emit("one")
+    events.emit("two")
     end()
     end()
-    events.tell("three")
+    events.emit("three")
     assert heard == ["one", "two"]
     assert [told.event for told in events.recent] == ["one", "two", "three"]
 
 
 def test_an_event_has_a_fixed_phrase_and_named_values() -> None:
-    told = Events("shop").tell("went", symbol="a", generation=3, reason="why", count=5)
+    told = Events("shop").emit("went", symbol="a", generation=3, reason="why", count=5)
     assert (told.event, told.namespace, told.symbol, told.generation) == ("went", "shop", "a", 3)
     assert (told.level, told.reason, told.data) == ("info", "why", {"count": 5})
     assert told.time > 0
@@ -35,7 +35,7 @@ def test_an_event_has_a_fixed_phrase_and_named_values() -> None:
 def test_only_so_many_are_kept() -> None:
     events = Events("default", keep=2)
     for name in ("one", "two", "three"):
-        events.tell(name)
+        events.emit(name)
     assert [told.event for told in events.recent] == ["two", "three"]
 
 
@@ -48,7 +48,7 @@ def test_a_listener_that_fails_holds_nothing_up(caplog: pytest.LogCaptureFixture
     events.listen(breaks)
     events.listen(heard.append)
     with caplog.at_level(logging.ERROR, logger="heddle"):
-        events.tell("one")
+        events.emit("one")
     assert [told.event for told in heard] == ["one"]
     assert "a listener failed at the event 'one'" in caplog.text
 
@@ -71,7 +71,7 @@ async def test_who_waits_for_an_event_wants_it() -> None:
     waiting = asyncio.ensure_future(events.wait("task completed"))
     await asyncio.sleep(0)
     assert events.wants("task completed")
-    events.tell("task completed")
+    events.emit("task completed")
     assert (await waiting).event == "task completed"
     assert not events.wants("task completed")
 
@@ -80,20 +80,20 @@ async def test_one_can_wait_for_an_event() -> None:
     events = Events("default")
     waiting = asyncio.ensure_future(events.wait("two"))
     await asyncio.sleep(0)
-    events.tell("one")
-    events.tell("two", reason="first")
-    events.tell("two", reason="second")
+    events.emit("one")
+    events.emit("two", reason="first")
+    events.emit("two", reason="second")
     assert (await waiting).reason == "first"
 
 
 async def test_an_event_of_a_later_generation_counts_though_it_was_told_before() -> None:
     events = Events("default")
-    events.tell("live", generation=4)
+    events.emit("live", generation=4)
     assert (await events.wait("live", since=3)).generation == 4
     waiting = asyncio.ensure_future(events.wait("live", since=4))
     await asyncio.sleep(0)
     assert not waiting.done()
-    events.tell("live", generation=5)
+    events.emit("live", generation=5)
     assert (await waiting).generation == 5
 
 
@@ -101,7 +101,7 @@ def test_secrets_are_masked_wherever_they_stand() -> None:
     events = Events("default")
     events.hide(["hunter2", "7654321"])
     problem = Problem(code="x", found="at hunter2", wanted="hunter2!", hint="not hunter2", path="p")
-    told = events.tell(
+    told = events.emit(
         "went",
         reason="because hunter2",
         detail="hunter2hunter2",
@@ -158,13 +158,13 @@ def test_a_failure_is_told_with_its_place_and_its_trace() -> None:
 
 
 def test_a_reason_that_is_a_whole_payload_is_cut() -> None:
-    told = Events("default").tell("failed", reason="x" * 3_000_000, detail="y" * 3_000_000)
+    told = Events("default").emit("failed", reason="x" * 3_000_000, detail="y" * 3_000_000)
     assert told.reason.endswith("… (3,000,000 characters)")
     assert len(told.reason) + len(told.detail) < 200_000
 
 
 def test_what_a_secret_key_holds_is_told_nowhere() -> None:
-    told = Events("default").tell(
+    told = Events("default").emit(
         "failed",
         reason='{"password": "Hunter2Zq9"}',
         detail="Authorization: Bearer Hunter2Zq9",
@@ -184,7 +184,7 @@ def test_a_listener_without_descriptors_keeps_the_event_for_others(
 
     events.listen(failing)
     events.listen(lambda told: heard.append(told.event))
-    events.tell("one")
+    events.emit("one")
     assert heard == ["one"]
     # With spare descriptors it may well succeed.
     assert calls == ["one", "one"]

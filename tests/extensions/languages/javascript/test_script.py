@@ -195,7 +195,7 @@ def test_what_is_thrown_with_a_code_is_error_of_its_own_making() -> None:
 
 def test_console_goes_to_whoever_listens() -> None:
     said: list[tuple[str, str]] = []
-    options = Options(say=lambda level, text: said.append((level, text)))
+    options = Options(output=lambda level, text: said.append((level, text)))
     code = """
     export default async (p) => {
       console.log("got", p, [1n], undefined, null);
@@ -216,7 +216,7 @@ def test_console_goes_to_whoever_listens() -> None:
 def test_what_was_printed_before_a_failure_is_told() -> None:
     said: list[str] = []
     program = JAVASCRIPT.program(
-        "() => { console.log('before'); null.x }", Options(say=lambda _, text: said.append(text))
+        "() => { console.log('before'); null.x }", Options(output=lambda _, text: said.append(text))
     )
     with pytest.raises(ProgramError):
         program(None)
@@ -317,7 +317,7 @@ def test_ordinary_overriding_works_in_spite_of_that() -> None:
 
 def test_what_a_packet_began_ends_with_it() -> None:
     said: list[str] = []
-    options = Options(say=lambda _, text: said.append(text))
+    options = Options(output=lambda _, text: said.append(text))
     program = JAVASCRIPT.program(
         "() => { Promise.resolve().then(() => console.log('later')); return 1 }", options
     )

@@ -27,7 +27,7 @@ class Isolated:
         told = Options(
             isolation="process",
             waits=True,
-            say=lambda level, text: self.said.append((level, text)),
+            output=lambda level, text: self.said.append((level, text)),
             **options,
         )
         self.program = language.program(code, told)
