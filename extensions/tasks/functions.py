@@ -137,11 +137,7 @@ class Function:
         fixed = _built(others, [(key, build) for key, build in into.items() if key != name])
         fn: Callable[..., Any] = partial(self.fn, **fixed) if fixed else self.fn
         if self.signature.inputs[0].name != name or not self._takes_first:
-            keyed = fn
-
-            def fn(item: Any) -> Any:
-                return keyed(**{name: item})
-
+            fn = _named_call(fn, name)
         hint = next(one.hint for one in self.signature.inputs if one.name == name)
         accepts = frozenset({hint}) if hint in SCALARS else frozenset[type]()
         write = _writer(self.signature, self.name)
@@ -395,6 +391,11 @@ def _built(record: Mapping[str, Any], into: Iterable[tuple[str, Call]]) -> dict[
         if name in made:
             made[name] = build(made[name])
     return made
+
+
+def _named_call(fn: Callable[..., Any], name: str) -> Callable[[Any], Any]:
+    """Return a call with a single value, which is given by name."""
+    return lambda item: fn(**{name: item})
 
 
 def _plain_call(

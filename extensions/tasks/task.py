@@ -129,9 +129,10 @@ def _accepted(signature: Signature) -> dict[str, Any] | None:
     if signature.open or not signature.inputs:
         return None
     record = record_schema(signature.inputs)
-    if len(signature.inputs) > 1:
+    first, *more = signature.inputs
+    if more:
         return record
-    value = signature.inputs[0].schema
+    value = first.schema
     if not value:
         return None
     definitions = {**record.pop("$defs", {}), **value.get("$defs", {})}

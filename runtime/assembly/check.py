@@ -220,7 +220,10 @@ def _parts(assembled: AssembledSpec, scheme: Scheme) -> list[FlowPart]:
     """Return a Spec as it counts in the graph, and those that it holds."""
     if assembled.symbols:
         symbols = assembled.symbols
-        return [FlowPart(symbol.binding.spec, symbol.inlets, symbol.held) for symbol in symbols]
+        return [
+            FlowPart(symbol.binding.spec, symbol.inlets, symbol.held, sends=symbol.sends)
+            for symbol in symbols
+        ]
     kind = scheme.find(assembled.spec.kind)
     # All of its links stand under `ports`, whatever else may be wrong with it.
     settled = kind is not None and kind.expand is None and kind.links is None

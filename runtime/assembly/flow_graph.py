@@ -5,6 +5,7 @@ for inside. What is asked of the graph stands in `graph_check.py`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -31,7 +32,8 @@ class FlowPart(NamedTuple):
     """A Spec as it counts. `inlets` are the in ports inside that its own stand for.
 
     `held` are the ids of what it holds. `bound` is False if blanks are open or something is wrong with
-    it, `settled` if some of its links, or of what it holds, are not known for that reason.
+    it, `settled` if some of its links, or of what it holds, are not known for that reason. `sends`
+    are the links by which it sends to what it holds, by name.
     """
 
     spec: Spec
@@ -39,6 +41,7 @@ class FlowPart(NamedTuple):
     held: Set[UUID] = frozenset()
     settled: bool = True
     bound: bool = True
+    sends: Mapping[str, tuple[Link, ...]] = {}
 
 
 class FlowEdge(NamedTuple):
@@ -80,9 +83,9 @@ class FlowGraph:
                     continue
                 path = ("ports", port, index) if len(links) > 1 else ("ports", port)
                 yield FlowEdge(spec.id, canonical(port), target, canonical(link.port), path)
-        for port, links in part.inlets.items():
+        for port, links in chain(part.inlets.items(), part.sends.items()):
             for link in links:
-                if link.id in self.parts:
+                if link.id is not None and link.id in self.parts:
                     yield FlowEdge(spec.id, f"/{port}", link.id, canonical(link.port))
         if not part.settled:
             self.incomplete.add(spec.namespace)

@@ -73,6 +73,15 @@ class Symbol:
                 Link(id=ids[number], port=name) for number, name in ends
             )
 
+    @property
+    def sends(self) -> dict[str, tuple[Link, ...]]:
+        """The links by which its Node sends to what its Spec holds, by name."""
+        return {
+            port.removeprefix(HELD): links
+            for port, links in self.links.items()
+            if port.startswith(HELD) and port != HELD and port[1:] not in self.inlets
+        }
+
     def renewed(self, node: Node) -> "Symbol":
         """Return the same symbol with a fresh Node."""
         fresh = Symbol(self.spec, self.binding, node)

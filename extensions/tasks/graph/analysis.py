@@ -16,10 +16,12 @@ class NumberedFlows(Protocol):
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the tasks."""
+        ...
 
     @property
     def flows(self) -> Sequence[tuple[int, ...]]:
         """The dependents of each task."""
+        ...
 
 
 def digraph(graph: NumberedFlows) -> "DiGraph[str]":

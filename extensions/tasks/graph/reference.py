@@ -94,14 +94,14 @@ def getter(path: Sequence[str | int], whole: str) -> Callable[[Any], Any] | None
 
         def only_reference(value: Any) -> Any:
             try:
-                if type(value) is dict or type(only) is int:
+                if isinstance(value, dict) or type(only) is int:
                     return take(value)
             except (LookupError, TypeError):
                 pass
             raise _missing(whole, value, only)
 
         return only_reference
-    steps = tuple(path)
+    steps: tuple[Any, ...] = tuple(path)
 
     def follow(value: Any) -> Any:
         for step in steps:

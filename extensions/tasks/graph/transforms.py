@@ -386,9 +386,9 @@ def _params(name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
             )
         if key == "unit" and value not in ("s", "ms"):
             raise FieldError(describe_type(value), wanted="s or ms", code="range", path=(key,))
-        if key == "path" and not isinstance(value, str):
-            raise FieldError(describe_type(value), wanted="a path such as a.b[0]", path=(key,))
         if key == "path":
+            if not isinstance(value, str):
+                raise FieldError(describe_type(value), wanted="a path such as a.b[0]", path=(key,))
             try:
                 _pick(value)
             except ValueError as error:

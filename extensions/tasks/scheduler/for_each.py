@@ -243,9 +243,9 @@ class ForEachRun(Work):
     def _call_with_item(self, work: BoundWork) -> ItemCall:
         """Return the call with a single item; the rest of the record is the same for all."""
         names, record, call = self._names, self._record, work.call
-        if len(names) > 1:
+        name, *more = names
+        if more:
             return ItemCall(lambda items: call({**record, **dict(zip(names, items, strict=True))}))
-        name = names[0]
         if work.item_call is not None:
             others = {key: value for key, value in record.items() if key != name}
             return work.item_call(name, others)

@@ -190,3 +190,20 @@ def specs(text: str) -> Any:
     reading = read_text(text, file="flow.yaml")
     assert not reading.problems
     return reading.specs
+
+
+def count_up(**inputs: int) -> int:
+    """Return one more than the largest input."""
+    return 1 + max(inputs.values(), default=0)
+
+
+async def count_up_later(**inputs: int) -> int:
+    """Do the same, some turns of the loop later."""
+    for _ in range(len(inputs)):
+        await asyncio.sleep(0)
+    return 1 + max(inputs.values(), default=0)
+
+
+def fail_always(**inputs: Any) -> None:
+    """Fail, whatever the inputs are."""
+    raise ValueError(f"broken with {len(inputs)} inputs")

@@ -478,3 +478,13 @@ def test_only_specs_with_a_warning_pay_for_networkx(tmp_path: Path) -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_a_workflow_leads_to_its_tasks(registry: Registry) -> None:
+    tasks = (
+        "{name: rows, do: {kind: snippet, language: cel, code: '[1]'}}, "
+        "{name: inner, inputs: {x: rows}, do: {kind: workflow, inputs: {x: {}}, tasks: "
+        "[{name: last, do: {kind: nop}, inputs: {x: in.x}}]}}"
+    )
+    flow = TIMER + f"- {{kind: workflow, name: a, tasks: [{tasks}]}}\n"
+    assert asked(read_text(flow, file="flow.yaml"), registry) == []
