@@ -390,7 +390,7 @@ class GraphRun(Work):
     def _begin_turn(self) -> None:
         """Report what begins next, and commit; `begun` has it then."""
         self._dirty = False
-        ready, begun, modes = self.ready, self.begun, self.modes
+        ready, begun = self.ready, self.begun
         names, prefix = self.graph.names, f"{self.path}/" if self.path else ""
         next_number = self.root.next_number
         fresh = not (self.root.numbers or self.journal.recorded)
@@ -402,7 +402,7 @@ class GraphRun(Work):
             path = prefix + names[unit]
             if suspects and not self.stands_alone(unit, path):
                 break
-            if modes[unit] and not self.admit(unit):
+            if self.modes[unit] and not self.admit(unit):
                 continue
             keys.append((path, 1 if fresh else next_number(path)))
             begun.append(unit)
@@ -417,9 +417,10 @@ class GraphRun(Work):
 
         It is one loop, as `drain` is: a call of ours for each task would cost more than most tasks.
         """
+        # `modes` is looked up each time: a task that fails or is spoiled gets a mode of its own.
         # One function: every way in which a call may have ended is a branch, and they share what
         # was counted.
-        begun, modes, records, state = self.begun, self.modes, self.records, self.state
+        begun, records, state = self.begun, self.records, self.state
         calls, outgoing, extra = self.bound.calls, self.bound.outgoing, self.bound.extra
         names, prefix = self.graph.names, f"{self.path}/" if self.path else ""
         kept, values, missing, ready = self.graph.kept, self.values, self.missing, self.ready
@@ -428,7 +429,7 @@ class GraphRun(Work):
         fresh = not (self.root.numbers or journal.recorded)
         lone = not (self._own or self._outer or journal.suspects or self._alone)
         speaker = journal.enter_all()
-        if modes[begun[0]]:
+        if self.modes[begun[0]]:
             return False
         done = 0
         while True:
@@ -436,7 +437,7 @@ class GraphRun(Work):
                 # A chain begins its next task here: to come in again would cost as much as the task.
                 if self.stopped or self.later or self._committing is not None:
                     break
-                if lone and len(ready) == 1 and not modes[ready[0]] and not journal.draining:
+                if lone and len(ready) == 1 and not self.modes[ready[0]] and not journal.draining:
                     unit = ready.pop()
                     path = prefix + names[unit]
                     journal.begin(path, 1 if fresh else next_number(path))
@@ -448,7 +449,7 @@ class GraphRun(Work):
                 if not begun or self._committing is not None:
                     break
             unit = begun[0]
-            if modes[unit]:
+            if self.modes[unit]:
                 break
             begun.popleft()
             path = prefix + names[unit]
