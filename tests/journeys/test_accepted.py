@@ -12,7 +12,8 @@ from urllib.error import HTTPError
 
 import pytest
 
-from tests.cli.support import PATIENCE, Started, get, heddle, started
+from tests.cli.support import Started, get, heddle, started
+from tests.waiting import wait_until
 
 LISTENER = """\
 - kind: listener
@@ -79,14 +80,6 @@ def status(flows: Path) -> tuple[int, dict[str, Any]]:
     return result.exit_code, json.loads(result.stdout)
 
 
-def until(fits: Any) -> None:
-    """Look again and again: what is asked for is the state of other processes, which tell nobody."""
-    end = time.monotonic() + PATIENCE
-    while not fits():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def test_a_typo_survives_a_restart_degraded_and_goes_live_once_mended(flows: Path) -> None:
     with serving(flows, "--store", "flows") as (one, port):
         write(flows / "leaf.yaml", LEAF.replace("text", "tekst"))
@@ -104,7 +97,7 @@ def test_a_typo_survives_a_restart_degraded_and_goes_live_once_mended(flows: Pat
         write(flows / "leaf.yaml", LEAF.replace("code: 'b", "code: 'better "))
         one.until("generation live")
         assert get(port, "/b") == "better hunter2-hunter2"
-        until(lambda: status(flows)[0] == 0)
+        wait_until(lambda: status(flows)[0] == 0)
         assert one.stop() == 0
 
 
@@ -116,7 +109,7 @@ def test_workers_that_are_killed_or_replaced_serve_what_was_accepted(flows: Path
         before = pids(port)
         os.kill(min(before), signal.SIGKILL)
         one.until("last accepted revision serves")
-        until(lambda: len(pids(port)) == 2 and min(before) not in pids(port))
+        wait_until(lambda: len(pids(port)) == 2 and min(before) not in pids(port))
         assert {get(port, "/b") for _ in range(20)} == {"bhunter2-hunter2"}
         one.process.send_signal(signal.SIGHUP)
         one.until("workers replaced")
@@ -138,14 +131,14 @@ def test_a_replacement_stops_at_the_first_worker_that_comes_up_with_less(flows: 
         assert "listener waits, and was active before" in event["reason"]
         assert pids(port) == before
         assert get(port, "/b") == "bhunter2-hunter2"
-        until(lambda: "ReplacementStopped" in json.dumps(status(flows)[1]))
+        wait_until(lambda: "ReplacementStopped" in json.dumps(status(flows)[1]))
         assert status(flows)[0] == 1
         write(flows / "secret.yaml", SECRET)
-        until(lambda: {each["state"] for each in status(flows)[1]["symbols"]} == {"active"})
+        wait_until(lambda: {each["state"] for each in status(flows)[1]["symbols"]} == {"active"})
         one.process.send_signal(signal.SIGHUP)
         one.until("workers replaced")
         assert not pids(port) & before
-        until(lambda: status(flows)[0] == 0)
+        wait_until(lambda: status(flows)[0] == 0)
         assert one.stop() == 0
 
 
@@ -188,7 +181,7 @@ def test_health_says_which_source_waits_that_was_active_before(flows: Path) -> N
                 assert get(health, "/livez") == "ok"
                 write(flows / "secret.yaml", SECRET)
                 one.until("generation live")
-                until(lambda port=health: _answers(port))
+                wait_until(lambda port=health: _answers(port))
             assert one.stop() == 0
 
 
@@ -222,7 +215,7 @@ def test_what_changes_nothing_leaves_no_runtime_behind(flows: Path) -> None:
         for edit in edits.values():
             edit()
             # It stays so: the first looks may come before the runtime has seen the edit.
-            until(lambda: all(status(flows)[0] == 0 for _ in range(4)))
+            wait_until(lambda: all(status(flows)[0] == 0 for _ in range(4)))
         assert one.stop() == 0
 
 

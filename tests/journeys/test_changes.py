@@ -22,9 +22,9 @@ from heddle.specs.model.symbol_status import Condition, SymbolStatus
 from heddle.specs.stores.folder.store import FolderStore
 from heddle.specs.stores.memory import MemoryStore
 from tests.runtime.changing import do, everything, plan
-from tests.runtime.worlds import until
 from tests.specs.stores.postgres.databases import fresh, opened
 from tests.support import fetch, port_of
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -5,7 +5,7 @@ import json
 import random
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from heddle.specs.stores.contract_story import spec
 from heddle.specs.stores.postgres.store import PostgresStore
 from tests.journeys.follower import live
 from tests.specs.stores.postgres.databases import OwnServer, fresh, in_schema, opened
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -29,15 +30,6 @@ PATIENCE = 60.0
 def text(name: str, code: str) -> Spec:
     """Return a node that answers with this text."""
     return spec(name, "snippet", fields={"language": "text", "code": code})
-
-
-async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until something is so that no event tells of."""
-    end = time.monotonic() + PATIENCE
-    while not await true():
-        if time.monotonic() > end:
-            raise TimeoutError("it has not become so")
-        await asyncio.sleep(0.02)
 
 
 class Follower:

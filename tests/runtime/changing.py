@@ -14,7 +14,7 @@ from heddle.specs.model.revision import NO_NOTE, Note
 from heddle.specs.model.store import Resource, Store
 from heddle.specs.stores.memory import MemoryStore
 from heddle.specs.yaml.document import read_text
-from tests.runtime.worlds import until as so
+from tests.waiting import until as so
 
 PATIENCE = 20.0
 """Seconds until something that has to come counts as missing."""

@@ -12,18 +12,8 @@ from heddle.runtime.runtime import NoSymbolError, Runtime
 from heddle.schemas.errors import StoreError
 from heddle.specs.model.store import ChangeSet, Put
 from heddle.specs.stores.memory import MemoryStore
-from tests.runtime.worlds import (
-    World,
-    linked,
-    node_of,
-    put,
-    registry_of,
-    remove,
-    step,
-    told,
-    until,
-    world,
-)
+from tests.runtime.worlds import World, linked, node_of, put, registry_of, remove, step, told, world
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -294,15 +294,6 @@ def node_of(rt: Runtime, name: str) -> StepNode:
     return symbol.node
 
 
-async def until(true: Callable[[], bool]) -> None:
-    """Wait until something is so that no event tells of."""
-    for _ in range(10_000):
-        if true():
-            return
-        await asyncio.sleep(0.001)
-    raise TimeoutError("it has not become so")
-
-
 RUNNING = frozenset({"active", "degraded", "draining"})
 
 

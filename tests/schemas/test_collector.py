@@ -2,13 +2,14 @@
 
 import asyncio
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from weakref import ref
 
 import pytest
 
 from heddle.schemas import collector
 from heddle.schemas.collector import MUCH, NEVER, Collector
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -18,12 +19,6 @@ class Cyclic:
 
     def __init__(self) -> None:
         self.itself = self
-
-
-async def until(there: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not there():  # noqa: ASYNC110 - nobody announces it
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.cli.support import PATIENCE, Started, get, heddle, started
+from tests.waiting import wait_until
 
 WHO = """\
 - kind: listener
@@ -129,7 +130,7 @@ def test_a_new_address_is_shared_and_the_old_one_is_given_up(tmp_path: Path) -> 
         for _ in range(2):
             one.until("generation live")
         assert len(pids(new, 100)) == 2
-        until(lambda: rejected(old))
+        wait_until(lambda: rejected(old))
         assert one.stop() == 0
 
 
@@ -176,7 +177,7 @@ def test_who_hangs_is_killed_and_replaced(tmp_path: Path) -> None:
             stuck.sendall(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n")
             hung = one.until("worker hung")
             one.until("worker ended", lambda told: told["data"]["worker"] == hung["data"]["worker"])
-        until(lambda: len(pids(port, 60)) == 2)
+        wait_until(lambda: len(pids(port, 60)) == 2)
         assert one.stop() == 0
 
 
@@ -192,7 +193,7 @@ def test_node_that_hangs_a_worker_is_named_and_a_stop_ends_it(tmp_path: Path) ->
             hung = one.until("worker hung")
             assert "snippet hang, line " in hung["reason"]
             assert one.until("worker ended")["reason"] == "it was killed: it hung"
-        until(lambda: len(pids(port, 60)) == 2)
+        wait_until(lambda: len(pids(port, 60)) == 2)
         with socket.create_connection(("127.0.0.1", port)) as stuck:
             stuck.sendall(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n")
             one.until("loop blocked")
@@ -221,7 +222,7 @@ def test_no_worker_outlives_its_supervisor(tmp_path: Path) -> None:
     with started("flow.yaml", "--workers", "2", "--log-format", "json", cwd=tmp_path) as one:
         answering = [int(pid) for pid in pids(ready(one), 60)]
         one.process.kill()
-        until(lambda: not any(alive(pid) for pid in answering))
+        wait_until(lambda: not any(alive(pid) for pid in answering))
 
 
 def test_what_cannot_begin_is_told_and_ends_it(tmp_path: Path) -> None:
@@ -343,14 +344,6 @@ def rejected(port: int) -> bool:
     except ConnectionRefusedError:
         return True
     return False
-
-
-def until(fits: Any) -> None:
-    """Look again and again: what is asked for is the state of other processes, which tell nobody."""
-    end = time.monotonic() + PATIENCE
-    while not fits():
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.02)
 
 
 def apart(one: int, two: int, hosts: tuple[str, str], word: str) -> str:

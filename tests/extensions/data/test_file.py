@@ -14,8 +14,8 @@ from heddle.extensions.extension import node
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.stream import ByteStream
 from heddle.runtime.runtime import Runtime
-from tests.runtime.worlds import until
 from tests.support import change, degraded, fetch, port_of, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -4,11 +4,9 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from itertools import repeat
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,6 +20,7 @@ from heddle.extensions.tasks.workflow import WorkflowNode
 from heddle.runtime.runtime import Runtime
 from tests.extensions.tasks import durable_tasks
 from tests.support import change, stored
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]
 HERE = "tests.extensions.tasks.durable_tasks"
@@ -65,15 +64,6 @@ def node_of(runtime: Runtime, name: str = "report") -> WorkflowNode:
     assert symbol is not None
     assert isinstance(symbol.node, WorkflowNode)
     return symbol.node
-
-
-async def until(true: Callable[[], Any]) -> None:
-    """Wait until something is true, as the event loop turns."""
-    async with asyncio.timeout(60):
-        for pause in repeat(0.005):
-            if true():
-                return
-            await asyncio.sleep(pause)
 
 
 async def until_status(runs: Runs, *wanted: RunStatus) -> RunRecord:

@@ -11,7 +11,8 @@ from heddle.runtime.flow.errors import Answer, Error, Payload
 from heddle.runtime.flow.node import Node
 from heddle.runtime.flow.source import Source
 from heddle.runtime.runtime import Runtime
-from tests.runtime.worlds import World, kind_of, linked, put, remove, step, told, until, world
+from tests.runtime.worlds import World, kind_of, linked, put, remove, step, told, world
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,8 @@ from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.finish import finish
 from heddle.runtime.runtime import Runtime
-from tests.runtime.worlds import World, linked, node_of, put, remove, step, told, until, world
+from tests.runtime.worlds import World, linked, node_of, put, remove, step, told, world
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

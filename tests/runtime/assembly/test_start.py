@@ -17,7 +17,8 @@ from heddle.specs.model.store import Change, Delete, Put
 from heddle.specs.stores.folder.store import FolderStore
 from heddle.specs.stores.memory import MemoryStore
 from tests.runtime.changing import everything
-from tests.runtime.worlds import run_state, told, until
+from tests.runtime.worlds import run_state, told
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

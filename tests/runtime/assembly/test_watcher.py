@@ -17,7 +17,8 @@ from heddle.schemas.problem import Problem
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import ChangeSet, Delete, Put
 from heddle.specs.stores.memory import MemoryStore
-from tests.runtime.worlds import World, registry_of, step, told, until
+from tests.runtime.worlds import World, registry_of, step, told
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

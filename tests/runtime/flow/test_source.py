@@ -16,7 +16,8 @@ from heddle.runtime.flow.source import Source
 from heddle.runtime.runtime import Runtime
 from heddle.specs.model.spec import Spec
 from tests.runtime.nodes import act, visit
-from tests.runtime.worlds import kind_of, linked, told, until, world
+from tests.runtime.worlds import kind_of, linked, told, world
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,8 @@ from heddle.runtime.flow.node import Node
 from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.flow.tasks import Tasks
 from tests.runtime.nodes import add, visit, wire
-from tests.runtime.worlds import World, kind_of, linked, remove, step, told, until, world
+from tests.runtime.worlds import World, kind_of, linked, remove, step, told, world
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,8 @@ from heddle.runtime.flow.finish import finish
 from heddle.runtime.flow.step import RunStep
 from heddle.runtime.runtime import Runtime
 from heddle.runtime.status.agent import Frame
-from tests.runtime.worlds import World, linked, put, step, until, world
+from tests.runtime.worlds import World, linked, put, step, world
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

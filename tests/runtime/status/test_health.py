@@ -13,7 +13,8 @@ from heddle.runtime.runtime import Runtime
 from heddle.specs.model.store import Put
 from heddle.specs.model.symbol_status import CONDITIONS, Condition
 from tests.runtime.changing import FLOW, looked, read, store_of
-from tests.runtime.worlds import World, kind_of, put, remove, step, told, until, world
+from tests.runtime.worlds import World, kind_of, put, remove, step, told, world
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

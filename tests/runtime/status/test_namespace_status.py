@@ -9,7 +9,7 @@ from heddle.runtime.status.namespace_status import namespace_status
 from heddle.specs.model.report import Report
 from heddle.specs.model.store import Put
 from tests.runtime.changing import FLOW, do, looked, read, store_of, until
-from tests.runtime.worlds import until as so
+from tests.waiting import until as so
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from heddle.specs.stores.folder.store import FolderStore
 from heddle.specs.stores.memory import MemoryStore
 from tests.runtime.changing import FLOW, do, looked, read, store_of, until
 from tests.runtime.worlds import told
-from tests.runtime.worlds import until as so
+from tests.waiting import until as so
 
 pytestmark = pytest.mark.anyio
 

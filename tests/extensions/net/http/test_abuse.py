@@ -10,7 +10,8 @@ import pytest
 
 from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.limits import PIPELINE_BYTES, HttpLimits
-from tests.extensions.net.http.wire import GET, answering, get, post, serve, until
+from tests.extensions.net.http.wire import GET, answering, get, post, serve
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

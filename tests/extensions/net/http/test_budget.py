@@ -9,7 +9,8 @@ import pytest
 from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.limits import HttpLimits
 from heddle.runtime.flow.budget import BUDGET
-from tests.extensions.net.http.wire import GET, answering, serve, until
+from tests.extensions.net.http.wire import GET, answering, serve
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

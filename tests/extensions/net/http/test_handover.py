@@ -8,7 +8,8 @@ import pytest
 from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.server import Server
 from heddle.runtime.flow.stream import ByteStream
-from tests.extensions.net.http.wire import GET, Wire, answering, get, post, serve, until
+from tests.extensions.net.http.wire import GET, Wire, answering, get, post, serve
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

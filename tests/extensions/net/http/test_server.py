@@ -12,7 +12,8 @@ from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.limits import BURST, HttpLimits
 from heddle.extensions.net.http.server import Server
 from heddle.runtime.flow.errors import NOTHING, Error, NodeError
-from tests.extensions.net.http.wire import GET, Wire, answering, get, post, serve, until
+from tests.extensions.net.http.wire import GET, Wire, answering, get, post, serve
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

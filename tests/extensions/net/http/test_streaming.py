@@ -11,7 +11,8 @@ from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.limits import UPLOAD_BYTES, HttpLimits
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.stream import ByteStream
-from tests.extensions.net.http.wire import GET, answering, get, post, serve, until
+from tests.extensions.net.http.wire import GET, answering, get, post, serve
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -18,13 +18,6 @@ PATIENCE = 60.0
 GET = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-async def until(true: Callable[[], object]) -> None:
-    """Wait until something that nobody announces has come true."""
-    async with asyncio.timeout(PATIENCE):
-        while not true():  # noqa: ASYNC110 - nobody announces it
-            await asyncio.sleep(0.001)
-
-
 class Reply:
     """One response; `header` has lower names, and a list of values for each."""
 

@@ -15,9 +15,9 @@ from heddle.extensions.net.http.tls import TLS
 from heddle.extensions.net.http_client.http import HttpNode
 from heddle.runtime.flow.finish import settle
 from heddle.runtime.runtime import Runtime
-from tests.extensions.net.http.wire import until
 from tests.extensions.net.http_client.remote import remote
 from tests.support import change, fetch, port_of, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

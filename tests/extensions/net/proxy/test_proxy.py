@@ -14,9 +14,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from heddle.extensions.extension import ByteStream
 from heddle.runtime.runtime import Runtime
-from tests.extensions.net.http.wire import until
 from tests.extensions.net.http_client.remote import Remote, remote
 from tests.support import change, degraded, fetch, port_of, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -9,8 +9,9 @@ import pytest
 
 from heddle.extensions.extension import ByteStream, node
 from heddle.runtime.runtime import Runtime
-from tests.extensions.net.http.wire import Wire, until
+from tests.extensions.net.http.wire import Wire
 from tests.support import change, fetch, port_of, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -19,9 +19,9 @@ from heddle.runtime.runtime import Runtime
 from heddle.schemas.field import Fields
 from heddle.schemas.port import IN, OUT
 from heddle.schemas.schema import Schema
-from tests.extensions.net.http.wire import until
 from tests.extensions.net.ws.support import LISTENER, closing, dial, flow, hear
 from tests.support import change, fetch, port_of, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

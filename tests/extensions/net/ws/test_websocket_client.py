@@ -12,8 +12,8 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 
 from heddle.extensions.extension import Error
 from heddle.runtime.runtime import Runtime
-from tests.extensions.net.http.wire import until
 from tests.support import change, degraded, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
