@@ -202,7 +202,7 @@ def test_running_tasks_get_the_drain_time_to_end(place: Place) -> None:
     assert len(begun) == sum(line.startswith("end") for line in effects) < 10
 
 
-def test_a_cancelled_run_ends_its_command_with_the_name_of_who_did_it(place: Place) -> None:
+def test_a_cancelled_run_ends_its_command_with_the_canceller(place: Place) -> None:
     place.env["HEDDLE_AUTHOR"] = "ada"
     with place.begun("run", "steps.yaml", "folder=.") as run:
         until(lambda: place.effects()["begin 1"] == 1)

@@ -95,7 +95,7 @@ def test_a_run_is_shown_with_its_tasks_and_the_critical_path(desk: Desk) -> None
     assert "critical path: double → divide → text" in text
 
 
-def test_a_failure_is_shown_with_its_line_and_what_it_keeps_from_running(desk: Desk) -> None:
+def test_a_failure_is_shown_with_its_line_and_what_it_stops(desk: Desk) -> None:
     desk.write("ratio.yaml", RATIO)
     begin(desk, "ratio.yaml", "count=0")
     shown = desk.get("runs", "show", "--last")

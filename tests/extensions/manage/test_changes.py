@@ -317,7 +317,7 @@ async def test_a_large_change_set_is_read_as_a_small_one() -> None:
         assert data(reply)["problems"][0]["line"] == 1501
 
 
-async def test_what_is_applied_to_system_is_checked_against_what_is_shipped_for_it() -> None:
+async def test_a_change_of_system_is_checked_against_the_shipped_specs() -> None:
     timer = {"kind": "timer", "name": "own", "interval": "1h"}
     path = "/v1/namespaces/system/apply?dryRun=true"
     async with managing() as one:

@@ -99,7 +99,7 @@ def test_a_heartbeat_goes_on_while_the_loop_is_held_for_a_moment() -> None:
     story(work())
 
 
-def test_a_run_whose_code_is_not_there_is_left_alone_and_said_once(tmp_path: Path) -> None:
+def test_a_run_without_its_code_is_left_alone_and_reported_once(tmp_path: Path) -> None:
     async def work() -> None:
         durable_tasks.done.clear()
         durable_tasks.gates.clear()

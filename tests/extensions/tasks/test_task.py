@@ -69,7 +69,7 @@ async def test_classes_are_built_of_plain_data_and_written_back() -> None:
     assert await send(flow, {}) == "Person Ada"
 
 
-async def test_each_field_of_a_result_can_leave_by_a_port_of_its_name() -> None:
+async def test_each_field_of_a_result_has_a_port_of_its_name() -> None:
     flow = (
         f"- {{kind: task, name: it, run: '{TYPED}:person', ports: {{name: [{{name: up}}], age: [{{name: next}}]}}}}\n"
         "- {kind: snippet, name: up, language: cel, code: self + '!'}\n"
