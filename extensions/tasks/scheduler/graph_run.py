@@ -470,6 +470,7 @@ class GraphRun(Work):
                 late = end(path, number, value)
             except Unstorable as error:
                 self.unstorable(unit, path, error)
+                fresh = False
                 if self.stopped or self.later:
                     return True
                 continue
