@@ -355,8 +355,12 @@ def _writer(signature: Signature, name: str) -> Call | None:
     expected = describe_schema(signature.answer)
     copies = not signature.answer_plain
     bools = bool in accepted
+    # Most results are of such a type: one look tells.
+    exact = SCALARS.intersection(accepted)
 
     def check(value: Any) -> Any:
+        if type(value) in exact:
+            return value
         made = _plain(value) if copies else value
         if isinstance(made, accepted) and (bools or (made is not True and made is not False)):
             return made
