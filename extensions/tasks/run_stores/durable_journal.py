@@ -91,7 +91,6 @@ class DurableJournal(Journal):
         self._seq = run.seq
         self._skipped: set[str] = set()
         self._turn = Turn(run.id, run.epoch, run.seq)
-        self._since = 0.0
         self._turned = 0.0
         self._flying: asyncio.Future[None] | None = None
         self._batch: dict[tuple[str, int], tuple[float, int]] = {}
@@ -155,10 +154,7 @@ class DurableJournal(Journal):
         turn = self._turn
         turn.completed.append((path, number, began[0], began[1], now, bytearray(data)))
         turn.size += size + 80
-        if not self._since:
-            self._since = now
-            return False
-        return now - self._since > LASTS
+        return now - self._turned > LASTS
 
     def enter(self, path: str, number: int) -> None:
         """Keep what is printed in this context from now on with this attempt."""
@@ -272,10 +268,7 @@ class DurableJournal(Journal):
                 self.log(*key, output.take())
         if self.idle is not None and not self.at_work:
             self.idle.set()
-        if not self._since:
-            self._since = now
-            return False
-        return now - self._since > LASTS
+        return now - self._turned > LASTS
 
     def settle(
         self,
@@ -462,8 +455,9 @@ class DurableJournal(Journal):
         if begun:
             self._batch[begun.pop()] = at, seq
             self._adapt(1, at)
+        else:
+            self._turned = at
         turn.size = 0
-        self._since = 0.0
         return True
 
     def _adapt(self, begins: int, now: float) -> None:
@@ -481,11 +475,11 @@ class DurableJournal(Journal):
     def _commit(self, turn: Turn) -> Awaitable[None] | None:
         """Record a turn of any shape; it takes the links before it in."""
         self._turn = Turn(self.run, self.epoch, self._seq)
-        self._since = 0.0
         turn.at = self._clock()
         turn.seq = self._seq
         if turn.begun:
             self._adapt(len(turn.begun), turn.at)
+        self._turned = turn.at
         turn.folded = self._unfolded
         if turn.change or self._folded >= LINKS_KEPT:
             # What has begun and not ended is told by the row alone by which it began.

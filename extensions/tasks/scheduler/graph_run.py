@@ -493,7 +493,10 @@ class GraphRun(Work):
                 self._spread(unit, True, None, value)
             if late:
                 self.commit_soon()
-                if self._committing is not None:
+                if self._committing is not None or journal.draining:
+                    break
+                if self.overdue():
+                    self.breathes = True
                     break
             done += 1
             if not done & _LOOK:

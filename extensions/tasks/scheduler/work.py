@@ -31,6 +31,9 @@ from heddle.schemas.units import Duration
 BREATH: Final = 0.02
 """Seconds after which work that does not wait lets everything else have its turn."""
 
+REST: Final = 0.0005
+"""Seconds of that turn in a durable run: a signal that suspends it takes a few rounds of the loop."""
+
 Later = Callable[[], Awaitable[None]]
 """Work on a unit that turned out to wait."""
 
@@ -331,7 +334,7 @@ class Work:
                 return
             if self._is_blocked() or self._loop is None:
                 break
-            await asyncio.sleep(0)
+            await asyncio.sleep(REST if self.keeps else 0)
         try:
             await self._wait()
         finally:
@@ -723,6 +726,8 @@ class Work:
                     self.drop_begun()
                     continue
                 if self.call_begun():
+                    if self._breathing():
+                        await asyncio.sleep(REST)
                     continue
                 unit = self.begun.popleft()
                 if self.begun or self.is_ready():
@@ -731,7 +736,7 @@ class Work:
                 self.journal.enter(path, self.root.next_number(path))
                 await self.attempt(unit)
                 if self.overdue():
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(REST)
             elif self._more_to_report():
                 await self._turn(begin=True)
             else:

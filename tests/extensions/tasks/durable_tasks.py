@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from typing import Any
 
 done: list[str] = []
@@ -47,3 +48,10 @@ def odd(after: Any = None) -> Any:
     """Return what cannot be stored."""
     del after
     return {"rows": [1, {"file": object()}]}
+
+
+def hold(after: Any = None) -> Any:
+    """Hold the event loop for a moment."""
+    done.append("hold")
+    time.sleep(0.05)
+    return after

@@ -457,6 +457,30 @@ def test_drained_runs_wait_for_a_person_and_are_resumed(tmp_path: Path) -> None:
     story(work())
 
 
+def test_no_task_begins_once_a_run_is_drained(tmp_path: Path) -> None:
+    """Also if its functions hold the event loop: between two of them a signal is heard."""
+
+    async def work() -> None:
+        tasks = [
+            f"    - {{name: t{n}, run: '{HERE}:hold', after: [{f't{n - 1}' if n else ''}]}}\n"
+            for n in range(40)
+        ]
+        text = f"- kind: workflow\n  name: report\n  tasks:\n{''.join(tasks)}"
+        async with running(tmp_path, text) as runtime:
+            durable = node_of(runtime).durable
+            run = await durable.begin({})
+            assert isinstance(run, ActiveRun)
+            await until(lambda: durable_tasks.done)
+            await durable.suspend("drained")
+            assert run.status is RunStatus.SUSPENDED
+            assert len(durable_tasks.done) < 20
+            async with looking(tmp_path) as runs:
+                statuses = [each.status for each in (await runs.show(run.id)).attempts]
+            assert statuses == ["completed"] * len(durable_tasks.done)
+
+    story(work())
+
+
 def test_a_run_store_that_cannot_be_used_fails_runs(tmp_path: Path) -> None:
     async def work() -> None:
         async with running(tmp_path / "missing") as runtime:
