@@ -15,6 +15,7 @@ COMMANDS = {
     "up": "Run several namespaces, each in processes of its own.",
     "run": "Run a workflow, and print its answer.",
     "runs": "Look at runs of workflows, and go on with them.",
+    "tasks": "Look at workflows and their tasks.",
     "check": "Tell everything that is wrong with specs, without running them.",
     "fmt": "Bring spec files into their canonical form.",
     "test": "Run the tests of flows.",

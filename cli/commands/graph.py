@@ -10,6 +10,7 @@ from heddle.cli.group import ExampleCommand
 from heddle.cli.options import JSON, NAMESPACE, options, settings_of
 
 if TYPE_CHECKING:
+    from heddle.cli.settings import Settings
     from heddle.extensions.drawing import Picture
     from heddle.schemas.problem import Problem
 
@@ -17,6 +18,12 @@ FORMS = ("mermaid", "dot", "svg")
 _SUFFIXES = {".mmd": "mermaid", ".mermaid": "mermaid", ".dot": "dot", ".gv": "dot", ".svg": "svg"}
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".pdf", ".webp")
 
+RUNS = click.option(
+    "--runs",
+    "store",
+    metavar="URL",
+    help="The RunStore of --run and --last.  [default: as for heddle runs]",
+)
 FORMAT = click.option(
     "--format",
     "form",
@@ -40,6 +47,8 @@ DIRECTION = click.option(
         ("A picture that any browser shows", "heddle graph flows -o flows.svg"),
         ("For a README", "heddle graph flow.yaml --format mermaid --direction down"),
         ("Through Graphviz", "heddle graph flows --format dot | dot -Tpng > flows.png"),
+        ("The tasks of a workflow", "heddle graph flows/report.yaml:report"),
+        ("How its newest run stands", "heddle graph report --last -o run.svg"),
     ],
     shapes=[
         (
@@ -48,18 +57,27 @@ DIRECTION = click.option(
         )
     ],
 )
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@options(FORMAT, OUTPUT, DIRECTION, NAMESPACE, JSON)
+@click.argument("paths", nargs=-1, metavar="PATH... | WORKFLOW")
+@click.option("--run", metavar="RUN", help="Draw a WORKFLOW with the status of this run.")
+@click.option("--last", is_flag=True, help="Draw a WORKFLOW with the status of the newest run.")
+@options(FORMAT, OUTPUT, DIRECTION, RUNS, NAMESPACE, JSON)
 def command(
     paths: tuple[str, ...],
     form: str | None,
     output: str | None,
     direction: str,
     as_json: bool,
+    run: str | None,
+    last: bool,
+    store: str | None,
     config: str | None,
     namespace: str | None,
 ) -> None:
     """Draw the specs of files and folders (`-`: standard input) as Mermaid, Graphviz DOT, or SVG.
+
+    A WORKFLOW (FILE:NAME, a name in the store of the settings, or `module:workflow`) is drawn with its
+    tasks; with --run or --last, each task shows how it stands in that run. A run alone names its
+    workflow, too.
 
     Targets that are not there are drawn as waiting. What cannot be read is told on standard error,
     the rest is drawn, and the exit code is 1. With --json, `from` and `to` are ids of nodes.
@@ -73,6 +91,13 @@ def command(
     from heddle.extensions.drawing import Picture
 
     settings = settings_of(config, namespace=namespace)
+    if run is not None or last or (len(paths) == 1 and _is_workflow(paths[0])):
+        found = _workflow(paths[0] if paths else None, settings, run=run, last=last, store=store)
+        text = _json(found, ()) if as_json else _drawn(found, form, output, direction)
+        write(text, output)
+        return
+    if not paths:
+        raise click.UsageError("name files or folders to draw, or a workflow")
     documents = Documents(paths)
     reading = documents.read(namespace=settings.namespace)
     print_problems(reading.problems, source=documents.source)
@@ -87,6 +112,33 @@ def command(
         write(_drawn(picture, form, output, direction), output)
     if reading.problems:
         raise click.exceptions.Exit(FAILED)
+
+
+def _is_workflow(text: str) -> bool:
+    """Return whether a text names a workflow: it is not a file that is there."""
+    from pathlib import Path
+
+    return text != "-" and not Path(text).exists() and not text.endswith((".yaml", ".yml", ".json"))
+
+
+def _workflow(
+    text: str | None, settings: "Settings", *, run: str | None, last: bool, store: str | None
+) -> "Picture":
+    """Return the Picture of a workflow, as a run of it stands if one is named."""
+    from heddle.cli.commands.runs_looking import look, named_run
+    from heddle.cli.commands.tasks import find, outline
+    from heddle.cli.exit_codes import CommandError
+    from heddle.cli.views.run_view import read_page
+    from heddle.cli.views.workflow_picture import picture_of, states_of
+
+    if run is None and not last:
+        target = find(text, settings)
+        return picture_of(outline(target), target.namespace)
+    page = look(named_run(run, last), settings, store, read_page(settings))
+    record = page.view.run
+    if text is not None and find(text, settings).name != record.workflow:
+        raise CommandError(f"the run is one of the workflow {record.workflow}, and not of {text}")
+    return picture_of(page.outline, record.namespace, states_of(page))
 
 
 def _drawn(picture: "Picture", form: str | None, output: str | None, direction: str) -> str:

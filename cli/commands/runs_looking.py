@@ -218,26 +218,11 @@ def show_run(
     The critical path is the chain of tasks that took longest. Items of a for_each that are not settled
     or failed are always shown.
     """
-    from heddle.cli.runs.resume import try_target
     from heddle.cli.views.run_texts import json_text
-    from heddle.cli.views.run_view import RunPage
+    from heddle.cli.views.run_view import read_page
 
     settings = settings_of(config)
-
-    async def read(runs: "Runs", record: "RunRecord", address: str) -> RunPage:
-        view = await runs.show(record.id)
-        definition = None
-        if record.definition is not None:
-            definition = await runs.store.definition(record.definition)
-        return RunPage(
-            view,
-            address,
-            settings,
-            definition=None if definition is None else definition.specs,
-            target=await try_target(record, settings),
-        )
-
-    page = look(named_run(run, last), settings, store, read)
+    page = look(named_run(run, last), settings, store, read_page(settings))
     if as_json:
         click.echo(json_text(page.data()))
     else:

@@ -103,6 +103,18 @@ async def find_target(text: str | None, settings: Settings, registry: "Registry"
     )
 
 
+async def read_all(
+    text: str | None, settings: Settings, registry: "Registry"
+) -> Sequence[Resource]:
+    """Return all Specs and Values of a file or folder, or else of the store of the settings.
+
+    Raise CommandError, and SpecError if files cannot be read.
+    """
+    if text is None:
+        return await _read_store(settings, registry)
+    return read_path(text, settings)
+
+
 def read_path(path: str, settings: Settings) -> Sequence[Resource]:
     """Return the Specs and Values of a file or folder. Raise SpecError with every Problem."""
     from heddle.cli.documents import Documents

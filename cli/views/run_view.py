@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from heddle.cli.runs.target import RunTarget
     from heddle.cli.settings import Settings
     from heddle.extensions.tasks.run_stores.contract import AttemptRecord, RunRecord
-    from heddle.extensions.tasks.run_stores.runs import RunView, TaskView
+    from heddle.extensions.tasks.run_stores.runs import Runs, RunView, TaskView
 
 COLORS = {
     "completed": "green",
@@ -102,7 +102,7 @@ class RunPage:
             "attempts": task.attempts,
             "began": task.began,
             "ended": task.ended,
-            "seconds": self._seconds(task),
+            "seconds": self.seconds_of(task),
             "due": task.due,
             "by": task.by,
             "reason": task.reason,
@@ -180,7 +180,7 @@ class RunPage:
         if task.due is not None and task.status == "pending":
             notes.append(f"again at {moment_text(task.due)}")
         began = task.began or self.spans.get(task.task, (None, None))[0]
-        seconds = self._seconds(task)
+        seconds = self.seconds_of(task)
         return (
             task.task,
             task.status,
@@ -190,7 +190,8 @@ class RunPage:
             "; ".join(note for note in notes if note),
         )
 
-    def _seconds(self, task: "TaskView") -> float | None:
+    def seconds_of(self, task: "TaskView") -> float | None:
+        """Return how long a task took, or has been running; None if that is not known."""
         if task.began is not None:
             if task.ended is not None:
                 return max(task.ended - task.began, 0.0)
@@ -263,3 +264,26 @@ def event_line(transition: Transition) -> str:
 
 def _indented(payload: Any) -> str:
     return json_text(payload).replace("\n", "\n            ")
+
+
+def read_page(
+    settings: "Settings",
+) -> "Callable[[Runs, RunRecord, str], Awaitable[RunPage]]":
+    """Return what reads the page of a run from its open RunStore."""
+
+    async def read(runs: "Runs", record: "RunRecord", address: str) -> RunPage:
+        from heddle.cli.runs.resume import try_target
+
+        view = await runs.show(record.id)
+        definition = None
+        if record.definition is not None:
+            definition = await runs.store.definition(record.definition)
+        return RunPage(
+            view,
+            address,
+            settings,
+            definition=None if definition is None else definition.specs,
+            target=await try_target(record, settings),
+        )
+
+    return read

@@ -561,3 +561,15 @@ class DurableJournal(Journal):
         if committed:
             self._written.add(key)
             self._seq = max(self._seq, seq)
+            if self.watch is not None:
+                task, number = key
+                self.watch(
+                    Transition(
+                        run=self.run,
+                        seq=seq,
+                        at=self._clock(),
+                        event="completed",
+                        task=task,
+                        number=number,
+                    )
+                )
