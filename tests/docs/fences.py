@@ -10,6 +10,7 @@
 ```sh api              its lines ask the API of a system namespace, with curl, and are not rejected
 ```sh api rejected      they are
 ```console run         its first line is run, the others are what it prints
+```console tour       its commands are run in order, and print what is shown but for ids and times
 ```console database    likewise, with a database in the place of postgresql://db/flows
 """
 
