@@ -330,20 +330,11 @@ class Work:
             else:
                 self.drain()
             if self.stopped or self.is_settled():
-                self._leave_begun()
                 return
             if self._is_blocked() or self._loop is None:
                 break
             await asyncio.sleep(REST if self.keeps else 0)
-        try:
-            await self._wait()
-        finally:
-            self._leave_begun()
-
-    def _leave_begun(self) -> None:
-        """Report what was to begin, and does not any more."""
-        while self.begun:
-            self.report_cancelled(self.begun.popleft())
+        await self._wait()
 
     def _is_blocked(self) -> bool:
         """Return whether it stopped because something waits, and not just for a breath."""
