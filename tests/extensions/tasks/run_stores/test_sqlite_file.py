@@ -16,6 +16,7 @@ from heddle.extensions.tasks.run_stores.kit import COMPLETED, commit, new_run
 from heddle.extensions.tasks.run_stores.opener import default_address, make_run_store
 from heddle.extensions.tasks.run_stores.sqlite import SqliteRunStore
 from heddle.extensions.tasks.run_stores.sqlite_file import APPLICATION, Migration, load_migrations
+from heddle.extensions.tasks.status import RunStatus
 from heddle.specs.stores.folder.store import FolderStore
 from heddle.specs.stores.memory import MemoryStore
 
@@ -147,6 +148,43 @@ def test_what_is_not_a_database_is_said(tmp_path: Path) -> None:
         asyncio.run(open_and_close(tmp_path / "missing" / "runs.sqlite"))
     with pytest.raises(RunStoreError, match=r'scheme "memroy".*"memory"'):
         make_run_store("memroy://")
+
+
+def test_a_folder_has_its_run_store_in_it(tmp_path: Path) -> None:
+    for address in (str(tmp_path), f"{tmp_path}/", f"file://{tmp_path}/runs.sqlite"):
+        assert make_run_store(address).path == str(tmp_path / "runs.sqlite")
+    assert make_run_store(f"sqlite:{tmp_path}/other.db").path == str(tmp_path / "other.db")
+    assert make_run_store("memory://").path == ""
+
+
+def test_attempts_that_were_packed_get_rows_when_it_closes(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite"
+
+    async def story() -> None:
+        store = SqliteRunStore(path)
+        await store.open()
+        run, _ = await store.begin(new_run(), time.time())
+        journal = DurableJournal(store, run)
+        tasks = [f"t{place}" for place in range(50)]
+        journal.begin_all([(each, 1) for each in tasks])
+        await commit(journal)
+        for each in tasks:
+            journal.end_call(each, 1, each)
+        await commit(journal)
+        assert look(path, "SELECT count(*) FROM attempts") == 0
+        before = await store.attempts(run.id), await store.transitions(run.id)
+        journal.finish(RunStatus.COMPLETED, 1)
+        await commit(journal)
+        await store.close()
+        assert look(path, "SELECT count(*) FROM attempts WHERE status = 'completed'") == 50
+        assert look(path, "SELECT count(*) FROM history WHERE event IN ('pack', 'began')") == 0
+        again = SqliteRunStore(path)
+        await again.open()
+        assert await again.attempts(run.id) == before[0]
+        assert (await again.transitions(run.id))[:-1] == before[1]
+        await again.close()
+
+    asyncio.run(story())
 
 
 def test_the_database_of_an_application_keeps_its_names(tmp_path: Path) -> None:
