@@ -6,6 +6,7 @@ the floor itself took more than 30 ms was disturbed, and is repeated.
 """
 
 import http.client
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -60,9 +61,18 @@ def for_seconds(seconds: float) -> Callable[[], bool]:
 
 
 def beside(
-    name: str, floor: Callable[[], Probed], subject: Callable[[], Probed], *, rounds: int
+    name: str,
+    floor: Callable[[], Probed],
+    subject: Callable[[], Probed],
+    *,
+    rounds: int,
+    seconds: float = math.inf,
 ) -> Measure:
-    """Return the slowest probe of the subject, as a share of what it may take: the median of calm rounds."""
+    """Return the slowest probe of the subject, as a share of what it may take: the median of calm rounds.
+
+    No round begins after so many `seconds`, but for the first.
+    """
+    end = time.monotonic() + seconds
     shares: list[float] = []
     calm: list[float] = []
     facts: list[dict[str, float]] = []
@@ -73,7 +83,7 @@ def beside(
         facts.append({"floor ms": round(base.slowest, 1), "subject ms": round(its.slowest, 1)})
         if base.slowest <= CALM:
             calm.append(share)
-        if len(calm) >= rounds:
+        if len(calm) >= rounds or time.monotonic() > end:
             break
     counted = calm or shares
     return Measure(

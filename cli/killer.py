@@ -59,6 +59,8 @@ class Killer:
             process = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(_CHILD), str(source), *self._arguments],
                 stdin=subprocess.DEVNULL,
+                # Its line goes to the log, which is the standard output: nothing else is held open.
+                stderr=subprocess.DEVNULL,
                 pass_fds=[source],
                 start_new_session=True,
             )

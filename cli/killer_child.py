@@ -1,12 +1,11 @@
 """What a Killer begins: it waits for a signal of its parent, and then for signs of life.
 
-It is run by its path and imports nothing of Heddle, so that it is small.
+It is run by its path and imports nothing of Heddle, and before it is needed nothing but what the
+interpreter has loaded anyway: it stays small, and costs the start of its parent next to nothing.
 """
 
-import json
 import os
 import select
-import signal
 import sys
 import time
 
@@ -28,10 +27,14 @@ def main() -> None:
     if os.getppid() != parent:
         return
     _report(patience, sys.argv[3] == "json", sys.argv[4], stack.decode(errors="replace"))
+    import signal
+
     os.kill(parent, signal.SIGKILL)
 
 
 def _report(patience: float, as_json: bool, namespace: str, stack: str) -> None:
+    import json
+
     reason = f"a call into C held the event loop for {patience:g} s after a signal to end"
     now = time.time()
     at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"

@@ -40,12 +40,14 @@ from heddle.runtime.status.reporter import INTERVAL, Reporter
 from heddle.runtime.status.status import Look, Status
 from heddle.schemas.errors import HeddleError
 from heddle.schemas.link import DEFAULT_NAMESPACE
+from heddle.schemas.pieces import by_turns
 from heddle.schemas.port import canonical
 from heddle.specs.model.accepted import AcceptanceStore
 from heddle.specs.model.names import new_id
 from heddle.specs.model.report import Buffers, Report, ReportStore
 from heddle.specs.model.revision import RevisionStore
 from heddle.specs.model.store import ChangeSet, Store
+from heddle.specs.model.symbol_status import SymbolStatus
 from heddle.specs.secrets import Redactor
 from heddle.specs.secrets.keyring import Keyring
 from heddle.specs.secrets.vault import Vault
@@ -190,7 +192,12 @@ class Runtime:
         self._reporter: Reporter | None = None
         if watch and isinstance(self.store, ReportStore):
             self._reporter = Reporter(
-                self.store, self.id, self.report, self._heal, self.events, interval=interval
+                self.store,
+                self.id,
+                self._report_by_turns,
+                self._heal,
+                self.events,
+                interval=interval,
             )
         self._interval = interval
         self._behind = 0
@@ -410,7 +417,13 @@ class Runtime:
 
     def report(self) -> Report:
         """Return what it says of itself in its store: this costs what is not well, not what it holds."""
-        ill = self._health.ill()
+        return self._report(self._health.ill())
+
+    async def _report_by_turns(self) -> Report:
+        """Return the same, and let the event loop go on meanwhile."""
+        return self._report(await by_turns(self._health.ill_in_pieces()))
+
+    def _report(self, ill: tuple[SymbolStatus, ...]) -> Report:
         return Report(
             runtime=self.id,
             namespace=self.namespace,

@@ -3,13 +3,18 @@
 A full collection looks at every object, and nothing else runs meanwhile: 100 ms and more with ten
 thousand Specs. So there is none while much is made, and what was made is set aside afterwards, with
 `gc.freeze`. What is set aside is still freed as soon as nothing refers to it; only what refers to
-itself is not. What we make does not, once it is closed (tests/extensions/test_freed.py). If there is
-more than there should be all the same, everything is looked at.
+itself is not. What we make does not, once it is closed (tests/extensions/test_freed.py). A node of
+somebody else's kind may: if one that was replaced is still there after a while, or if there are more
+objects than there should be, everything is looked at.
+
+All of this holds in a process of ours alone. If a runtime is embedded, the collector is the business
+of the program around it, and nothing here touches it.
 """
 
 import asyncio
 import gc
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -34,6 +39,12 @@ MORE: Final = 2.5
 
 More than twice: what was replaced and still drains may be among them."""
 
+FREED: Final = 30.0
+"""Seconds after which what was replaced should be freed: it may have had requests in flight."""
+
+RARE: Final = 3600.0
+"""Seconds between two looks at most, if what was replaced is held by something else all the time."""
+
 
 class Collector:
     """Says when this process collects garbage in full."""
@@ -48,6 +59,9 @@ class Collector:
         self._symbols = 0
         self._most = 0
         self._usual = 0
+        self._replaced: list[weakref.ref[object]] = []
+        self._pause = FREED
+        self._look: asyncio.TimerHandle | None = None
 
     def take_over(self, symbols: int) -> None:
         """Set aside what has been made so far, so many symbols, and from now on whatever is much.
@@ -61,7 +75,10 @@ class Collector:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Collect young garbage alone meanwhile, in a process of ours for a moment afterwards, too."""
+        """Collect young garbage alone meanwhile and for a moment afterwards; nothing in a process of others."""
+        if not self._owns:
+            yield
+            return
         if self._before is None:
             self._before = gc.get_threshold()
             self._began = time.monotonic()
@@ -71,10 +88,42 @@ class Collector:
             yield
         finally:
             self._holds -= 1
-            if not self._holds and self._owns:
+            if not self._holds:
                 self._release_later()
-            elif not self._holds:
-                self._release()
+
+    def watch(self, thing: object) -> None:
+        """Have this freed in a while, if nothing but itself refers to it; it was replaced or removed."""
+        if self._owns:
+            self._replaced.append(weakref.ref(thing))
+            if self._look is None:
+                self._pause = FREED
+                self._look_later()
+
+    def _look_later(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        self._look = loop.call_later(self._pause, self._free)
+
+    def _free(self) -> None:
+        """Look at everything if something that was replaced is still there, ever more rarely if in vain."""
+        self._look = None
+        if self._holds or self._before is not None:
+            self._look_later()
+            return
+        if self._left():
+            # What was made since is looked at first: that may be enough.
+            gc.collect()
+        if self._left():
+            self._look_at_everything()
+        if self._left():
+            self._pause = min(self._pause * 2, RARE)
+            self._look_later()
+
+    def _left(self) -> list[weakref.ref[object]]:
+        self._replaced = [each for each in self._replaced if each() is not None]
+        return self._replaced
 
     def note_much(self, made: int, symbols: int) -> None:
         """Note that so many symbols were made, and how many there are now.
@@ -114,7 +163,9 @@ class Collector:
         if self._owns and self._much:
             self._set_aside()
         self._much = False
-        gc.set_threshold(*self._before)
+        if gc.get_threshold()[2] == NEVER:
+            # Unless the code of an extension has set others meanwhile.
+            gc.set_threshold(*self._before)
         self._before = None
 
     def _set_aside(self) -> None:
@@ -128,11 +179,14 @@ class Collector:
             self._usual = min(count, self._usual + grown * EACH)
             self._most = self._symbols
         if count > self._usual * MORE:
-            gc.unfreeze()
-            gc.collect()
-            gc.freeze()
-            self._usual = gc.get_freeze_count()
-            self._most = self._symbols
+            self._look_at_everything()
+
+    def _look_at_everything(self) -> None:
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+        self._usual = gc.get_freeze_count()
+        self._most = self._symbols
 
 
 COLLECTOR: Final = Collector()

@@ -3,16 +3,20 @@
 import http.client
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 from benchmarks import namespace
 from benchmarks.measure import Measure
 from benchmarks.probe import Probed, beside, for_seconds, probe
 from benchmarks.row import AnswerMismatchError, Row, Say
 from benchmarks.scale import Scale
-from benchmarks.server import Heddle, free_port, heddle, module
+from benchmarks.server import PATIENCE, Heddle, free_port, heddle, module
+
+LONGEST: Final = 20.0
+"""Seconds after which no further round of a change begins, on a machine that is busy with other work."""
 
 
 def listed(scale: Scale) -> bytes:
@@ -23,42 +27,57 @@ def listed(scale: Scale) -> bytes:
 
 def run(scale: Scale, say: Say) -> list[Measure]:
     """Return a large file, a large folder and a large change set come and go; 4 MB are checked over the API."""
-    rounds = min(scale.rounds, 3)
+    saved, filed = max(scale.symbols // 5, 100), max(scale.symbols // 2, 100)
+    applied, document = scale.symbols, listed(scale)
     with TemporaryDirectory() as folder, ExitStack() as stack:
         store = Path(folder) / "store"
         store.mkdir()
-        path = namespace.write(store, namespace.PER_FILE)
+        namespace.write(store, namespace.PER_FILE)
         floor = stack.enter_context(module("echo"))
-        api, document = free_port(), listed(scale)
-        subject = stack.enter_context(heddle(path.parent, "--system", f"127.0.0.1:{api}"))
+        api = free_port()
+        subject = stack.enter_context(heddle(store, "--system", f"127.0.0.1:{api}"))
+        works = {
+            f"{saved:,} symbols are saved": _saving(subject, store, saved),
+            f"{filed:,} files come": _filing(subject, store, filed),
+            f"{applied:,} specs are applied": _applying(subject, api, store, applied),
+            "4 MB are checked": lambda: _check(api, document),
+        }
 
         def calm() -> Probed:
             return probe(floor.port, "/leaf", for_seconds(max(scale.seconds, 0.3)))
 
         def measured(what: str, work: Callable[[], None]) -> Measure:
             say(what)
-            return beside(what, calm, lambda: _while(subject, work), rounds=rounds)
+            return beside(
+                what,
+                calm,
+                lambda: while_done(subject.port, work),
+                rounds=min(scale.rounds, 3),
+                seconds=LONGEST,
+            )
 
-        saved, filed = max(scale.symbols // 5, 100), max(scale.symbols // 2, 100)
-        return [
-            measured(f"{saved:,} symbols are saved", lambda: _saved(subject, path.parent, saved)),
-            measured(f"{filed:,} files come", lambda: _filed(subject, path.parent, filed)),
-            measured(
-                f"{scale.symbols:,} specs are applied",
-                lambda: _applied(subject, api, path.parent, scale.symbols),
-            ),
-            measured("4 MB are checked", lambda: _checked(api, document)),
-        ]
+        return [measured(what, work) for what, work in works.items()]
 
 
-def _while(subject: Heddle, work: Callable[[], None]) -> Probed:
-    """Probe while something is done."""
-    thread = threading.Thread(target=work)
+def while_done(port: int, work: Callable[[], None]) -> Probed:
+    """Probe a server while something is done; raise what that raises."""
+    errors: list[Exception] = []
+
+    def do() -> None:
+        try:
+            work()
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=do)
     thread.start()
     try:
-        return probe(subject.port, "/leaf", thread.is_alive)
+        return probe(port, "/leaf", thread.is_alive)
     finally:
         thread.join()
+        # What ended in the midst has measured nothing.
+        if errors:
+            raise errors[0]
 
 
 def _specs(symbols: int, more: str = "") -> list[str]:
@@ -68,63 +87,77 @@ def _specs(symbols: int, more: str = "") -> list[str]:
     ]
 
 
-def _saved(subject: Heddle, folder: Path, symbols: int) -> None:
-    """Save a file with so many symbols, and take it away again; each until it is live."""
-    beside_it = folder / "large.yaml"
-    beside_it.write_text("".join(_specs(symbols)))
-    subject.until("generation live")
-    beside_it.unlink()
-    subject.until("generation live")
+def _until_live(subject: Heddle, symbols: int) -> None:
+    """Wait until so many symbols are live beside those of the file; a generation may hold a part of them."""
+    expected = namespace.PER_FILE + symbols
+    while True:
+        event = subject.until("generation live")[1]
+        if event["namespace"] == "default" and event["data"]["symbols"] == expected:
+            return
 
 
-def _filed(subject: Heddle, folder: Path, files: int) -> None:
-    """Move a folder with so many files to where they are read, and away again; each until it is live."""
-    made, there = folder.with_name("made"), folder / "large"
-    made.mkdir(exist_ok=True)
+def _saving(subject: Heddle, folder: Path, symbols: int) -> Callable[[], None]:
+    """Return what saves a file with so many symbols, and removes it again; each until it is live."""
+    path, text = folder / "large.yaml", "".join(_specs(symbols))
+
+    def save() -> None:
+        path.write_text(text)
+        _until_live(subject, symbols)
+        path.unlink()
+        _until_live(subject, 0)
+
+    return save
+
+
+def _filing(subject: Heddle, folder: Path, files: int) -> Callable[[], None]:
+    """Return what moves a folder with so many files in, and out again; each until it is live."""
+    outside, inside = folder.with_name("made"), folder / "large"
+    outside.mkdir()
     for number, spec in enumerate(_specs(files)):
-        (made / f"{number}.yaml").write_text(spec)
-    made.rename(there)
-    subject.until("generation live")
-    there.rename(made)
-    subject.until("generation live")
+        (outside / f"{number}.yaml").write_text(spec)
+
+    def move() -> None:
+        outside.rename(inside)
+        _until_live(subject, files)
+        inside.rename(outside)
+        _until_live(subject, 0)
+
+    return move
 
 
-def _applied(subject: Heddle, api: int, folder: Path, symbols: int) -> None:
-    """Apply a change set with so many symbols over the API, and take them away again; each until it is live."""
-    connection = http.client.HTTPConnection("127.0.0.1", api, timeout=120.0)
-    specs = _specs(symbols, ", annotations: {heddle/file: large.yaml}")
-    connection.request(
-        "POST",
-        "/v1/namespaces/default/apply",
-        "".join(specs).encode(),
-        {"Content-Type": "application/yaml"},
-    )
-    response = connection.getresponse()
-    answer = response.read()
-    connection.close()
-    if response.status != 200:
-        raise AnswerMismatchError(f"apply answered {response.status} {answer[:200]!r}")
-    subject.until("generation live")
-    (folder / "large.yaml").unlink()
-    subject.until("generation live")
+def _applying(subject: Heddle, api: int, folder: Path, symbols: int) -> Callable[[], None]:
+    """Return what applies so many symbols over the API, and removes them again; each until it is live."""
+    document = "".join(_specs(symbols, ", annotations: {heddle/file: large.yaml}")).encode()
+
+    def apply() -> None:
+        status, answer = _post(api, "", document)
+        if status != 200:
+            raise AnswerMismatchError(f"apply answered {status} {answer[:200]!r}")
+        _until_live(subject, symbols)
+        (folder / "large.yaml").unlink()
+        _until_live(subject, 0)
+
+    return apply
 
 
-def _checked(api: int, document: bytes) -> None:
+def _check(api: int, document: bytes) -> None:
     """Let the API check what is not a Spec, as a dry run."""
-    connection = http.client.HTTPConnection("127.0.0.1", api, timeout=120.0)
-    try:
+    # A request that is rejected before it was sent to its end is closed.
+    with suppress(ConnectionError, http.client.HTTPException):
+        _post(api, "?dryRun=true", document)
+
+
+def _post(api: int, query: str, document: bytes) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", api, timeout=PATIENCE)
+    with closing(connection):
         connection.request(
             "POST",
-            "/v1/namespaces/default/apply?dryRun=true",
+            f"/v1/namespaces/default/apply{query}",
             document,
             {"Content-Type": "application/yaml"},
         )
-        connection.getresponse().read()
-    except (OSError, http.client.HTTPException):
-        # One that is rejected before it was sent to its end is closed.
-        pass
-    finally:
-        connection.close()
+        response = connection.getresponse()
+        return response.status, response.read()
 
 
 ROW = Row(

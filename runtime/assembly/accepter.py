@@ -235,8 +235,10 @@ class Accepter:
             return True
         self._kept, self._dropped = {}, set()
         try:
+            # Even to sort so many ids takes long enough to hold others up.
+            keys = await asyncio.to_thread(sorted, dropped)
             records = await asyncio.to_thread(self._records, kept, dict(self._active))
-            await self._store.accept(self._namespace, records, sorted(dropped))
+            await self._store.accept(self._namespace, records, keys)
         except BaseException as error:
             # What was noted meanwhile is newer.
             self._kept = {**kept, **self._kept}

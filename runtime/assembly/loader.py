@@ -349,10 +349,13 @@ class Loader:
         )
         changed = tuple(sorted(symbol.label for symbol in draft.puts.values()))
         await turns.rest()
+        for key in (*draft.puts, *draft.removes):
+            if (symbol := self._table.get(key)) is not None:
+                COLLECTOR.watch(symbol.node)
         if len(changed) > MANY:
-            COLLECTOR.note_much(len(changed), len(self._table))
             with COLLECTOR.hold():
                 await self._shift.make(plan)
+                COLLECTOR.note_much(len(changed), len(self._table))
         else:
             await self._shift.make(plan)
         number = self._table.wiring.generation.number

@@ -177,11 +177,13 @@ class SymbolTable:
         moved = yield from find_moved(old, new, (*leaving, *replaced, *puts))
         relink = changed | moved
         for symbol in (*replaced, *puts):
+            yield
             if symbol.inlets:
                 # Who leads to it leads past it, to what may be somebody else now.
                 relink |= new.sources(new.symbols[symbol.id])
         touched = {symbol.id for symbol in leaving}
         for each in touched:
+            yield
             new.active.pop(each, None)
         touched |= yield from deactivate(old, new, relink, leaving)
         touched |= yield from activate(new, relink | touched)
@@ -194,6 +196,7 @@ class SymbolTable:
         )
         opened = {symbol.id for symbol in opens}
         for uuid in went:
+            yield
             new.wired.pop(uuid, None)
         for uuid in {each for each in relink if each in new.active} | opened:
             yield

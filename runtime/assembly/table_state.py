@@ -215,6 +215,7 @@ def deactivate(
     went: set[UUID] = set()
     todo = [one for one in relink if one in new.active]
     for symbol in leaving:
+        yield
         todo.extend(one for one in old.sources(symbol) if one in new.active)
     while todo:
         yield

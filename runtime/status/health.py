@@ -18,6 +18,7 @@ from heddle.runtime.assembly.table import SymbolTable
 from heddle.runtime.assembly.team import ALONE, Team
 from heddle.runtime.events.events import Events
 from heddle.runtime.flow.step import FAILURES
+from heddle.schemas.pieces import Pieces, at_once
 from heddle.schemas.problem import Place, Problem
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.symbol_status import CONDITIONS, Condition, SymbolStatus, state_of
@@ -167,6 +168,10 @@ class RuntimeHealth:
 
     def ill(self) -> tuple[SymbolStatus, ...]:
         """Return every symbol with a condition that is not as it should be, and those that drain."""
+        return at_once(self.ill_in_pieces())
+
+    def ill_in_pieces(self) -> Pieces[tuple[SymbolStatus, ...]]:
+        """Return the same a piece at a time: after a large change there are as many as it replaced."""
         mapping: dict[UUID, None] = dict.fromkeys(self._loader.not_live)
         mapping |= dict.fromkeys(symbol.id for symbol in self._table.waiters())
         mapping |= dict.fromkeys(
@@ -176,7 +181,11 @@ class RuntimeHealth:
             # Then all of them drain, which goes without saying.
             mapping |= dict.fromkeys(self._shift.draining)
         self._forget(mapping)
-        return tuple(self.status(uuid) for uuid in mapping)
+        statuses: list[SymbolStatus] = []
+        for uuid in mapping:
+            statuses.append(self.status(uuid))
+            yield
+        return tuple(statuses)
 
     def _forget(self, ill: dict[UUID, None]) -> None:
         """Forget since when something was so with symbols that are no more."""

@@ -31,7 +31,7 @@ class Reporter:
         self,
         store: ReportStore,
         runtime: str,
-        look: Callable[[], Report],
+        look: Callable[[], Awaitable[Report]],
         heal: Callable[[], Awaitable[None]],
         events: Events,
         *,
@@ -51,7 +51,7 @@ class Reporter:
 
     async def start(self) -> None:
         """Begin to report; once this is done the first Report is there, unless the store is away."""
-        await self._tried("report", self._store.report(self._look()))
+        await self._tried("report", self._report())
         self._tasks.start(self._run())
 
     def changed(self) -> None:
@@ -81,8 +81,11 @@ class Reporter:
                 due = loop.time() + self._interval
                 await self._tried("heal", self._heal())
             self._changed.clear()
-            await self._tried("report", self._store.report(self._look()))
+            await self._tried("report", self._report())
             await asyncio.sleep(GAP)
+
+    async def _report(self) -> None:
+        await self._store.report(await self._look())
 
     async def _wait(self, seconds: float) -> None:
         """Wait until something changes, no longer than so many seconds."""

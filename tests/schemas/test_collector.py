@@ -9,9 +9,12 @@ import pytest
 
 from heddle.schemas import collector
 from heddle.schemas.collector import MUCH, NEVER, Collector
+from tests.support import change, running
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
+
+LEAF = "- {kind: snippet, name: leaf, language: text, code: leaf %d}"
 
 
 class Cyclic:
@@ -42,11 +45,63 @@ async def test_no_full_collection_while_much_is_made_and_a_moment_after() -> Non
     await until(lambda: gc.get_threshold() == before)
 
 
-async def test_in_a_process_of_others_there_is_no_moment_after() -> None:
+async def test_collector_of_a_process_of_others_stays_as_it_is() -> None:
     its, before = Collector(), gc.get_threshold()
+    thing = Cyclic()
     with its.hold():
-        assert gc.get_threshold()[2] == NEVER
+        assert gc.get_threshold() == before
+        its.watch(thing)
+        its.note_much(MUCH, MUCH)
+    its.note_work()
     assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0
+
+
+async def test_thresholds_that_somebody_else_sets_meanwhile_stay() -> None:
+    its, before = Collector(), gc.get_threshold()
+    its.take_over(0)
+    with its.hold():
+        gc.set_threshold(before[0] + 1, before[1], before[2])
+    await until(lambda: its._before is None)
+    assert gc.get_threshold() == (before[0] + 1, before[1], before[2])
+
+
+async def test_replaced_thing_that_refers_to_itself_is_freed_though_it_was_set_aside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(collector, "FREED", 0.02)
+    its = Collector()
+    thing, kept = Cyclic(), Cyclic()
+    thing_ref, kept_ref = ref(thing), ref(kept)
+    its.take_over(0)
+    for each in (thing, kept):
+        its.watch(each)
+    del thing, each
+    gc.collect()
+    assert thing_ref() is not None, "a collection does not look at what was set aside"
+    await until(lambda: thing_ref() is None)
+    assert gc.get_freeze_count() > 0, "the rest is set aside again"
+    assert kept_ref() is kept
+    del kept
+    await until(lambda: kept_ref() is None)
+
+
+async def test_replaced_node_of_an_extension_that_refers_to_itself_is_freed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A host, and with it a whole generation, may hang on such a node."""
+    monkeypatch.setattr(collector, "FREED", 0.05)
+    its = Collector()
+    monkeypatch.setattr("heddle.runtime.assembly.loader.COLLECTOR", its)
+    async with running(LEAF % 0, drain=0.1) as rt:
+        symbol = rt.table.get("leaf")
+        assert symbol is not None
+        node, wiring = ref(symbol.node), ref(rt.table.wiring)
+        vars(symbol.node)["itself"] = [symbol.node, rt.table.wiring]
+        del symbol
+        its.take_over(1)
+        await change(rt, LEAF % 1)
+        await until(lambda: node() is None and wiring() is None)
 
 
 async def test_work_without_end_does_not_put_collections_off_for_ever(
@@ -103,3 +158,20 @@ async def test_cycles_that_were_set_aside_are_freed_once_they_are_many() -> None
             break
     assert closed[0]() is None
     assert gc.get_freeze_count() > 0, "the rest is set aside again"
+
+
+async def test_large_change_counts_with_what_it_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Objects that came with it are not more than there should be: nothing is looked at in vain."""
+    its = Collector()
+    monkeypatch.setattr("heddle.runtime.assembly.loader.COLLECTOR", its)
+    looks: list[int] = []
+    monkeypatch.setattr(its, "_look_at_everything", lambda: looks.append(1))
+    text = "".join(f"- {{kind: nop, name: n{number}}}\n" for number in range(MUCH))
+    async with running("- {kind: nop, name: first}", drain=0.1) as rt:
+        gc.collect()
+        its.take_over(1)
+        its._usual = gc.get_freeze_count() // 100
+        await change(rt, "- {kind: nop, name: first}\n" + text)
+        await until(lambda: its._before is None and its._most > 1)
+        assert its._most == len(rt.table) == MUCH + 1
+        assert not looks

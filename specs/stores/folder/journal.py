@@ -71,6 +71,7 @@ class Journal:
         self._beyond = 0
         # What was read is not read again: a question costs what it finds, not what the file holds.
         self._entries: list[_Entry] = []
+        self._largest = 0
         self._number = 0
         self._torn = False
 
@@ -104,6 +105,11 @@ class Journal:
         """Return what everything was at the last Revision; secrets in clear are masked."""
         self._load()
         return self._state
+
+    @property
+    def slow(self) -> bool:
+        """Whether a question to it may take longer than a moment."""
+        return self._largest > ASIDE or self.behind
 
     @property
     def behind(self) -> bool:
@@ -201,7 +207,7 @@ class Journal:
             self._load()
         else:
             self._number += 1
-            self._entries.append(_entry(line, revision, size))
+            self._note(_entry(line, revision, size))
             self._apply(revision)
             self._beyond += len(line)
         if self._beyond > self._limit:
@@ -232,6 +238,7 @@ class Journal:
     def _reset(self, stamp: tuple[int, int]) -> None:
         self._stamp, self._state, self._newest, self._beyond = stamp, {}, 0, 0
         self._entries, self._number, self._torn, self.problems = [], 0, False, ()
+        self._largest = 0
 
     def _read(self) -> None:
         """Take in the lines from where the reading ended last."""
@@ -246,6 +253,10 @@ class Journal:
             start += len(line) + 1
         self._stamp = self._stamp[0], self._stamp[1] + len(data)
 
+    def _note(self, entry: _Entry) -> None:
+        self._entries.append(entry)
+        self._largest = max(self._largest, entry.size)
+
     def _take(self, line: bytes, start: int) -> None:
         base = _based(line)
         revision = _revision(line) if base is None else None
@@ -254,7 +265,7 @@ class Journal:
             return
         self._beyond += len(line) + 1
         if revision is not None:
-            self._entries.append(_entry(line, revision, start))
+            self._note(_entry(line, revision, start))
             self._apply(revision)
         elif line.strip():
             self.problems = (*self.problems, _broken(self.path, self._number))
@@ -307,7 +318,7 @@ class Journal:
             self._number += 1
             revision = _revision(line)
             if revision is not None:
-                self._entries.append(_entry(line, revision, start))
+                self._note(_entry(line, revision, start))
             else:
                 self.problems = (*self.problems, _broken(self.path, self._number))
             start += len(line) + 1

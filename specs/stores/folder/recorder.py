@@ -7,7 +7,7 @@ from heddle.specs.model.index import Step, key_of
 from heddle.specs.model.record import recorded
 from heddle.specs.model.revision import Note, Revision, RevisionChange
 from heddle.specs.stores.folder.journal import Journal
-from heddle.specs.stores.folder.spec_files import SpecFiles
+from heddle.specs.stores.folder.spec_files import FEW, SpecFiles
 
 BY_HAND = "edited by hand"
 """The message of a Revision that nobody applied."""
@@ -21,6 +21,13 @@ class Recorder:
         """Whether the Journal says what the files said when it was looked at last."""
         self._files = files
         self._journal = journal
+
+    @property
+    def slow(self) -> bool:
+        """Whether to begin may take longer than a moment."""
+        if self._journal.behind or len(self._files.unrecorded) > FEW:
+            return True
+        return self._files.many and not self.synced
 
     def begin(self) -> bool:
         """Have the Journal say what the files say now; False if it cannot be written."""

@@ -206,7 +206,10 @@ class FolderStore:
             await self._look(always=True)
             if self._files.lost:
                 raise StoreError(f"{self._path} cannot be written: {self._files.lost}")
-            made = self._journal.keyed(note.key) if note.key is not None else None
+            key = note.key
+            made = (
+                await self._look_back(lambda: self._journal.keyed(key)) if key is not None else None
+            )
             if made is not None:
                 return put_under(changes, made)
             change_set, put = await self._aside.do(
@@ -303,7 +306,7 @@ class FolderStore:
     async def _look_back(self, question: Callable[[], T]) -> T:
         """Ask the Journal; raise StoreError if it cannot be read."""
         try:
-            return await self._aside.do(question, long=self._journal.behind)
+            return await self._aside.do(question, long=self._journal.slow)
         except OSError as error:
             # Not as if nothing had ever been: whoever asks may decide by it who is let in.
             raise StoreError(
@@ -318,8 +321,7 @@ class FolderStore:
                 await self._still()
                 await self._look(always=True)
                 if alone:
-                    long = self._journal.behind or (self._files.many and not self._recorder.synced)
-                    await self._aside.do(self._recorder.begin, long=long)
+                    await self._aside.do(self._recorder.begin, long=self._recorder.slow)
 
     # --- runtimes ---
 

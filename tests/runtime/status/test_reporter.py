@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from heddle.runtime.runtime import Runtime
+from heddle.schemas import pieces
 from heddle.schemas.errors import StoreError
 from heddle.specs.model.report import Report
 from heddle.specs.model.store import ChangeSet, Put
@@ -196,3 +197,29 @@ async def test_a_state_folder_that_cannot_be_written_is_told_and_hinders_nothing
         assert (found.status, found.reason) == (True, "ReportsNotKept")
         assert "/proc/state" in found.message
         assert await rt.send("start") == "pong"
+
+
+async def test_event_loop_goes_on_while_a_report_says_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a large change as many symbols drain as it replaced, and each has its conditions."""
+    monkeypatch.setattr(pieces, "SLICE", 0.00005)
+    text = "".join(
+        f"- {{kind: pipe, name: n{number}, ports: {{out: {{name: no}}}}}}\n" for number in range(50)
+    )
+    turns = 0
+
+    async def tick() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    store = MemoryStore(read(text))
+    ticking = asyncio.create_task(tick())
+    try:
+        async with Runtime(store=store, interval=1000) as rt:
+            assert len(rt.report().symbols) == 50
+            before = turns
+            await rt._report_by_turns()
+            assert turns - before >= 5
+    finally:
+        ticking.cancel()

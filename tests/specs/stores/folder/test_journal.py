@@ -4,6 +4,7 @@ import asyncio
 import json
 import multiprocessing
 import os
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from heddle.specs.model.store import Delete, Put
 from heddle.specs.model.value import Value
 from heddle.specs.stores.contract_story import AWKWARD, Watch, spec, value
 from heddle.specs.stores.folder.journal import Journal
+from heddle.specs.stores.folder.recorder import Recorder
 from heddle.specs.stores.folder.store import FolderStore
 
 Story = Callable[[FolderStore], Awaitable[Any]]
@@ -401,3 +403,55 @@ def test_a_closed_store_has_no_history(tmp_path: Path) -> None:
             await store.history()
 
     told(tmp_path, story)
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_large_history_is_read_in_a_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
+    """The event loop would stand still meanwhile: a runtime asks of itself whether it missed anything."""
+    threads: list[int] = []
+    reading = Journal.history
+
+    def read(journal: Journal, *args: Any, **options: Any) -> Any:
+        threads.append(threading.get_ident())
+        return reading(journal, *args, **options)
+
+    monkeypatch.setattr(Journal, "history", read)
+    many = [Put(resource=spec(f"s{number}", fields={"v": "x" * 100})) for number in range(1000 if large else 1)]
+
+    async def tell(store: FolderStore) -> tuple[int, int]:
+        await store.apply([Put(resource=spec("first"))])
+        await store.apply(many)
+        return len(await store.history()), threading.get_ident()
+
+    (tmp_path / "specs").mkdir()
+    count, loop = told(tmp_path / "specs", tell)
+    assert count == 2
+    assert [thread != loop for thread in threads] == [large]
+
+
+def test_edits_by_hand_of_many_files_are_recorded_in_a_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+    beginning = Recorder.begin
+
+    def begin(recorder: Recorder) -> bool:
+        threads.append(threading.get_ident())
+        return beginning(recorder)
+
+    monkeypatch.setattr(Recorder, "begin", begin)
+
+    async def tell(store: FolderStore) -> tuple[int, int]:
+        await store.apply([Put(resource=spec("first"))])
+        threads.clear()
+        text = "".join(f"- {{kind: nop, name: n{number}}}\n" for number in range(100))
+        (tmp_path / "specs" / "more.yaml").write_text(text)
+        return len((await store.history())[0].turns), threading.get_ident()
+
+    (tmp_path / "specs").mkdir()
+    count, loop = told(tmp_path / "specs", tell)
+    assert count == 100
+    assert threads
+    assert loop not in threads
