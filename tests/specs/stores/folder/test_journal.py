@@ -418,7 +418,10 @@ def test_large_history_is_read_in_a_thread(
         return reading(journal, *args, **options)
 
     monkeypatch.setattr(Journal, "history", read)
-    many = [Put(resource=spec(f"s{number}", fields={"v": "x" * 100})) for number in range(1000 if large else 1)]
+    many = [
+        Put(resource=spec(f"s{number}", fields={"v": "x" * 100}))
+        for number in range(1000 if large else 1)
+    ]
 
     async def tell(store: FolderStore) -> tuple[int, int]:
         await store.apply([Put(resource=spec("first"))])
