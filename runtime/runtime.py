@@ -225,7 +225,7 @@ class Runtime:
                     await self._loader.load_all()
                     self._looked(newest)
             self._follow()
-            self._told_of_keys()
+            self._emit_keys()
             if self._reporter is not None:
                 await self._reporter.start()
             if self._accepter is not None:
@@ -332,7 +332,7 @@ class Runtime:
         if self._sources is not None:
             self._sources.follow()
 
-    def _told_of_keys(self) -> None:
+    def _emit_keys(self) -> None:
         """Tell what is wrong with the places of the keys; whoever needs a key says so for itself."""
         keys = self.vault.keys
         for warning in keys.warnings:
@@ -400,7 +400,7 @@ class Runtime:
             observed=self.observed,
             processes=len(self.processes),
             buffers=Buffers(**BUDGET.figures()),
-            conditions=self._health.overall(self._health.ill()),
+            conditions=self._health.overall(self._health.degraded()),
             symbols=tuple(sorted(symbols, key=lambda status: (status.name or "~", str(status.id)))),
             problems=self._look.problems(),
         )
@@ -417,13 +417,13 @@ class Runtime:
 
     def report(self) -> Report:
         """Return what it says of itself in its store: this costs what is not well, not what it holds."""
-        return self._report(self._health.ill())
+        return self._report(self._health.degraded())
 
     async def _report_by_turns(self) -> Report:
         """Return the same, and let the event loop go on meanwhile."""
-        return self._report(await by_turns(self._health.ill_in_pieces()))
+        return self._report(await by_turns(self._health.degraded_in_pieces()))
 
-    def _report(self, ill: tuple[SymbolStatus, ...]) -> Report:
+    def _report(self, degraded: tuple[SymbolStatus, ...]) -> Report:
         return Report(
             runtime=self.id,
             namespace=self.namespace,
@@ -440,8 +440,8 @@ class Runtime:
             rejected=len(self._loader.not_live),
             processes=sum(len(generation.processes) for generation in self._shift.generations),
             buffers=Buffers(**BUDGET.figures()),
-            conditions=self._health.overall(ill),
-            symbols=ill,
+            conditions=self._health.overall(degraded),
+            symbols=degraded,
             leases=self._duties.held,
         )
 

@@ -26,11 +26,16 @@ VAGUE = frozenset(
 FIELD = "found"
 """The field of a Problem, and of what becomes one, that says what was written."""
 
-PROBLEMS = frozenset({"BlankError", "FieldError", "Mistake", "Problem", "ProblemModel"}) | {
+PROBLEMS = frozenset(
+    {"BlankError", "FieldError", "Mistake", "Problem", "ProblemModel", "UnstorablePartError"}
+) | {
     "TextProblem",
     "UnreachablePart",
 }
 """The classes that have this field."""
+
+MAKER = "reject"
+"""The method that makes a Problem of its arguments."""
 
 REPLACED = {
     "refused": "rejected", "refusal": "rejection", "unfit": "invalid", "ill": "degraded",
@@ -70,11 +75,12 @@ def bound(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def fields_of_problems(tree: ast.AST) -> set[int]:
-    """Return the lines of the classes of PROBLEMS, where `found` is a field."""
+    """Return the lines of PROBLEMS and of MAKER, in which `found` is a field."""
     return {
         line
         for node in ast.walk(tree)
-        if isinstance(node, ast.ClassDef) and node.name in PROBLEMS
+        if (isinstance(node, ast.ClassDef) and node.name in PROBLEMS)
+        or (isinstance(node, ast.FunctionDef) and node.name == MAKER)
         for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
     }
 

@@ -112,19 +112,19 @@ def resume_here(
         return end.code
 
     async def go_on() -> "RunEnd":
-        found, own = await target_of(record, settings, target)
+        run_target, own = await target_of(record, settings, target)
         if not as_json:
-            click.echo(found.line, err=True)
+            click.echo(run_target.line, err=True)
         ended = await resume_run(
             record.id,
             address,
-            found,
+            run_target,
             own,
             watcher=make_progress(quiet=as_json),
             take=take,
             actor=settings.author or user_at_host(),
         )
-        report_end(ended, settings, target=found, as_json=as_json)
+        report_end(ended, settings, target=run_target, as_json=as_json)
         return ended
 
     return run_loop(go_on()).code

@@ -147,16 +147,18 @@ def list_runs(
             ]
         return sorted(runs, key=lambda pair: pair[0].created, reverse=True)[:limit]
 
-    found = asyncio.run(read())
+    entries = asyncio.run(read())
     if as_json:
-        click.echo(json_text([{**run_data(run), "store": near(address)} for run, address in found]))
+        click.echo(
+            json_text([{**run_data(run), "store": near(address)} for run, address in entries])
+        )
         return
-    if not found:
+    if not entries:
         places = ", ".join(near(each) for each in addresses)
         click.echo(f"no runs in {places}" if places else "no runs yet: begin one with heddle run")
         return
     rows = []
-    for run, _ in found:
+    for run, _ in entries:
         began = run.began or run.created
         took = (
             seconds_text((run.ended or time.time()) - began)

@@ -96,7 +96,7 @@ async def _run(
     from heddle.specs.stores.remote.store import RemoteStore
 
     try:
-        from heddle.extensions.sql.internal.ask import run_sql
+        from heddle.extensions.sql.internal.run_sql import run_sql
     except ImportError as error:
         raise CommandError(
             f"what SQL needs is not installed: {error}. Try: pip install 'heddle-runtime[internal]'"
@@ -151,7 +151,7 @@ def _print_tables(as_json: bool) -> None:
     import msgspec
 
     from heddle.cli.views.output import print_json
-    from heddle.extensions.sql.internal.database import TABLES as FOUND
+    from heddle.extensions.sql.internal.database import TABLES as INTERNAL
 
     if as_json:
         print_json(
@@ -162,11 +162,11 @@ def _print_tables(as_json: bool) -> None:
                     "writable": table.writable,
                     "columns": msgspec.to_builtins(table.columns),
                 }
-                for table in FOUND.values()
+                for table in INTERNAL.values()
             ]
         )
         return
-    for table in FOUND.values():
+    for table in INTERNAL.values():
         click.echo(f"{table.name}  {table.help}")
         for column in table.columns:
             click.echo(f"  {column.name:<14} {column.type:<8} {column.help}")

@@ -112,9 +112,9 @@ def _store_path(settings: Settings) -> str:
 def read_notes(environ: Mapping[str, str] | None = None) -> dict[str, list[str]]:
     """Return the noted paths of RunStores by working directory, the newest last."""
     with suppress(OSError, ValueError):
-        found = json.loads(Path(_notes(environ)).read_bytes())
-        if isinstance(found, dict):
-            return {key: list(value) for key, value in found.items() if isinstance(value, list)}
+        value = json.loads(Path(_notes(environ)).read_bytes())
+        if isinstance(value, dict):
+            return {key: list(value) for key, value in value.items() if isinstance(value, list)}
     return {}
 
 
@@ -162,7 +162,9 @@ class RunBook:
     async def newest(self) -> "tuple[Runs, RunRecord]":
         """Return the newest run. Raise NoRun if there is none."""
         runs = [
-            (each, found[0]) for each in self.stores.values() if (found := await each.list(limit=1))
+            (each, records[0])
+            for each in self.stores.values()
+            if (records := await each.list(limit=1))
         ]
         if not runs:
             raise NoRun("there is no run yet. Begin one with heddle run")
@@ -173,19 +175,19 @@ class RunBook:
         if text == "last":
             return await self.newest()
         missing: NoRun | None = None
-        found: list[tuple[Runs, UUID]] = []
+        entries: list[tuple[Runs, UUID]] = []
         for each in self.stores.values():
             try:
-                found.append((each, await each.find_id(text)))
+                entries.append((each, await each.find_id(text)))
             except NoRun as error:
-                found += [(each, run) for run in error.candidates]
+                entries += [(each, run) for run in error.candidates]
                 missing = error
-        if len(found) == 1:
-            runs, run = found[0]
+        if len(entries) == 1:
+            runs, run = entries[0]
             return runs, await runs.get(run)
-        if found:
+        if entries:
             raise NoRun(
-                f'"{text}" is part of the ids of {len(found)} runs', [run for _, run in found]
+                f'"{text}" is part of the ids of {len(entries)} runs', [run for _, run in entries]
             )
         if missing is None:
             raise NoRun("there is no run yet. Begin one with heddle run")

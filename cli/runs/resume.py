@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 async def find_in(book: RunBook, text: str) -> tuple[str, RunRecord]:
     """Return the address of the RunStore that has a run, and the run. Raise NoRun with what comes near."""
     try:
-        found, record = await book.find(text)
+        runs, record = await book.find(text)
     except NoRun as error:
         raise _with_recent(error, await book.recent()) from error
-    return next(each for each, held in book.stores.items() if held is found), record
+    return next(each for each, held in book.stores.items() if held is runs), record
 
 
 def _with_recent(error: NoRun, newest: Sequence[RunRecord]) -> NoRun:

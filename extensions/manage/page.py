@@ -39,9 +39,9 @@ def _operation(method: str, path: str, data: Mapping[str, Any]) -> str:
     if "description" in data:
         parts.append(data["description"])
     rows = [
-        f"| `{one['name']}` | {one['in']} | {_type(one['schema'])} | {one['description']} |"
-        for one in data.get("parameters", ())
-        if one["in"] != "path"
+        f"| `{value['name']}` | {value['in']} | {_type(value['schema'])} | {value['description']} |"
+        for value in data.get("parameters", ())
+        if value["in"] != "path"
     ]
     if rows:
         parts.append("\n".join(["| parameter | in | type | |", "|---|---|---|---|", *rows]))

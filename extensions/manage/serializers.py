@@ -126,17 +126,17 @@ def turn(revision_change: RevisionChange) -> shapes.RevisionChangeModel:
     )
 
 
-def revision(one: Revision, turns: Iterable[RevisionChange]) -> Pieces[shapes.RevisionModel]:
+def revision(stored: Revision, turns: Iterable[RevisionChange]) -> Pieces[shapes.RevisionModel]:
     """Return a revision with those of its turns that may be seen."""
     shown: list[shapes.RevisionChangeModel] = []
     for each in turns:
         shown.append(turn(each))
         yield
     return shapes.RevisionModel(
-        number=one.number,
-        time=one.time,
-        author=one.author,
-        message=one.message,
+        number=stored.number,
+        time=stored.time,
+        author=stored.author,
+        message=stored.message,
         turns=shown,
     )
 

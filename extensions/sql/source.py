@@ -75,19 +75,19 @@ def _driver(driver: str, source: str, build: Build) -> str:
 
 def _postgres(source: str, build: Build) -> Database:
     try:
-        from heddle.extensions.sql.postgres import PostgresDatabase as Found
+        from heddle.extensions.sql.postgres import PostgresDatabase
     except ImportError as error:
         return missing("postgres", error, build)
-    return Found(source)
+    return PostgresDatabase(source)
 
 
 def _alchemy(source: str, build: Build) -> Database:
     try:
-        from heddle.extensions.sql.alchemy import AlchemyDatabase as Found
+        from heddle.extensions.sql.alchemy import AlchemyDatabase
     except ImportError as error:
         return missing("sqlalchemy", error, build)
     try:
-        return Found(source)
+        return AlchemyDatabase(source)
     except (ImportError, ValueError) as error:
         name = source.partition("://")[0]
         hint = _advice(name)

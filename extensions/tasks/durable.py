@@ -12,7 +12,7 @@ from heddle.extensions.extension import Answer, Error, Host, NodeError
 from heddle.extensions.tasks.run_stores.active_run import ActiveRun
 from heddle.extensions.tasks.run_stores.contract import RunRecord, RunStoreError
 from heddle.extensions.tasks.run_stores.opener import default_address
-from heddle.extensions.tasks.run_stores.payloads import Unstorable
+from heddle.extensions.tasks.run_stores.payloads import UnstorablePartError
 from heddle.extensions.tasks.run_stores.run_service import RunService, service_of
 from heddle.extensions.tasks.scheduler.journal import Workload
 from heddle.runtime.managed import home_of
@@ -87,7 +87,7 @@ class DurableWorkflow:
             )
         except RunStoreError as error:
             raise NodeError(Error(str(error), code="run-store")) from error
-        except Unstorable as error:
+        except UnstorablePartError as error:
             raise NodeError(Error(f"the input of the run: {error}", code="unstorable")) from error
 
     async def resume(

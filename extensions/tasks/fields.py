@@ -119,7 +119,7 @@ class FallbackFields(Fields):
         check_work(self.do, self.run, self.uses)
 
 
-class ValueFields(Fields):
+class TaskValueFields(Fields):
     """A value that stands in the Spec."""
 
     value: Annotated[Any, about("The value.")]
@@ -205,7 +205,7 @@ class TaskFields(Fields):
         ),
     ] = None
     fallback: Annotated[
-        ValueFields | list[FallbackFields] | None,
+        TaskValueFields | list[FallbackFields] | None,
         about(
             "What takes its place if it fails: `{value: …}`, or a list of tasks that are tried in "
             "order with the same inputs."
@@ -386,8 +386,10 @@ def check_name(name: str) -> None:
 
 def check_work(do: object, run: object, uses: object) -> None:
     """Raise FieldError unless exactly one of these is given."""
-    given = [name for name, one in (("do", do), ("run", run), ("uses", uses)) if one is not None]
+    given = [
+        name for name, value in (("do", do), ("run", run), ("uses", uses)) if value is not None
+    ]
     if len(given) == 1:
         return
-    found = f"both {' and '.join(given)}" if given else "none of do, run and uses"
-    raise FieldError(found, wanted="exactly one of them", code="missing", path=tuple(given[-1:]))
+    actual = f"both {' and '.join(given)}" if given else "none of do, run and uses"
+    raise FieldError(actual, wanted="exactly one of them", code="missing", path=tuple(given[-1:]))

@@ -62,7 +62,7 @@ class FunctionError(Exception):
         self.hint = hint
 
 
-class Function:
+class TaskFunction:
     """A function with its signature. `name` is what people call it: `shop.tasks:total`."""
 
     def __init__(self, fn: Callable[..., Any], name: str) -> None:
@@ -120,9 +120,9 @@ class Function:
     def _into(self, fitting: Iterable[str]) -> tuple[tuple[str, Call], ...]:
         skip = set(fitting)
         return tuple(
-            (one.name, _builder(one.name, one.hint))
-            for one in self.signature.inputs
-            if one.hint is not Any and not (one.plain and one.name in skip)
+            (definition.name, _builder(definition.name, definition.hint))
+            for definition in self.signature.inputs
+            if definition.hint is not Any and not (definition.plain and definition.name in skip)
         )
 
     def item_caller(self, fitting: Iterable[str], name: str, others: dict[str, Any]) -> "ItemCall":
@@ -130,7 +130,9 @@ class Function:
 
         For functions that do not wait. The other inputs stay the same, so they are converted once.
         """
-        if self.signature.streams or name not in {one.name for one in self.signature.inputs}:
+        if self.signature.streams or name not in {
+            definition.name for definition in self.signature.inputs
+        }:
             call = self.caller(fitting)
             return ItemCall(lambda item: call({**others, name: item}))
         into = dict(self._into(fitting))
@@ -138,7 +140,9 @@ class Function:
         fn: Callable[..., Any] = partial(self.fn, **fixed) if fixed else self.fn
         if self.signature.inputs[0].name != name or not self._takes_first:
             fn = _named_call(fn, name)
-        hint = next(one.hint for one in self.signature.inputs if one.name == name)
+        hint = next(
+            definition.hint for definition in self.signature.inputs if definition.name == name
+        )
         accepts = frozenset({hint}) if hint in SCALARS else frozenset[type]()
         write = _writer(self.signature, self.name)
         answer = _TYPES.get(str(self.signature.answer.get("type")), ())
@@ -156,7 +160,7 @@ class Function:
 
         NodeError if inputs are missing or unknown.
         """
-        names = [one.name for one in self.signature.inputs]
+        names = [definition.name for definition in self.signature.inputs]
         takes_all = self.signature.open
         if isinstance(payload, dict) and (takes_all or set(names) >= payload.keys()):
             record = dict(payload)
@@ -209,7 +213,7 @@ def registered_functions() -> Mapping[str, Callable[..., Any]]:
     return dict(_registered)
 
 
-def find_registered(name: str) -> Function:
+def find_registered(name: str) -> TaskFunction:
     """Return the function that is registered under this name; FunctionError names the nearest."""
     fn = _registered.get(name)
     if fn is None:
@@ -240,7 +244,7 @@ def keep_local(target: str, fn: Callable[..., Any]) -> str:
     return free
 
 
-def import_function(target: str) -> Function:
+def import_function(target: str) -> TaskFunction:
     """Return the function that `module:function` names; FunctionError says what is wrong.
 
     Importing a module runs its code.
@@ -248,7 +252,7 @@ def import_function(target: str) -> Function:
     local = _local.get(target)
     if local is not None:
         # Not kept: it exists no longer than its author holds it.
-        return Function(local, target)
+        return TaskFunction(local, target)
     module, _, name = target.partition(":")
     if "<" in name:
         raise FunctionError(
@@ -259,15 +263,15 @@ def import_function(target: str) -> Function:
         raise FunctionError(
             f'"{target}" does not name a function', "Write module:function, such as shop:total."
         )
-    found: Any = import_code(module)
+    value: Any = import_code(module)
     for part in name.split("."):
-        parent, found = found, getattr(found, part, None)
-        if found is None:
-            names = [one for one in dir(parent) if callable(getattr(parent, one, None))]
+        parent, value = value, getattr(value, part, None)
+        if value is None:
+            names = [text for text in dir(parent) if callable(getattr(parent, text, None))]
             raise FunctionError(f'{module} has no function "{name}"', did_you_mean(part, names))
-    if not callable(found):
-        raise FunctionError(f"{target} is not a function: it is {type(found).__name__}")
-    return _function_of(found, target)
+    if not callable(value):
+        raise FunctionError(f"{target} is not a function: it is {type(value).__name__}")
+    return _function_of(value, target)
 
 
 def import_code(module: str) -> Any:
@@ -287,15 +291,15 @@ def import_code(module: str) -> Any:
         ) from error
 
 
-_functions: dict[tuple[int, str], Function] = {}
+_functions: dict[tuple[int, str], TaskFunction] = {}
 
 
-def _function_of(found: Any, name: str) -> Function:
+def _function_of(value: Any, name: str) -> TaskFunction:
     """Return the Function of an object; many tasks may share it, so its signature is read once."""
-    fn = getattr(found, "function", found)
+    fn = getattr(value, "function", value)
     known = _functions.get((id(fn), name))
     if known is None or known.fn is not fn:
-        known = _functions[id(fn), name] = Function(fn, name)
+        known = _functions[id(fn), name] = TaskFunction(fn, name)
     return known
 
 
@@ -307,7 +311,9 @@ def _describe(fn: Callable[..., Any]) -> str:
 
 def _place_of(error: BaseException) -> str:
     """Return ` at shop.py:7`: the last line of the import that is not part of Python's own."""
-    frames = [(one.filename, one.lineno) for one in traceback.extract_tb(error.__traceback__)]
+    frames = [
+        (summary.filename, summary.lineno) for summary in traceback.extract_tb(error.__traceback__)
+    ]
     if isinstance(error, SyntaxError):
         frames.append((error.filename or "", error.lineno))
     own, python = Path(__file__), Path(traceback.__file__).parent
@@ -364,12 +370,12 @@ def _writer(signature: Signature, name: str) -> Call | None:
         made = _plain(value) if copies else value
         if isinstance(made, accepted) and (bools or (made is not True and made is not False)):
             return made
-        found = type(value).__name__
+        actual = type(value).__name__
         raise NodeError(
             Error(
-                f"{name} returned {found}, and its hint says {expected}",
+                f"{name} returned {actual}, and its hint says {expected}",
                 code="type",
-                data={"found": found, "expected": expected},
+                data={"found": actual, "expected": expected},
             )
         )
 
@@ -431,7 +437,7 @@ def _waiting_call(
     if streams:
 
         async def collect(record: Any) -> Any:
-            return _plain([one async for one in fn(**_built(record, into))])
+            return _plain([value async for value in fn(**_built(record, into))])
 
         return collect
 

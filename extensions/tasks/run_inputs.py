@@ -73,9 +73,9 @@ def read_inputs(
 def _fitted(name: str, field: InputFields, value: Any, mistakes: list[tuple[str, str, str]]) -> Any:
     """Return a value as its type takes it; what does not fit is noted."""
     if field.schema is not None:
-        for one in list_mistakes(value, field.schema):
-            path = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in one.path)
-            mistakes.append((f"{name}{path}", one.found, one.expected))
+        for list_mistake in list_mistakes(value, field.schema):
+            path = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in list_mistake.path)
+            mistakes.append((f"{name}{path}", list_mistake.found, list_mistake.expected))
         return value
     if field.type == "any":
         return value
@@ -94,10 +94,10 @@ def _fitted(name: str, field: InputFields, value: Any, mistakes: list[tuple[str,
 
 def _invalid(mistakes: list[tuple[str, str, str]]) -> NodeError:
     lines = [
-        f"{path or 'the inputs'}: {found} (expected: {expected})"
-        for path, found, expected in mistakes
+        f"{path or 'the inputs'}: {actual} (expected: {expected})"
+        for path, actual, expected in mistakes
     ]
     data = [
-        {"path": path, "found": found, "expected": expected} for path, found, expected in mistakes
+        {"path": path, "found": actual, "expected": expected} for path, actual, expected in mistakes
     ]
     return NodeError(Error("\n".join(lines), code=INVALID, data=data))

@@ -26,8 +26,8 @@ from heddle.extensions.extension import (
 )
 from heddle.extensions.tasks.fields import check_work
 from heddle.extensions.tasks.functions import (
-    Function,
     FunctionError,
+    TaskFunction,
     find_registered,
     import_function,
 )
@@ -50,10 +50,10 @@ class FunctionFields(Fields):
 
     def __post_init__(self) -> None:
         if (self.run is None) == (self.uses is None):
-            found = "neither run nor uses" if self.run is None else "both run and uses"
-            raise FieldError(found, wanted="one of them", code="missing")
+            actual = "neither run nor uses" if self.run is None else "both run and uses"
+            raise FieldError(actual, wanted="one of them", code="missing")
 
-    def load(self) -> Function:
+    def load(self) -> TaskFunction:
         """Return the function; FunctionError says why there is none."""
         if self.run is not None:
             return import_function(self.run)
@@ -64,7 +64,7 @@ class FunctionFields(Fields):
 class FunctionTaskNode(Node):
     """Calls its function with each record. `outs` are the fields of its result that are linked."""
 
-    def __init__(self, function: Function, outs: tuple[str, ...] = ()) -> None:
+    def __init__(self, function: TaskFunction, outs: tuple[str, ...] = ()) -> None:
         self.function = function
         call = function.caller()
 
@@ -114,9 +114,9 @@ def ports_of(fields: FunctionFields) -> Ports:
     except FunctionError:
         return (), ()
     outs = [
-        Port(one.name, one.help or "This field of the result.", schema=one.schema)
-        for one in signature.outputs
-        if one.name not in ("out", "error")
+        Port(output.name, output.help or "This field of the result.", schema=output.schema)
+        for output in signature.outputs
+        if output.name not in ("out", "error")
     ]
     return (
         (msgspec.structs.replace(IN, schema=_accepted(signature)),),
@@ -147,7 +147,7 @@ def compile_task(fields: FunctionFields, build: Build) -> Node:
     except FunctionError as error:
         field = "run" if fields.run is not None else "uses"
         build.reject(field, code="unknown-function", found=error.message, hint=error.hint)
-    names = {one.name for one in function.signature.outputs}
+    names = {output.name for output in function.signature.outputs}
     linked = [canonical(port) for port, links in build.spec.ports.items() if links]
     fields_linked = [port for port in linked if port in names and port not in ("out", "error")]
     outs = (*fields_linked, *(["out"] if "out" in linked else [])) if fields_linked else ()

@@ -39,7 +39,7 @@ from heddle.extensions.tasks.run_inputs import read_inputs
 from heddle.extensions.tasks.scheduler.bound_graph import BoundGraph
 from heddle.extensions.tasks.scheduler.context import RUN, RunContext, RunRoot
 from heddle.extensions.tasks.scheduler.graph_run import GraphRun
-from heddle.extensions.tasks.scheduler.journal import Journal
+from heddle.extensions.tasks.scheduler.journal import RunJournal
 from heddle.extensions.tasks.scheduler.limit import Limit
 from heddle.extensions.tasks.scheduler.watched_journal import WatchedJournal
 from heddle.extensions.tasks.status import RunStatus
@@ -125,12 +125,12 @@ class WorkflowNode(Node):
 
     def bound(self, wiring: Any) -> BoundGraph:
         """Return the graph in one generation, made at its first run."""
-        found = self._bound.get(wiring)
-        if found is None:
+        bound = self._bound.get(wiring)
+        if bound is None:
             if self.graph is None or not isinstance(wiring, Wiring):
                 raise RuntimeError(f"{self.label} holds no tasks that can run")
-            found = self._bound[wiring] = BoundGraph(self.graph, self.key, wiring)
-        return found
+            bound = self._bound[wiring] = BoundGraph(self.graph, self.key, wiring)
+        return bound
 
     # -- what durable runs ask -----------------------------------------------------------------
 
@@ -144,7 +144,7 @@ class WorkflowNode(Node):
             raise RuntimeError(f"{self.label} is not active")
         return Source(self._host).begin()
 
-    def execute(self, process: Process, record: Any, journal: Journal, run: UUID) -> Answer:
+    def execute(self, process: Process, record: Any, journal: RunJournal, run: UUID) -> Answer:
         """Run the tasks that are not settled yet: the output of the run, or a Pending of it.
 
         What fails is raised by that. The journal is told of attempts and tasks, and not of the run.
@@ -269,19 +269,19 @@ class WorkflowNode(Node):
     def _cancel_runs(self, payload: Payload) -> Answer:
         """Cancel the run with this id, or all runs if the packet names none; return their number."""
         wanted = payload.get("run") if isinstance(payload, dict) else payload
-        found = [
+        runs = [
             run
             for run in self._running
             if not run.path
             and (not run.keeps or isinstance(run.journal, WatchedJournal))
             and (not isinstance(wanted, str) or str(run.root.id) == wanted)
         ]
-        for run in found:
+        for run in runs:
             run.cancel(Error("the run was cancelled", code="cancelled", symbol=self.label))
         durable = 0
         if self._durable is not None:
             durable = self._durable.cancel(wanted if isinstance(wanted, str) else None)
-        return {"cancelled": len(found) + durable}
+        return {"cancelled": len(runs) + durable}
 
     def snapshot(self) -> dict[str, Any]:
         """Return how many runs are under way."""
@@ -307,8 +307,8 @@ def expand_workflow(fields: WorkflowFields, build: Build) -> Expansion | None:
         works: list[tuple[str, Any, Path]] = [(task.name, task, ("tasks", place))]
         if isinstance(task.fallback, list):
             works += [
-                (f"{task.name}|{one.name}", one, ("tasks", place, "fallback", number))
-                for number, one in enumerate(task.fallback)
+                (f"{task.name}|{fields.name}", fields, ("tasks", place, "fallback", number))
+                for number, fields in enumerate(task.fallback)
             ]
         for name, work, path in works:
             if name in numbers:
@@ -334,24 +334,24 @@ def expand_workflow(fields: WorkflowFields, build: Build) -> Expansion | None:
 
 def _modules(fields: WorkflowFields) -> set[str]:
     """Return the modules of the functions of a workflow, and of those inside it."""
-    found = set[str]()
+    texts = set[str]()
     todo: list[Any] = [msgspec.to_builtins(task, enc_hook=written) for task in fields.tasks]
     while todo:
-        one = todo.pop()
-        if isinstance(one, list):
-            todo += one
-        elif isinstance(one, dict):
-            run = one.get("run")
+        value = todo.pop()
+        if isinstance(value, list):
+            todo += value
+        elif isinstance(value, dict):
+            run = value.get("run")
             if isinstance(run, str) and ":" in run:
-                found.add(run.partition(":")[0])
-            todo += [one.get("do"), one.get("tasks"), one.get("fallback")]
-    return found
+                texts.add(run.partition(":")[0])
+            todo += [value.get("do"), value.get("tasks"), value.get("fallback")]
+    return texts
 
 
 def _is_idempotent(fields: WorkflowFields, steps: list[str]) -> bool:
     """Follow a task path into a workflow and those inside; True if it leads nowhere."""
     name = steps[0].partition("#")[0]
-    task = next((one for one in fields.tasks if one.name == name), None)
+    task = next((task for task in fields.tasks if task.name == name), None)
     if task is None or not task.idempotent:
         return task is None
     if len(steps) == 1 or task.do is None or task.do.get("kind") != "workflow":
@@ -426,8 +426,8 @@ def _types(fields: WorkflowFields, type_of_code: TypeOfCode) -> dict[str, Any]:
         # Names that are not declared are left out, and the value of a single input may come alone.
         types["in"] = {
             "type": "object",
-            "properties": {name: _accepted(one) for name, one in fields.inputs.items()},
-            "required": [name for name, one in fields.inputs.items() if one.must],
+            "properties": {name: _accepted(fields) for name, fields in fields.inputs.items()},
+            "required": [name for name, fields in fields.inputs.items() if fields.must],
         }
     if fields.outputs and list(fields.outputs) != ["out"]:
         types["out"] = {

@@ -28,7 +28,7 @@ LONGEST = 30.0
 """Seconds until a write that failed is tried again: at first, and at most."""
 
 
-class AcceptedState:
+class LastAccepted:
     """What the store says was accepted last: Specs with the Values that they need.
 
     They are read only if a start needs them: most starts do not.
@@ -129,13 +129,13 @@ class Accepter:
         self._tasks = Tasks(self._broke)
         self._failing = False
 
-    async def read(self) -> AcceptedState:
+    async def read(self) -> LastAccepted:
         """Return what was accepted last; a store that cannot say it is told of, and says nothing."""
         try:
             state = await self._store.accepted(self._namespace)
         except FAILURES as error:
             self._events.failed("last accepted not read", Error.of(error), level="warning")
-            return AcceptedState()
+            return LastAccepted()
         if state.problems:
             self._events.emit(
                 "last accepted not read",
@@ -144,7 +144,7 @@ class Accepter:
                 problems=state.problems,
             )
         self._stored = {item.key: (item.revision, item.active, item.file) for item in state.items}
-        return AcceptedState(state.items)
+        return LastAccepted(state.items)
 
     # --- noting ---
 

@@ -112,7 +112,7 @@ class Loader:
         self.invalid = self._of_invalid(invalid, unread)
         problems = tuple(dict.fromkeys((*unread, *draft.all_problems())))
         if draft.empty:
-            return self._told_left_out(problems) if problems else LoadResult()
+            return self._emit_left_out(problems) if problems else LoadResult()
         plan = await self._planned(draft)
         loaded = await self._live(draft, plan, problems)
         await self._recovery.note_start(set(draft.puts), values, self.not_live)
@@ -199,7 +199,7 @@ class Loader:
             )
         left_out = set(start.rejected) - set(start.fallbacks)
         if problems and (left_out or not labels):
-            self._told_left_out(problems)
+            self._emit_left_out(problems)
         waiting = self.waiting_sources
         if waiting:
             self._events.emit(
@@ -229,7 +229,7 @@ class Loader:
         if changes.problems or changes.invalid or before != self.unreadable:
             await self._look_at_invalid()
         if degraded and loaded.generation is None and not loaded.rejected:
-            self._told_well()
+            self._emit_recovery()
         return loaded
 
     async def _load(self, changes: ChangeSet, *, trial: bool) -> LoadResult:
@@ -245,13 +245,13 @@ class Loader:
             if self._again - uuids:
                 await self._try_most(self._again - uuids)
             if unread:
-                self._told_rejection(unread, changes.origin)
+                self._emit_rejection(unread, changes.origin)
             return msgspec.structs.replace(tried.loaded, problems=unread)
         problems = tuple(dict.fromkeys((*unread, *tried.problems)))
         if trial:
             return LoadResult(problems=problems)
         self._reject(tried.draft, uuids, tried.problems)
-        return self._told_rejection(problems, changes.origin)
+        return self._emit_rejection(problems, changes.origin)
 
     async def look_again(self) -> None:
         """Look at everything: changes may have been missed. What is not fit stays as it is."""
@@ -267,7 +267,7 @@ class Loader:
         }
         problems -= {problem for rejection in before.values() for problem in rejection.problems}
         if problems:
-            self._told_rejection(tuple(in_order(sorted(problems, key=str))), "")
+            self._emit_rejection(tuple(in_order(sorted(problems, key=str))), "")
 
     # -- trying --------------------------------------------------------------------------------
 
@@ -378,7 +378,7 @@ class Loader:
                     "symbol waiting", level="warning", symbol=symbol.label, reason=reason
                 )
         if problems:
-            self._told_left_out(problems)
+            self._emit_left_out(problems)
         return LoadResult(generation=number, changed=changed, removed=removed, problems=problems)
 
     # -- remembering ---------------------------------------------------------------------------
@@ -410,7 +410,7 @@ class Loader:
                 rejection = Rejection(spec=spec, problems=why, gone=uuid in draft.removes)
                 self.rejected[uuid] = rejection.after(before.get(uuid))
 
-    def _told_rejection(self, problems: tuple[Problem, ...], origin: str) -> LoadResult:
+    def _emit_rejection(self, problems: tuple[Problem, ...], origin: str) -> LoadResult:
         """Tell that what ran goes on running, and why."""
         running = self._table.wiring.generation.number
         self._events.emit(
@@ -423,7 +423,7 @@ class Loader:
         )
         return LoadResult(problems=problems)
 
-    def _told_well(self) -> None:
+    def _emit_recovery(self) -> None:
         """Tell that what was rejected was taken back, if nothing is amiss any more."""
         if not (self.rejected or self.unreadable):
             running = self._table.wiring.generation.number
@@ -433,7 +433,7 @@ class Loader:
                 reason=f"generation {running} runs, and the store says the same",
             )
 
-    def _told_left_out(self, problems: tuple[Problem, ...]) -> LoadResult:
+    def _emit_left_out(self, problems: tuple[Problem, ...]) -> LoadResult:
         """Tell what a start goes without, and why."""
         running = self._table.wiring.generation.number
         self._events.emit(

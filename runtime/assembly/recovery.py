@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Mapping, Sequence, Set
 from uuid import UUID
 
-from heddle.runtime.assembly.accepter import AcceptedState, Accepter
+from heddle.runtime.assembly.accepter import Accepter, LastAccepted
 from heddle.runtime.assembly.draft import Draft
 from heddle.runtime.assembly.rejection import Rejection
 from heddle.runtime.assembly.start import Start, accepted_values
@@ -33,7 +33,7 @@ class Recovery:
         vault: Vault,
         accepter: Accepter | None,
     ) -> None:
-        self.last = AcceptedState()
+        self.last = LastAccepted()
         self.blocked: dict[UUID, Rejection] = {}
         """What serves because its document cannot be read, and why."""
         self._table = table
@@ -45,7 +45,7 @@ class Recovery:
         self._sources: dict[UUID, str] = {}
         self._waiting: set[UUID] = set()
 
-    async def read(self) -> AcceptedState:
+    async def read(self) -> LastAccepted:
         """Read what was accepted last."""
         if self._accepter is not None:
             self.last = await self._accepter.read()
@@ -141,7 +141,7 @@ class Recovery:
         if not not_live:
             self._accepter.drop_unused()
         if not self.blocked:
-            self.last = AcceptedState()
+            self.last = LastAccepted()
 
     async def note_change(self, draft: Draft, plan: TablePlan | None) -> None:
         """Note what a change has brought to life, or taken out."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from heddle.runtime.assembly.accepter import AcceptedState
+from heddle.runtime.assembly.accepter import LastAccepted
 from heddle.runtime.assembly.draft import Draft, Drafter, stopping
 from heddle.runtime.assembly.rejection import Rejection
 from heddle.runtime.assembly.scheme import Scheme
@@ -31,7 +31,7 @@ class Start:
 
     def __init__(
         self,
-        last: AcceptedState,
+        last: LastAccepted,
         specs: Sequence[Spec],
         *,
         values: ValueSet,
@@ -224,7 +224,7 @@ class Start:
 
 
 def accepted_values(
-    last: AcceptedState, current: Sequence[Value], history: Mapping[UUID, Value]
+    last: LastAccepted, current: Sequence[Value], history: Mapping[UUID, Value]
 ) -> tuple[list[Value], frozenset[UUID]]:
     """Return the Values as they were accepted, over the current ones, and which of them differ now.
 

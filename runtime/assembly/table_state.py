@@ -58,10 +58,10 @@ class TableState:
 
     def sources(self, symbol: Symbol) -> set[UUID]:
         """Return who has a link to this symbol."""
-        found = set(self.wanted.get(symbol.id, ()))
+        wanted = set(self.wanted.get(symbol.id, ()))
         if symbol.spec.name is not None and self.names.get(symbol.spec.name) == symbol.id:
-            found |= self.wanted.get(symbol.spec.name, set())
-        return found
+            wanted |= self.wanted.get(symbol.spec.name, set())
+        return wanted
 
     def attach(self, symbol: Symbol) -> None:
         """Put a symbol in, with its name and its links."""
@@ -93,10 +93,10 @@ class TableState:
         for key in after - before:
             self._wanting(key).add(new.id)
 
-    def _unwant(self, key: Wanted, one: UUID) -> None:
+    def _unwant(self, key: Wanted, uuid: UUID) -> None:
         """Remove a key that this symbol wants no more."""
         left = self._wanting(key)
-        left.discard(one)
+        left.discard(uuid)
         if not left:
             del self.wanted[key]
 
@@ -135,16 +135,16 @@ class TableState:
         if inlet is None or symbol.node.guard is not None:
             yield key, port
             return
-        for one in inlet:
-            yield from self._leads(one)
+        for inner in inlet:
+            yield from self._leads(inner)
 
     def note(self, ids: Iterable[UUID]) -> None:
         """Note which of these wait now."""
-        for one in ids:
-            if one in self.symbols and one not in self.active:
-                self.waiting[one] = None
+        for uuid in ids:
+            if uuid in self.symbols and uuid not in self.active:
+                self.waiting[uuid] = None
             else:
-                self.waiting.pop(one, None)
+                self.waiting.pop(uuid, None)
 
     def lacks(self, symbol: Symbol) -> Iterator[tuple[Path, str]]:
         """Yield each link of a symbol that is not active which leads nowhere: its path, and why."""
@@ -169,7 +169,7 @@ class TableState:
         symbol = self.symbols.get(owner) if isinstance(owner, UUID) else None
         if symbol is None:
             return ()
-        found = {
+        texts = {
             name
             for source in self.sources(symbol)
             if source in self.active
@@ -177,7 +177,7 @@ class TableState:
             for key, name in targets
             if key == owner
         }
-        return sorted(found, key=_number)
+        return sorted(texts, key=_number)
 
 
 def _number(port: str) -> tuple[str, int]:
@@ -197,15 +197,15 @@ def _wants(symbol: Symbol) -> set[Wanted]:
 
 def find_moved(old: TableState, new: TableState, touched: Iterable[Symbol]) -> Pieces[set[UUID]]:
     """Return who has a link that leads to somebody else now: its target came, went, or took a name."""
-    found: set[UUID] = set()
+    uuids: set[UUID] = set()
     for symbol in touched:
         yield
         if (symbol.id in old.symbols) != (symbol.id in new.symbols):
-            found |= new.wanted.get(symbol.id, set())
+            uuids |= new.wanted.get(symbol.id, set())
         name = symbol.spec.name
         if name is not None and old.names.get(name) != new.names.get(name):
-            found |= new.wanted.get(name, set())
-    return found
+            uuids |= new.wanted.get(name, set())
+    return uuids
 
 
 def deactivate(
@@ -213,45 +213,45 @@ def deactivate(
 ) -> Pieces[set[UUID]]:
     """Take out whoever is stuck now, and whoever is stuck by that; returns who went."""
     went: set[UUID] = set()
-    todo = [one for one in relink if one in new.active]
+    todo = [each for each in relink if each in new.active]
     for symbol in leaving:
         yield
-        todo.extend(one for one in old.sources(symbol) if one in new.active)
+        todo.extend(source for source in old.sources(symbol) if source in new.active)
     while todo:
         yield
-        one = todo.pop()
-        if one not in new.active or not new.stuck(new.symbols[one]):
+        uuid = todo.pop()
+        if uuid not in new.active or not new.stuck(new.symbols[uuid]):
             continue
-        del new.active[one]
-        went.add(one)
-        todo.extend(new.sources(new.symbols[one]))
+        del new.active[uuid]
+        went.add(uuid)
+        todo.extend(new.sources(new.symbols[uuid]))
     return went
 
 
 def activate(new: TableState, touched: set[UUID]) -> Pieces[set[UUID]]:
     """Take in whoever is stuck no longer; a ring comes in as a whole. Returns who came."""
     hopeful: set[UUID] = set()
-    todo = [one for one in touched if one in new.symbols]
+    todo = [each for each in touched if each in new.symbols]
     while todo:
         yield
-        one = todo.pop()
-        if one in hopeful or one in new.active:
+        uuid = todo.pop()
+        if uuid in hopeful or uuid in new.active:
             continue
-        hopeful.add(one)
-        todo.extend(new.sources(new.symbols[one]))
+        hopeful.add(uuid)
+        todo.extend(new.sources(new.symbols[uuid]))
     if not hopeful:
         return hopeful
-    for one in hopeful:
-        new.active[one] = None
+    for uuid in hopeful:
+        new.active[uuid] = None
     todo = list(hopeful)
     while todo:
         yield
-        one = todo.pop()
-        if one not in hopeful or not new.stuck(new.symbols[one]):
+        uuid = todo.pop()
+        if uuid not in hopeful or not new.stuck(new.symbols[uuid]):
             continue
-        hopeful.discard(one)
-        del new.active[one]
-        todo.extend(new.sources(new.symbols[one]))
+        hopeful.discard(uuid)
+        del new.active[uuid]
+        todo.extend(new.sources(new.symbols[uuid]))
     return hopeful
 
 

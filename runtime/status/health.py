@@ -166,11 +166,11 @@ class RuntimeHealth:
 
     # -- all of them ---------------------------------------------------------------------------
 
-    def ill(self) -> tuple[SymbolStatus, ...]:
+    def degraded(self) -> tuple[SymbolStatus, ...]:
         """Return every symbol with a condition that is not as it should be, and those that drain."""
-        return at_once(self.ill_in_pieces())
+        return at_once(self.degraded_in_pieces())
 
-    def ill_in_pieces(self) -> Pieces[tuple[SymbolStatus, ...]]:
+    def degraded_in_pieces(self) -> Pieces[tuple[SymbolStatus, ...]]:
         """Return the same a piece at a time: after a large change there are as many as it replaced."""
         mapping: dict[UUID, None] = dict.fromkeys(self._loader.not_live)
         mapping |= dict.fromkeys(symbol.id for symbol in self._table.waiters())
@@ -187,23 +187,23 @@ class RuntimeHealth:
             yield
         return tuple(statuses)
 
-    def _forget(self, ill: dict[UUID, None]) -> None:
+    def _forget(self, degraded: dict[UUID, None]) -> None:
         """Forget since when something was so with symbols that are no more."""
-        for uuid in [each for each in self._since if each is not None and each not in ill]:
+        for uuid in [each for each in self._since if each is not None and each not in degraded]:
             if self._table.get(uuid) is None:
                 del self._since[uuid]
 
     # -- the runtime ---------------------------------------------------------------------------
 
-    def overall(self, ill: Sequence[SymbolStatus]) -> tuple[Condition, ...]:
+    def overall(self, degraded: Sequence[SymbolStatus]) -> tuple[Condition, ...]:
         """Return the conditions of the runtime as a whole, given the symbols that are not well."""
         conditions = [
-            self._sound("Valid", ill),
-            self._sound("Compiled", ill),
-            self._sound("Linked", ill),
+            self._sound("Valid", degraded),
+            self._sound("Compiled", degraded),
+            self._sound("Linked", degraded),
             Condition(type="Active", status=not self.stopping),
             Condition(type="Draining", status=bool(self._shift.draining) or self.stopping),
-            self._degraded_symbols(ill),
+            self._degraded_symbols(degraded),
         ]
         unready = self.unready()
         if unready:
@@ -232,7 +232,7 @@ class RuntimeHealth:
         first = f": {why[0]}" if why else ""
         return str(self._events.mask(f"{labels} waits, and was active before{first}"))
 
-    def _sound(self, sort: str, ill: Sequence[SymbolStatus]) -> Condition:
+    def _sound(self, sort: str, degraded: Sequence[SymbolStatus]) -> Condition:
         """Return that something is so with every symbol."""
         if sort == "Valid" and self._loader.unreadable:
             problem = self._loader.unreadable[0]
@@ -244,7 +244,7 @@ class RuntimeHealth:
             )
         failing = [
             (status, condition)
-            for status in ill
+            for status in degraded
             for condition in status.conditions
             if condition.type == sort and not condition.status
         ]
@@ -256,7 +256,7 @@ class RuntimeHealth:
             first, message=f"{names}: {first.message}" if first.message else names, since=0.0
         )
 
-    def _degraded_symbols(self, ill: Sequence[SymbolStatus]) -> Condition:
+    def _degraded_symbols(self, degraded: Sequence[SymbolStatus]) -> Condition:
         trouble = self._trouble()
         if trouble:
             return Condition(
@@ -264,7 +264,7 @@ class RuntimeHealth:
             )
         fallbacks = self._loader.fallbacks
         if fallbacks:
-            return self._fallback(fallbacks, ill)
+            return self._fallback(fallbacks, degraded)
         if self._loader.unreadable:
             condition = _no("Degraded", self._loader.unreadable[0], None)
             return msgspec.structs.replace(condition, status=True, reason="Unreadable")
@@ -275,7 +275,7 @@ class RuntimeHealth:
                 reason="ReplacementStopped",
                 message=self._team.trouble,
             )
-        bad = [status for status in ill if status.rejected or _is(status, "Degraded")]
+        bad = [status for status in degraded if status.rejected or _is(status, "Degraded")]
         unkept = self._unkept() if not bad else ""
         if unkept:
             return Condition(type="Degraded", status=True, reason="ReportsNotKept", message=unkept)
@@ -286,9 +286,9 @@ class RuntimeHealth:
         reason = "Rejected" if rejected else "Degraded"
         return Condition(type="Degraded", status=True, reason=reason, message=text)
 
-    def _fallback(self, fallbacks: Sequence[UUID], ill: Sequence[SymbolStatus]) -> Condition:
+    def _fallback(self, fallbacks: Sequence[UUID], degraded: Sequence[SymbolStatus]) -> Condition:
         """Return that it serves what was accepted last, as the newest had Problems when it began."""
-        statuses = [status for status in ill if status.id in fallbacks]
+        statuses = [status for status in degraded if status.id in fallbacks]
         problem = next(
             (each for fallback in fallbacks for each in self._loader.not_live[fallback].problems),
             None,
@@ -396,9 +396,9 @@ def _is(status: SymbolStatus, sort: str) -> bool:
     return any(each.type == sort and each.status for each in status.conditions)
 
 
-def _names(ill: Iterable[SymbolStatus]) -> str:
+def _names(degraded: Iterable[SymbolStatus]) -> str:
     """`pong, router and 3 more`."""
-    return some([status.label for status in ill])
+    return some([status.label for status in degraded])
 
 
 def some(names: Sequence[str]) -> str:

@@ -309,7 +309,7 @@ class StoreContract(Contract):
 
     # --- watching ---
 
-    def test_a_change_set_is_told_once(self, tmp_path: Path) -> None:
+    def test_a_change_set_is_reaches_watchers_once(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
             watch = await Watch.begin(store)
             sample, two, held = spec("one"), spec("two"), value("v", 1)
@@ -324,7 +324,7 @@ class StoreContract(Contract):
 
         self.run(tmp_path, story)
 
-    def test_what_is_told_can_be_read(self, tmp_path: Path) -> None:
+    def test_what_is_reported_can_be_read(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
             watch = await Watch.begin(store)
             sample = spec("one", fields={"a": 1})
@@ -338,7 +338,7 @@ class StoreContract(Contract):
 
         self.run(tmp_path, story)
 
-    def test_what_changes_nothing_is_not_told(self, tmp_path: Path) -> None:
+    def test_what_changes_nothing_is_not_reported(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
             await store.apply([Put(resource=spec("one"))])
             watch = await Watch.begin(store)
@@ -350,7 +350,7 @@ class StoreContract(Contract):
 
         self.run(tmp_path, story)
 
-    def test_every_watcher_is_told(self, tmp_path: Path) -> None:
+    def test_every_watcher_hears_of_a_change(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
             first, second = await Watch.begin(store), await Watch.begin(store)
             await store.apply([Put(resource=spec("one"))])

@@ -147,7 +147,7 @@ class RevisionContract(Contract):
 class ResumableContract(Contract):
     """The promises of a store that can tell what somebody missed, one a test."""
 
-    def test_what_was_missed_is_told_in_order(self, tmp_path: Path) -> None:
+    def test_what_was_missed_is_reported_in_order(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
             assert isinstance(store, ResumableStore)
             await store.apply([Put(resource=spec("before"))])

@@ -108,7 +108,7 @@ async def apply(request: ApiRequest) -> ApiReply:
         anonymous=unwritten,
         prune=query.prune,
         base=query.base,
-        seen=request.managed.seen({one.namespace for one in resources}),
+        seen=request.managed.seen({resource.namespace for resource in resources}),
     )
     done = await finish(request, planned, dry_run=query.dry_run, note=note_of(request))
     names = tuple(each.resource.label for each in planned.changed)
@@ -250,7 +250,7 @@ async def store_changes(request: ApiRequest) -> ApiReply:
     if unsealed:
         raise rejected(request, unsealed)
     seen = request.managed.seen(
-        {one.namespace for step in steps for one in step if one is not None}
+        {resource.namespace for step in steps for resource in step if resource is not None}
     )
     problems = await check_change(seen, steps, request.managed.registry, whole=request.query.check)
     if problems:

@@ -58,7 +58,7 @@ class Sort:
             if resource.id == id_ or resource.name == key:
                 return resource
         every = await named(store, namespace, [key])
-        return next((one for one in every if isinstance(one, self.type)), None)
+        return next((resource for resource in every if isinstance(resource, self.type)), None)
 
     async def get(self, request: ApiRequest) -> Resource:
         """Return the one that the path names; Rejection 404 with the nearest name."""
@@ -67,7 +67,11 @@ class Sort:
         resource = await self.find(request.managed.store, request.namespace, request.key)
         if resource is None:
             every = await self.read(request.managed.store, request.namespace)
-            raise missing(request, self.word, [one.name for one in every if one.name is not None])
+            raise missing(
+                request,
+                self.word,
+                [resource.name for resource in every if resource.name is not None],
+            )
         return resource
 
     def path(self, resource: Resource) -> str:
@@ -113,7 +117,7 @@ class Sort:
                 request.need("admin" if reveal else "read", space)
         resources: list[Resource] = []
         for space in spaces:
-            resources += await self._found(request.managed.store, space, ids, query)
+            resources += await self._matching(request.managed.store, space, ids, query)
         if request.namespace is None and not query.namespace:
             resources = [resource for resource in resources if request.sees(resource.namespace)]
             if reveal:
@@ -121,7 +125,7 @@ class Sort:
                     request.need("admin", space)
         return resources
 
-    async def _found(
+    async def _matching(
         self, store: Store, namespace: str | None, ids: Sequence[UUID] | None, query: Any
     ) -> Sequence[Resource]:
         """Return those of a namespace (None: of all) among which all are that are asked for."""
@@ -149,7 +153,7 @@ class Sort:
             if self._fits(resource, query):
                 kept.append((order(resource), number, resource))
         kept.sort(key=lambda each: each[:2])
-        return [one for _, _, one in kept]
+        return [resource for _, _, resource in kept]
 
     def _fits(self, resource: Resource, query: Any) -> bool:
         if query.name and not any(fnmatchcase(resource.name or "", name) for name in query.name):

@@ -217,7 +217,9 @@ def _runtime(request: ApiRequest) -> Runtime:
         raise RuntimeError("the operation needs a namespace in its path")
     runtime = request.managed.runtime(request.namespace)
     if runtime is None:
-        here = ", ".join(sorted(one.namespace for one in request.managed.runtimes)) or "none"
+        here = (
+            ", ".join(sorted(runtime.namespace for runtime in request.managed.runtimes)) or "none"
+        )
         raise ApiError(
             404,
             "not-here",

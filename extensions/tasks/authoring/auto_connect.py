@@ -75,9 +75,9 @@ def _choose(workflow: Any, call: Any, wanted: TaskInputDefinition) -> Output | N
     """Return what fills an input; None if it may stay open. AutoConnectError otherwise."""
     tried: list[str] = []
     parents = [vertex for vertex in call.before if hasattr(vertex, "output")]
-    found = _among(call, wanted, parents, tried)
-    if found is not None:
-        return found
+    output = _among(call, wanted, parents, tried)
+    if output is not None:
+        return output
     for given in workflow.inputs:
         if given.name == wanted.name:
             candidate = Candidate(given.name, given.output, given.schema)
@@ -87,9 +87,9 @@ def _choose(workflow: Any, call: Any, wanted: TaskInputDefinition) -> Output | N
     if not wanted.required:
         return None
     for earlier in _earlier(workflow, call, parents):
-        found = _among(call, wanted, [earlier], tried)
-        if found is not None:
-            return found
+        output = _among(call, wanted, [earlier], tried)
+        if output is not None:
+            return output
     shown = "; ".join(tried) or "no task comes before it"
     raise AutoConnectError(
         f"{call.name}: nothing fills the input {wanted.name} ({describe_schema(wanted.schema)}). "

@@ -13,7 +13,7 @@ from heddle.extensions.tasks.run_stores.contract import RunRecord
 from heddle.extensions.tasks.run_stores.durable_runs import DurableRuns
 from heddle.extensions.tasks.run_stores.opener import open_run_store
 from heddle.extensions.tasks.run_stores.runs import Runs
-from heddle.extensions.tasks.scheduler.journal import Journal
+from heddle.extensions.tasks.scheduler.journal import RunJournal
 from heddle.extensions.tasks.workflow import WorkflowNode
 from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.flow.wiring import Wiring
@@ -39,7 +39,7 @@ class AuthoredWorkload:
         """Return a new Process."""
         return LiveProcess(self._wiring, None, self._node.label)
 
-    def execute(self, process: Process, record: Any, journal: Journal, run: UUID) -> Answer:
+    def execute(self, process: Process, record: Any, journal: RunJournal, run: UUID) -> Answer:
         """Run the tasks that are not settled yet: the output of the run, its Error, or a Pending."""
         return self._node.execute(process, record, journal, run)
 

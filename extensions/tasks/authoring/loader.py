@@ -24,9 +24,9 @@ def load_workflow(target: str) -> Workflow:
         raise NoWorkflowError(f"{error.message}. {error.hint}".rstrip(". ")) from error
     known = {key: value for key, value in vars(code).items() if isinstance(value, Workflow)}
     if name:
-        found = known.get(name) or _of_name(known, name)
-        if found is not None:
-            return found
+        workflow = known.get(name) or _of_name(known, name)
+        if workflow is not None:
+            return workflow
         shown = ", ".join(known) or "none"
         hint = did_you_mean(name, known)
         raise NoWorkflowError(

@@ -28,11 +28,11 @@ def digraph(graph: NumberedFlows) -> "DiGraph[str]":
     """Return the graph of the names of the tasks."""
     import networkx
 
-    found: DiGraph[str] = networkx.DiGraph()
-    found.add_nodes_from(graph.names)
+    value: DiGraph[str] = networkx.DiGraph()
+    value.add_nodes_from(graph.names)
     for number, targets in enumerate(graph.flows):
-        found.add_edges_from((graph.names[number], graph.names[target]) for target in targets)
-    return found
+        value.add_edges_from((graph.names[number], graph.names[target]) for target in targets)
+    return value
 
 
 def find_cycle(names: Iterable[str], flows: Iterable[tuple[str, str]]) -> tuple[str, ...]:
@@ -43,11 +43,11 @@ def find_cycle(names: Iterable[str], flows: Iterable[tuple[str, str]]) -> tuple[
     """
     import networkx
 
-    found: DiGraph[str] = networkx.DiGraph()
-    found.add_nodes_from(names)
-    found.add_edges_from(flows)
+    value: DiGraph[str] = networkx.DiGraph()
+    value.add_nodes_from(names)
+    value.add_edges_from(flows)
     try:
-        edges = networkx.find_cycle(found)
+        edges = networkx.find_cycle(value)
     except networkx.NetworkXNoCycle:
         return ()
     return (*(source for source, _ in edges), edges[0][0])

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from heddle.extensions.extension import Build, Expression
 from heddle.extensions.tasks.fields import TaskFields, WorkflowFields
 from heddle.extensions.tasks.functions import (
-    Function,
     FunctionError,
+    TaskFunction,
     find_registered,
     import_function,
 )
@@ -51,7 +51,7 @@ class Compiler:
         self._build = build
         self._incomplete = False
         self._numbers: dict[str, int] = {}
-        self._functions: dict[tuple[int, int], Function | None] = {}
+        self._functions: dict[tuple[int, int], TaskFunction | None] = {}
 
     def compile(self) -> TaskGraph | None:
         """Return the graph; None if something is wrong with it."""
@@ -80,29 +80,29 @@ class Compiler:
             names: list[tuple[str, Path]] = [(task.name, ("tasks", number, "name"))]
             if isinstance(task.fallback, list):
                 names += [
-                    (f"{task.name}|{one.name}", ("tasks", number, "fallback", place, "name"))
-                    for place, one in enumerate(task.fallback)
+                    (f"{task.name}|{fields.name}", ("tasks", number, "fallback", place, "name"))
+                    for place, fields in enumerate(task.fallback)
                 ]
             for name, path in names:
                 if name in self._numbers:
                     first = f"tasks[{self._numbers[name]}]"
                     self._report(path, "duplicate-name", f'the name "{name}" is taken by {first}')
                 self._numbers.setdefault(name, number)
-        self._numbers = {name: one for name, one in self._numbers.items() if "|" not in name}
+        self._numbers = {name: number for name, number in self._numbers.items() if "|" not in name}
 
     def _types(self, number: int, task: TaskFields) -> WorkTypes:
         """Return what the work of a task takes and gives."""
         if isinstance(task.fallback, list):
-            for place, one in enumerate(task.fallback):
-                self._functions[number, place + 1] = self._function(one.run, one.uses)
+            for place, fields in enumerate(task.fallback):
+                self._functions[number, place + 1] = self._function(fields.run, fields.uses)
         function = self._functions[number, 0] = self._function(task.run, task.uses)
         if function is not None:
             return declared(types_of_function(function), task.outputs)
         known = self._build.languages.type_of
-        found = types_of_spec(task.do, known) if task.do is not None else UNKNOWN
-        return declared(found, task.outputs)
+        entry = types_of_spec(task.do, known) if task.do is not None else UNKNOWN
+        return declared(entry, task.outputs)
 
-    def _function(self, run: str | None, uses: str | None) -> Function | None:
+    def _function(self, run: str | None, uses: str | None) -> TaskFunction | None:
         try:
             if run is not None:
                 return import_function(run)
@@ -250,13 +250,13 @@ class Compiler:
         )
 
     def _report(
-        self, path: Path, code: str, found: str, *, wanted: str = "", hint: str = ""
+        self, path: Path, code: str, actual: str, *, wanted: str = "", hint: str = ""
     ) -> None:
         spec = self._build.spec
         self.problems.append(
             Problem(
                 code=code,
-                found=found,
+                found=actual,
                 wanted=wanted,
                 hint=hint,
                 place=spec.place(path),

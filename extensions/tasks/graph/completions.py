@@ -5,8 +5,8 @@ from typing import Any
 
 from heddle.extensions.tasks.fields import TaskFields
 from heddle.extensions.tasks.functions import (
-    Function,
     FunctionError,
+    TaskFunction,
     find_registered,
     import_function,
     registered_functions,
@@ -62,7 +62,7 @@ def _functions(workflows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, st
                 yield word, task[word]
 
 
-def _inputs_of(word: str, function: Function) -> Json:
+def _inputs_of(word: str, function: TaskFunction) -> Json:
     """Return the inputs of the tasks that a function does."""
     signature = function.signature
     names: Json = {
@@ -85,7 +85,7 @@ def _input_words(schema: Any, required: bool, help_text: str) -> str:
     return f"{words}. {help_text}" if help_text else words
 
 
-def _function_words(function: Function) -> str:
+def _function_words(function: TaskFunction) -> str:
     """Return what a function takes and gives: `total(rows: array of Order) -> Total`."""
     signature: Signature = function.signature
     inputs = ", ".join(f"{each.name}: {describe_schema(each.schema)}" for each in signature.inputs)

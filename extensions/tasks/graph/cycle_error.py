@@ -24,17 +24,17 @@ class CycleError(HeddleError, ValueError):
 
 def find_path(start: T, end: T, following: Callable[[T], Iterable[T]]) -> list[T] | None:
     """Return the way from one task to another, both included; None if there is none."""
-    came: dict[T, T | None] = {start: None}
+    mapping: dict[T, T | None] = {start: None}
     waiting = deque([start])
     while waiting:
         task = waiting.popleft()
         if task == end:
             path = [task]
-            while (before := came[path[-1]]) is not None:
+            while (before := mapping[path[-1]]) is not None:
                 path.append(before)
             return path[::-1]
         for other in following(task):
-            if other not in came:
-                came[other] = task
+            if other not in mapping:
+                mapping[other] = task
                 waiting.append(other)
     return None

@@ -4,8 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from heddle.extensions.extension import Build, Error, Program
-from heddle.extensions.tasks.fields import FallbackFields, TaskFields, ValueFields, WorkflowFields
-from heddle.extensions.tasks.functions import Function
+from heddle.extensions.tasks.fields import (
+    FallbackFields,
+    TaskFields,
+    TaskValueFields,
+    WorkflowFields,
+)
+from heddle.extensions.tasks.functions import TaskFunction
 from heddle.extensions.tasks.graph.code import names_in
 from heddle.extensions.tasks.graph.dataflow import CodeKey, Dataflow
 from heddle.extensions.tasks.graph.reference import Reference, getter
@@ -14,20 +19,20 @@ from heddle.extensions.tasks.graph.task_graph import (
     Arrivals,
     Get,
     GraphTask,
+    GraphWork,
     InputFlow,
     Outgoing,
     Prepare,
-    Result,
     Results,
     RunFlow,
     TaskGraph,
-    Work,
+    TaskResult,
 )
 from heddle.extensions.tasks.graph.transforms import Transform
 from heddle.runtime.assembly.retry_rule import RetryRule, error_data
 from heddle.schemas.path import Path
 
-Functions = Mapping[tuple[int, int], Function | None]
+Functions = Mapping[tuple[int, int], TaskFunction | None]
 
 
 class Linker:
@@ -44,7 +49,9 @@ class Linker:
         self._build = build
         self._functions = functions
         self._places = places
-        ranked = sorted(range(len(fields.tasks)), key=lambda one: (-fields.tasks[one].rank, one))
+        ranked = sorted(
+            range(len(fields.tasks)), key=lambda number: (-fields.tasks[number].rank, number)
+        )
         self._order = ranked
         self._number = {place: number for number, place in enumerate(ranked)}
 
@@ -102,16 +109,20 @@ class Linker:
             rule=self._rule(place, fields),
             timeout=float(fields.timeout) if fields.timeout is not None else None,
             on_error=fields.on_error or self._fields.on_error,
-            fallback_value=(fallback.value,) if isinstance(fallback, ValueFields) else None,
+            fallback_value=(fallback.value,) if isinstance(fallback, TaskValueFields) else None,
             fallbacks=tuple(
-                _work(one, f"{fields.name}|{one.name}", self._functions.get((place, number + 1)))
-                for number, one in enumerate(works)
+                _work(
+                    fallback_fields,
+                    f"{fields.name}|{fallback_fields.name}",
+                    self._functions.get((place, number + 1)),
+                )
+                for number, fallback_fields in enumerate(works)
             ),
             join=fields.join,
         )
 
     def _fitting(
-        self, fields: TaskFields, function: Function | None, fitting: frozenset[str]
+        self, fields: TaskFields, function: TaskFunction | None, fitting: frozenset[str]
     ) -> frozenset[str]:
         renamed = {self._input_name(fields, function, name) for name in fitting}
         # Code that runs before the task may give anything.
@@ -119,15 +130,15 @@ class Linker:
 
     def _has_code(self, fields: TaskFields, name: str) -> bool:
         source = fields.inputs.get(name)
-        return source is not None and any(one.expression for one in source.through)
+        return source is not None and any(transform.expression for transform in source.through)
 
-    def _input_name(self, fields: TaskFields, function: Function | None, name: str) -> str:
+    def _input_name(self, fields: TaskFields, function: TaskFunction | None, name: str) -> str:
         """Return the name that an input has in the record: a sole `in` is the first parameter."""
         if name == "in" and set(fields.inputs) == {"in"} and function is not None:
             return function.first or name
         return name
 
-    def _template(self, fields: TaskFields, function: Function | None) -> dict[str, Any]:
+    def _template(self, fields: TaskFields, function: TaskFunction | None) -> dict[str, Any]:
         return {
             self._input_name(fields, function, name): source.value if source.has_value else None
             for name, source in fields.inputs.items()
@@ -167,7 +178,7 @@ class Linker:
                     if flow.code and flow.target == place and flow.input == name
                 )
                 codes.append((given, program, keys))
-            elif any(one.expression is not None for one in source.through):
+            elif any(transform.expression is not None for transform in source.through):
                 chains.append((given, self._chain(source.through, (*path, "inputs", name))))
         when = fields.when
         condition = self._build.condition(when, *path, "when") if when is not None else None
@@ -179,14 +190,14 @@ class Linker:
         """Return the transforms from the first that is code on, one after the other."""
         steps: list[Get] = []
         started = False
-        for number, one in enumerate(through):
-            started = started or one.expression is not None
+        for number, transform in enumerate(through):
+            started = started or transform.expression is not None
             if not started:
                 continue
-            if one.expression is not None:
-                steps.append(self._build.program(one.expression, *path, "through", number))
+            if transform.expression is not None:
+                steps.append(self._build.program(transform.expression, *path, "through", number))
             else:
-                steps.append(one.apply)
+                steps.append(transform.apply)
         return _composed(steps)
 
     # -- flows ---------------------------------------------------------------------------------
@@ -243,60 +254,60 @@ class Linker:
         read = {flow.source for flow in flows if not flow.of_error}
         return [self._number[place] for place in range(len(self._order)) if place not in read]
 
-    def _sink_result(self, number: int, tasks: Sequence[GraphTask]) -> Result:
-        return Result(tasks[number].name, lambda results: results.values.get(number))
+    def _sink_result(self, number: int, tasks: Sequence[GraphTask]) -> TaskResult:
+        return TaskResult(tasks[number].name, lambda results: results.values.get(number))
 
-    def _results(self) -> tuple[list[Result], set[int]]:
+    def _results(self) -> tuple[list[TaskResult], set[int]]:
         """Return the outputs that are written, and the tasks that they need."""
-        found, kept = [], set[int]()
+        linked, kept = [], set[int]()
         for name, source in (self._fields.outputs or {}).items():
             result, needs = self._result(name, source)
-            found.append(result)
+            linked.append(result)
             kept |= needs
-        return found, kept
+        return linked, kept
 
-    def _result(self, name: str, source: InputSource) -> tuple[Result, set[int]]:
+    def _result(self, name: str, source: InputSource) -> tuple[TaskResult, set[int]]:
         path: Path = ("outputs", name)
         if source.expression is not None:
             program = self._build.program(source.expression, *path)
             names = names_in(source.expression, self._build, path, self._places)
-            numbers = {one: self._number[self._places[one]] for one in names}
+            numbers = {name: self._number[self._places[name]] for name in names}
 
             def run(results: Results) -> Any:
-                return program({one: results.values.get(n) for one, n in numbers.items()})
+                return program({text: results.values.get(n) for text, n in numbers.items()})
 
-            return Result(name, run), set(numbers.values())
+            return TaskResult(name, run), set(numbers.values())
         reference = source.reference
         if reference is None:
-            return Result(name, lambda _results: source.value), set()
-        if any(one.expression is not None for one in source.through):
+            return TaskResult(name, lambda _results: source.value), set()
+        if any(transform.expression is not None for transform in source.through):
             chain = self._chain(source.through, path)
         else:
             chain = None
         if reference.of_run:
             value = str(reference.path[0])
-            return Result(name, lambda results: results.run(value)), set()
+            return TaskResult(name, lambda results: results.run(value)), set()
         if reference.of_input:
             feed = self._feed(0, name, reference, source)
-            return Result(name, _input_result(feed, chain)), set()
+            return TaskResult(name, _input_result(feed, chain)), set()
         number = self._number[self._places[reference.source]]
         if reference.of_error:
             get = _part(reference.path[1:], str(reference), source.through)
-            return Result(name, _error_result(number, get, chain)), {number}
+            return TaskResult(name, _error_result(number, get, chain)), {number}
         each = self._fields.tasks[self._places[reference.source]].each is not None
         get = _part(reference.path, str(reference), source.through, each=each)
-        return Result(name, _task_result(number, get, chain)), {number}
+        return TaskResult(name, _task_result(number, get, chain)), {number}
 
 
 def _work(
     fields: TaskFields | FallbackFields,
     port: str,
-    function: Function | None,
+    function: TaskFunction | None,
     fitting: frozenset[str] = frozenset(),
-) -> Work:
+) -> GraphWork:
     nested = fields.do is not None and fields.do.get("kind") == "workflow"
     sole = isinstance(fields, TaskFields) and set(fields.inputs) == {"in"} and function is None
-    return Work(port, fields.name, function, nested, fitting, sole)
+    return GraphWork(port, fields.name, function, nested, fitting, sole)
 
 
 def _part(
@@ -319,10 +330,10 @@ def _part(
         own = getter(path, whole)
         if own is not None:
             steps.append(own)
-    for one in through:
-        if one.expression is not None:
+    for transform in through:
+        if transform.expression is not None:
             break
-        steps.append(one.apply)
+        steps.append(transform.apply)
     return _composed(steps) if steps else None
 
 

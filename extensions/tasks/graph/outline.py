@@ -36,10 +36,10 @@ class Outline(NamedTuple):
     @property
     def flows(self) -> Sequence[tuple[int, ...]]:
         """The dependents of each task."""
-        found: list[dict[int, None]] = [{} for _ in self.names]
+        mappings: list[dict[int, None]] = [{} for _ in self.names]
         for flow in self.joins:
-            found[flow.source][flow.target] = None
-        return tuple(tuple(each) for each in found)
+            mappings[flow.source][flow.target] = None
+        return tuple(tuple(each) for each in mappings)
 
     def upstream(self, number: int) -> tuple[str, ...]:
         """Return the names of the tasks that a task waits for, each once."""

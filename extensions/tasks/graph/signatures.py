@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from heddle.extensions.tasks.fields import OutputFields
-from heddle.extensions.tasks.functions import Function
+from heddle.extensions.tasks.functions import TaskFunction
 from heddle.schemas.schema import TypeOfCode
 
 Json = dict[str, Any]
@@ -28,10 +28,13 @@ class WorkTypes(NamedTuple):
 UNKNOWN = WorkTypes()
 
 
-def types_of_function(function: Function) -> WorkTypes:
+def types_of_function(function: TaskFunction) -> WorkTypes:
     """Return what the hints of a function say."""
     signature = function.signature
-    slots = {one.name: Slot(one.schema, one.required) for one in signature.inputs}
+    slots = {
+        definition.name: Slot(definition.schema, definition.required)
+        for definition in signature.inputs
+    }
     return WorkTypes(slots, signature.open, signature.answer)
 
 
@@ -51,7 +54,7 @@ def types_of_spec(do: Mapping[str, Any], type_of_code: TypeOfCode) -> WorkTypes:
     if isinstance(outputs, Mapping) and list(outputs) != ["out"]:
         properties: Json = {str(name): {} for name in outputs}
         answer = {"type": "object", "properties": properties, "additionalProperties": False}
-    return WorkTypes({str(name): _slot(one) for name, one in inputs.items()}, False, answer)
+    return WorkTypes({str(name): _slot(value) for name, value in inputs.items()}, False, answer)
 
 
 def _answer_of_code(do: Mapping[str, Any], type_of_code: TypeOfCode) -> Json:
@@ -80,7 +83,8 @@ def declared(types: WorkTypes, outputs: Mapping[str, OutputFields]) -> WorkTypes
     if not outputs or types.answer:
         return types
     properties = {
-        name: {} if one.type == "any" else {"type": one.type} for name, one in outputs.items()
+        name: {} if fields.type == "any" else {"type": fields.type}
+        for name, fields in outputs.items()
     }
     if set(properties) == {"out"}:
         return types._replace(answer=properties["out"])

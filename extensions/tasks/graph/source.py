@@ -91,8 +91,8 @@ class InputSource(FieldType):
                 )
         ways = [key for key in ("value", "from", "code") if key in value]
         if len(ways) != 1:
-            found = f"both {' and '.join(ways)}" if ways else "none of value, from and code"
-            raise FieldError(found, wanted="exactly one of them", code="missing")
+            actual = f"both {' and '.join(ways)}" if ways else "none of value, from and code"
+            raise FieldError(actual, wanted="exactly one of them", code="missing")
         if "from" not in value and (extra := [k for k in ("through", "broadcast") if k in value]):
             raise FieldError(f"{extra[0]} without from", wanted="from", path=(extra[0],))
         if "value" in value:
@@ -116,12 +116,12 @@ class InputSource(FieldType):
             return {"value": self.value}
         if not self.through and not self.broadcast:
             return {"from": str(self.reference)} if self.long else str(self.reference)
-        said: dict[str, Any] = {"from": str(self.reference)}
+        data: dict[str, Any] = {"from": str(self.reference)}
         if self.through:
-            said["through"] = [one.written() for one in self.through]
+            data["through"] = [transform.written() for transform in self.through]
         if self.broadcast:
-            said["broadcast"] = True
-        return said
+            data["broadcast"] = True
+        return data
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, InputSource) and self.written() == other.written()

@@ -11,7 +11,7 @@ import msgspec
 
 from heddle.extensions.extension import Error
 from heddle.extensions.tasks.fields import ForEachFields, TaskFields
-from heddle.extensions.tasks.functions import Function
+from heddle.extensions.tasks.functions import TaskFunction
 from heddle.runtime.assembly.retry_rule import RetryRule
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Arrivals(NamedTuple):
     errors: tuple[Outgoing, ...] = ()
 
 
-class Work(msgspec.Struct, frozen=True, eq=False):
+class GraphWork(msgspec.Struct, frozen=True, eq=False):
     """What does the work of a task: the port by which the workflow sends to it, and its function.
 
     `nested` tells that it is a workflow of its own, whose tasks belong to the same run. `fitting`
@@ -56,7 +56,7 @@ class Work(msgspec.Struct, frozen=True, eq=False):
 
     port: str
     name: str
-    function: Function | None = None
+    function: TaskFunction | None = None
     nested: bool = False
     fitting: frozenset[str] = frozenset()
     sole: bool = False
@@ -72,7 +72,7 @@ class GraphTask(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
     place: int
     fields: TaskFields
-    work: Work
+    work: GraphWork
     template: dict[str, Any]
     prepare: Prepare | None = None
     each: ForEachFields | None = None
@@ -81,7 +81,7 @@ class GraphTask(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     timeout: float | None = None
     on_error: str = "stop"
     fallback_value: tuple[Any] | None = None
-    fallbacks: tuple[Work, ...] = ()
+    fallbacks: tuple[GraphWork, ...] = ()
     join: str | int = "all"
 
     @property
@@ -112,7 +112,7 @@ class RunFlow(NamedTuple):
     value: str
 
 
-class Result(NamedTuple):
+class TaskResult(NamedTuple):
     """An output of the workflow: a function of the outputs of tasks and the inputs of the run."""
 
     name: str
@@ -175,7 +175,7 @@ class TaskGraph:
         *,
         feeds: Sequence[InputFlow] = (),
         runs: Sequence[RunFlow] = (),
-        results: Sequence[Result] = (),
+        results: Sequence[TaskResult] = (),
         kept: frozenset[int] = frozenset(),
         sole: int | None = None,
         single: bool = False,
@@ -184,7 +184,7 @@ class TaskGraph:
         self.names = tuple(task.name for task in tasks)
         self.numbers: Mapping[str, int] = {name: number for number, name in enumerate(self.names)}
         self.outgoing = tuple(tuple(flows) for flows in outgoing)
-        self.arrivals = tuple(tuple(one) for one in arrivals) or ((),) * len(tasks)
+        self.arrivals = tuple(tuple(arrival) for arrival in arrivals) or ((),) * len(tasks)
         self.feeds, self.runs, self.results = tuple(feeds), tuple(runs), tuple(results)
         self.kept = kept
         self.sole = sole
@@ -192,7 +192,9 @@ class TaskGraph:
         self.needs = [0] * len(self.names)
         self.totals = [0] * len(self.names)
         self.handled = frozenset(
-            number for number, ones in enumerate(self.arrivals) if any(one.errors for one in ones)
+            number
+            for number, ones in enumerate(self.arrivals)
+            if any(entry.errors for entry in ones)
         )
         self.flows = self._pairs()
         self._count()
@@ -228,9 +230,9 @@ class TaskGraph:
     def _pairs(self) -> tuple[tuple[int, ...], ...]:
         pairs = []
         for number in range(len(self.names)):
-            found = {flow.task for flow in self.outgoing[number]}
-            found |= {one.task for one in self.arrivals[number]}
-            pairs.append(tuple(sorted(found)))
+            numbers = {flow.task for flow in self.outgoing[number]}
+            numbers |= {arrival.task for arrival in self.arrivals[number]}
+            pairs.append(tuple(sorted(numbers)))
         return tuple(pairs)
 
     def _count(self) -> None:
@@ -238,9 +240,9 @@ class TaskGraph:
             for flow in flows:
                 self.needs[flow.task] += 1
         for ones in self.arrivals:
-            for one in ones:
-                self.needs[one.task] += 1
-                self.totals[one.task] += 1
+            for entry in ones:
+                self.needs[entry.task] += 1
+                self.totals[entry.task] += 1
 
     def _sorted(self) -> Iterator[int]:
         """Yield the tasks so that each comes after all that it needs; those of a cycle are left out."""

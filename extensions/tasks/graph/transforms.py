@@ -162,11 +162,11 @@ def part_of(type_: Type, path: tuple[str | int, ...]) -> Type:
                 type_ = items if isinstance(items, Mapping) else None
         else:
             properties = type_.get("properties")
-            found = properties.get(step) if isinstance(properties, Mapping) else None
-            if found is None:
+            value = properties.get(step) if isinstance(properties, Mapping) else None
+            if value is None:
                 more = type_.get("additionalProperties")
-                found = more if isinstance(more, Mapping) else None
-            type_ = found
+                value = more if isinstance(more, Mapping) else None
+            type_ = value
     return type_
 
 
@@ -275,7 +275,9 @@ class Transform(FieldType):
         "anyOf": [
             {
                 "enum": sorted(
-                    name for name, one in TRANSFORMS.items() if not any(one.params.values())
+                    name
+                    for name, definition in TRANSFORMS.items()
+                    if not any(definition.params.values())
                 )
             },
             {

@@ -21,18 +21,20 @@ _LIST: Json = {"type": "array"}
 _TEXT: Json = {"type": "string"}
 
 
-class Report(Protocol):
+class TypeReport(Protocol):
     """Takes one Problem: the path of the field, its code, and its words."""
 
     def __call__(
-        self, path: Path, code: str, found: str, *, wanted: str = "", hint: str = ""
+        self, path: Path, code: str, actual: str, *, wanted: str = "", hint: str = ""
     ) -> None: ...
 
 
 class TypeCheck:
     """Compares what flows with what is accepted; `types` are those of each task's work."""
 
-    def __init__(self, fields: WorkflowFields, types: Sequence[WorkTypes], report: Report) -> None:
+    def __init__(
+        self, fields: WorkflowFields, types: Sequence[WorkTypes], report: TypeReport
+    ) -> None:
         self._fields = fields
         self._types = types
         self._report = report
@@ -70,7 +72,7 @@ class TypeCheck:
             return
         slots = types.inputs
         if set(task.inputs) == {"in"} and "in" not in slots:
-            if len([one for one in slots.values() if one.required]) > 1:
+            if len([slot for slot in slots.values() if slot.required]) > 1:
                 self._report_missing(number, list(slots)[1:], slots)
             return
         for name in task.inputs:
@@ -148,10 +150,10 @@ class TypeCheck:
         if not reference.path:
             return None
         name = str(reference.path[0])
-        found = self._fields.inputs.get(name)
-        if found is None or (not found.must and found.default is None):
+        fields = self._fields.inputs.get(name)
+        if fields is None or (not fields.must and fields.default is None):
             return None
-        return self._part(found.json_schema, reference.path[1:], f"in.{name}", path)
+        return self._part(fields.json_schema, reference.path[1:], f"in.{name}", path)
 
     def _type_of_task(self, number: int, reference: Reference, path: Path) -> Json | None:
         """Return the type of what a reference takes of the output of a task; report what is not there."""
@@ -174,44 +176,44 @@ class TypeCheck:
     ) -> Json | None:
         if not schema:
             return None
-        found: Any = schema
+        value: Any = schema
         for number, step in enumerate(steps):
-            part = schema_at(found, (step,))
+            part = schema_at(value, (step,))
             if part is None:
-                self._unknown_output(found, step, str(Reference(name, steps[:number])), path)
+                self._unknown_output(value, step, str(Reference(name, steps[:number])), path)
                 return None
-            found = part
-        return found if isinstance(found, dict) and found else None
+            value = part
+        return value if isinstance(value, dict) and value else None
 
     def _unknown_output(self, schema: Json, step: str | int, name: str, path: Path) -> None:
         names = names_at(schema) or ()
         has = f"it has: {', '.join(names)}" if names else f"it is {describe_schema(schema)}"
-        what = f'output "{step}"' if isinstance(step, str) else f"element {step}"
+        text = f'output "{step}"' if isinstance(step, str) else f"element {step}"
         self._report(
             path,
             "unknown-output",
-            f'"{name}" has no {what} ({has})',
+            f'"{name}" has no {text} ({has})',
             hint=did_you_mean(str(step), names),
         )
 
     def _transformed(self, source: InputSource, given: Json, path: Path) -> Json | None:
         """Return the type after the transforms; report the first that cannot work on its value."""
-        found: Json | None = given
+        data: Json | None = given
         for number, transform in enumerate(source.through):
             accepts = transform.accepts
-            if found is not None and accepts is not None:
-                fit = compare_types(found, dict(accepts))
+            if data is not None and accepts is not None:
+                fit = compare_types(data, dict(accepts))
                 if fit.fails:
                     self._report(
                         (*path, "through", number),
                         "type",
-                        f"{describe_schema(found)} goes to the transform {transform.id}",
+                        f"{describe_schema(data)} goes to the transform {transform.id}",
                         wanted=describe_schema(dict(accepts)),
                     )
                     return None
-            made = transform.makes(found)
-            found = None if made is None else dict(made)
-        return found
+            made = transform.makes(data)
+            data = None if made is None else dict(made)
+        return data
 
     def _item(self, given: Json, path: Path, task: TaskFields) -> Json | None:
         """Return the type of the items; report a value that cannot be a list."""
@@ -224,8 +226,8 @@ class TypeCheck:
                 hint="for_each works on the items of a list.",
             )
             return None
-        found = schema_at(given, (0,))
-        return found if isinstance(found, dict) and found else None
+        mapping = schema_at(given, (0,))
+        return mapping if isinstance(mapping, dict) and mapping else None
 
 
 def _place(source: InputSource, path: Path) -> Path:

@@ -10,8 +10,8 @@ from heddle.extensions.tasks.run_stores.durable_journal import DurableJournal
 from heddle.extensions.tasks.scheduler.journal import (
     DRAINED,
     SUSPENDING,
-    Fenced,
-    Unstorable,
+    FencedError,
+    UnstorableError,
     Workload,
 )
 from heddle.extensions.tasks.status import RunStatus
@@ -97,7 +97,7 @@ class ActiveRun:
             try:
                 # A task of the Process: to cancel the Process cancels it.
                 answer = await process.tasks.start(self._execute(), awaited=True)
-            except Fenced:
+            except FencedError:
                 raise
             except asyncio.CancelledError:
                 # Without a reason nobody cancelled the run: its event loop ends.
@@ -113,7 +113,7 @@ class ActiveRun:
             if self.journal.fenced:
                 return await self._lose(process)
             return await self._finish(answer, cause)
-        except Fenced:
+        except FencedError:
             return await self._lose(process)
 
     async def _execute(self) -> Answer:
@@ -155,7 +155,7 @@ class ActiveRun:
             self.status = RunStatus.COMPLETED
             try:
                 journal.finish(RunStatus.COMPLETED, answer)
-            except Unstorable as error:
+            except UnstorableError as error:
                 answer = Error(f"the output of the run: {error}", code="unstorable")
                 self.status = RunStatus.FAILED
                 journal.finish(RunStatus.FAILED, answer)

@@ -6,7 +6,7 @@ from collections import deque
 from contextvars import ContextVar
 from typing import Any, Final, TextIO
 
-from heddle.extensions.tasks.scheduler.journal import Speaker
+from heddle.extensions.tasks.scheduler.journal import RunSpeaker
 
 LONGEST: Final = 1024 * 1024
 """Characters that are kept of one attempt."""
@@ -42,7 +42,7 @@ class AttemptOutput:
         return (CUT if self._cut else "") + "".join(self._pieces)
 
 
-CURRENT: ContextVar[Speaker | None] = ContextVar("heddle.attempt_output", default=None)
+CURRENT: ContextVar[RunSpeaker | None] = ContextVar("heddle.attempt_output", default=None)
 """The attempt that runs in this context; its `taker` is the journal of its run."""
 
 

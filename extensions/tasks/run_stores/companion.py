@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from heddle.extensions.extension import NOTHING, Answer, Error, NodeError
 from heddle.extensions.tasks.run_stores.payloads import (
     BLOB,
-    Unstorable,
+    UnstorablePartError,
     content_hash,
     encode_payload,
 )
@@ -71,7 +71,7 @@ class AttemptCompanion:
         journal, (path, number) = self._journal, self._key
         try:
             data = encode_payload(self.answer)
-        except Unstorable as error:
+        except UnstorablePartError as error:
             raise NodeError(Error(str(error), code="unstorable", symbol=path)) from None
         journal.enter_companion()
         self._entered = True

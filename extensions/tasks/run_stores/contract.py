@@ -32,7 +32,7 @@ class NoRun(RunStoreError):  # noqa: N818 - reads as what happened
         self.candidates = tuple(candidates)
 
 
-class Definition(msgspec.Struct, frozen=True):
+class RunDefinition(msgspec.Struct, frozen=True):
     """The expanded Specs of a workflow as JSON, and their content hash (32 bytes)."""
 
     hash: bytes
@@ -50,7 +50,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str
     workflow: str
     input: Any
-    definition: Definition | None = None
+    definition: RunDefinition | None = None
     idempotency_key: str | None = None
     status: RunStatus = RunStatus.RUNNING
     priority: int = 1
@@ -194,7 +194,7 @@ class HistoryRow(NamedTuple):
     detail: str = ""
 
 
-class Log(NamedTuple):
+class RunLog(NamedTuple):
     """What an attempt has printed and logged; it replaces what was kept before."""
 
     task: str
@@ -218,7 +218,7 @@ LINK_SIZE = 4096
 """Bytes up to which a turn may be a link."""
 
 
-class Turn:
+class RunTurn:
     """What one transaction of a run holds. The transitions get their numbers in this order.
 
     First the attempts in `completed` and `ended`, then those in `stopped` (a status, and what ended so),
@@ -263,7 +263,7 @@ class Turn:
         self.change: dict[str, Any] = {}
         self.blobs: list[tuple[bytes, bytes]] = []
         self.answered: list[int] = []
-        self.logs: list[Log] = []
+        self.logs: list[RunLog] = []
         self.size = 0
 
     @property
@@ -277,7 +277,7 @@ Output: TypeAlias = tuple[str, int, bytes | None, str | None]
 """The output of a completed task: task path, number of the attempt, payload as bytes, fallback."""
 
 
-class Claim(msgspec.Struct, frozen=True):
+class RunClaim(msgspec.Struct, frozen=True):
     """A run that is ours from now on, with its new epoch, and what is recorded of its tasks.
 
     `completed` holds the outputs, `attempts` all attempts that did not complete, in order, `history` the
@@ -331,7 +331,7 @@ class RunStore(Protocol):
         """Record a run; if its idempotency key is taken, the run that has it, and False."""
         ...
 
-    def commit(self, turn: Turn) -> Awaitable[None] | None:
+    def commit(self, turn: RunTurn) -> Awaitable[None] | None:
         """Record a turn; raise Fenced if the epoch is not the run's any more.
 
         It waits as long as nothing can be written, and shows that as `condition`.
@@ -353,7 +353,7 @@ class RunStore(Protocol):
 
     async def claim(
         self, run: UUID, at: float, *, take: bool = False, again: bool = False
-    ) -> Claim | None:
+    ) -> RunClaim | None:
         """Take a run that nobody works on; None if somebody does. With `take`, take it even then.
 
         Nobody works on a run that is not `running`, whose lease is over, or whose owner's lock is free.
@@ -361,7 +361,7 @@ class RunStore(Protocol):
         """
         ...
 
-    async def load(self, run: UUID) -> Claim | None:
+    async def load(self, run: UUID) -> RunClaim | None:
         """Return what is recorded of a run, without a claim."""
         ...
 
@@ -428,11 +428,11 @@ class RunStore(Protocol):
         """Return the transitions of a run with numbers above `after`, without gaps."""
         ...
 
-    async def logs(self, run: UUID, task: str = "", number: int = 0) -> Sequence[Log]:
+    async def logs(self, run: UUID, task: str = "", number: int = 0) -> Sequence[RunLog]:
         """Return what the attempts of a run printed; of one task, or one attempt, if named."""
         ...
 
-    async def definition(self, key: bytes) -> Definition | None:
+    async def definition(self, key: bytes) -> RunDefinition | None:
         """Return the Definition of this content hash, or None."""
         ...
 

@@ -1,6 +1,6 @@
 """Decisions of people about the tasks of a run: the next owner of the run applies them, and records who."""
 
-from heddle.extensions.tasks.run_stores.contract import Claim, Request
+from heddle.extensions.tasks.run_stores.contract import Request, RunClaim
 from heddle.extensions.tasks.run_stores.durable_journal import DurableJournal
 from heddle.extensions.tasks.status import TaskStatus
 
@@ -8,7 +8,7 @@ VERBS = frozenset({"cancel", "retry", "skip", "complete", "priority"})
 """What may be asked of a run."""
 
 
-def apply_requests(journal: DurableJournal, claim: Claim) -> None:
+def apply_requests(journal: DurableJournal, claim: RunClaim) -> None:
     """Report what the requests of a claim change, all but a cancellation; the caller commits."""
     numbers: dict[str, int] = {each[0]: each[1] for each in claim.completed}
     for attempt in claim.attempts:

@@ -17,26 +17,26 @@ from heddle.extensions.tasks.run_stores.contract import (
     EndedAttempt,
     Folded,
     HistoryRow,
-    Log,
     OpenAttempt,
+    RunLog,
     RunRecord,
     RunStore,
-    Turn,
+    RunTurn,
 )
 from heddle.extensions.tasks.run_stores.payloads import (
     BLOB,
+    UnstorablePartError,
     content_hash,
     encode_payload,
     error_fields,
 )
-from heddle.extensions.tasks.run_stores.payloads import Unstorable as UnstorablePart
 from heddle.extensions.tasks.run_stores.turn_transitions import list_transitions_of
 from heddle.extensions.tasks.scheduler.journal import (
-    Fenced,
-    Journal,
+    FencedError,
     Recorded,
-    Speaker,
-    Unstorable,
+    RunJournal,
+    RunSpeaker,
+    UnstorableError,
 )
 from heddle.extensions.tasks.status import AttemptStatus, RunStatus, TaskStatus, Transition
 
@@ -57,7 +57,7 @@ _encode_into = msgspec.msgpack.Encoder().encode_into
 _COMPLETED = AttemptStatus.COMPLETED
 
 
-class DurableJournal(Journal):
+class DurableJournal(RunJournal):
     """The journal of one run that this worker owns. `draining`: begin nothing more in this run.
 
     `fenced` says that another owner has
@@ -90,7 +90,7 @@ class DurableJournal(Journal):
         self._clock = clock
         self._seq = run.seq
         self._skipped: set[str] = set()
-        self._turn = Turn(run.id, run.epoch, run.seq)
+        self._turn = RunTurn(run.id, run.epoch, run.seq)
         self._turned = 0.0
         self._flying: asyncio.Future[None] | None = None
         self._batch: dict[tuple[str, int], tuple[float, int]] = {}
@@ -138,14 +138,14 @@ class DurableJournal(Journal):
         self._turn.begun += keys
 
     def end_call(self, path: str, number: int, value: Any) -> bool:
-        """Report that an attempt completed; True if the turn should be committed now. Raise Unstorable."""
+        """Report that an attempt completed; True if the turn should be committed now. Raise UnstorableError."""
         began = self._batch.get((path, number))
         if began is None or self._outputs or self._written or self.idle is not None:
             return self.end(path, number, _COMPLETED, value)
         try:
             data = encode_payload(value)
-        except UnstorablePart as error:
-            raise Unstorable(path, str(error)) from None
+        except UnstorablePartError as error:
+            raise UnstorableError(path, str(error)) from None
         size = len(data)
         if size >= BLOB:
             return self.end(path, number, _COMPLETED, value)
@@ -158,11 +158,11 @@ class DurableJournal(Journal):
 
     def enter(self, path: str, number: int) -> None:
         """Keep what is printed in this context from now on with this attempt."""
-        CURRENT.set(Speaker(self, path, number))
+        CURRENT.set(RunSpeaker(self, path, number))
 
-    def enter_all(self) -> Speaker:
+    def enter_all(self) -> RunSpeaker:
         """Keep what is printed in this context with the attempt that the Speaker names at the moment."""
-        speaker = Speaker(self)
+        speaker = RunSpeaker(self)
         CURRENT.set(speaker)
         return speaker
 
@@ -190,14 +190,14 @@ class DurableJournal(Journal):
         due: float | None = None,
         by: str = "",
     ) -> bool:
-        """Report how an attempt ended; True if the turn should be committed now. Raise Unstorable."""
+        """Report how an attempt ended; True if the turn should be committed now. Raise UnstorableError."""
         turn = self._turn
         now = self._clock()
         if status is _COMPLETED and not by:
             try:
                 data = encode_payload(answer)
-            except UnstorablePart as error:
-                raise Unstorable(path, str(error)) from None
+            except UnstorablePartError as error:
+                raise UnstorableError(path, str(error)) from None
             size = len(data)
             if size < BLOB and not self._written:
                 began = self._batch.pop((path, number), None)
@@ -232,8 +232,8 @@ class DurableJournal(Journal):
             if data is None:
                 try:
                     data = encode_payload(answer)
-                except UnstorablePart as unstorable:
-                    raise Unstorable(path, str(unstorable)) from None
+                except UnstorablePartError as unstorable:
+                    raise UnstorableError(path, str(unstorable)) from None
             if len(data) >= BLOB:
                 blob = content_hash(data)
                 turn.blobs.append((blob, data))
@@ -278,15 +278,15 @@ class DurableJournal(Journal):
         *,
         detail: Mapping[str, Any] | None = None,
     ) -> None:
-        """Report that a task is settled without an attempt of its own. Raise Unstorable.
+        """Report that a task is settled without an attempt of its own. Raise UnstorableError.
 
         A skip that is recorded already is not recorded again. An output is kept under the number 0.
         """
         if status is TaskStatus.COMPLETED:
             try:
                 self.complete(path, 0, encode_payload(answer))
-            except UnstorablePart as error:
-                raise Unstorable(path, str(error)) from None
+            except UnstorablePartError as error:
+                raise UnstorableError(path, str(error)) from None
             return
         if status is TaskStatus.SKIPPED:
             if path in self._skipped:
@@ -332,7 +332,7 @@ class DurableJournal(Journal):
     def finish(
         self, status: RunStatus, answer: Answer = None, *, actor: str = "", reason: str = ""
     ) -> None:
-        """Report that the run has ended; raise Unstorable if its output cannot be kept."""
+        """Report that the run has ended; raise UnstorableError if its output cannot be kept."""
         self._stop_attempts(AttemptStatus.CANCELLED)
         turn, now = self._turn, self._clock()
         change: dict[str, Any] = {
@@ -347,8 +347,8 @@ class DurableJournal(Journal):
         if status is RunStatus.COMPLETED:
             try:
                 data = encode_payload(answer)
-            except UnstorablePart as error:
-                raise Unstorable("", str(error)) from None
+            except UnstorablePartError as error:
+                raise UnstorableError("", str(error)) from None
             if len(data) >= BLOB:
                 change["output_blob"] = content_hash(data)
                 turn.blobs.append((change["output_blob"], data))
@@ -399,7 +399,7 @@ class DurableJournal(Journal):
         self._turn.logs = [
             each for each in self._turn.logs if (each.task, each.number) != (path, number)
         ]
-        self._turn.logs.append(Log(path, number, text))
+        self._turn.logs.append(RunLog(path, number, text))
         self._turn.size += len(text)
 
     # -- how it becomes lasting --------------------------------------------------------------------
@@ -409,7 +409,7 @@ class DurableJournal(Journal):
         if self._flying is not None:
             return self._commit_after(self._flying)
         if self.fenced:
-            raise Fenced(self.run_id)
+            raise FencedError(self.run_id)
         turn = self._turn
         if (
             turn.size < LINK_SIZE
@@ -423,7 +423,7 @@ class DurableJournal(Journal):
             return None
         return self._commit(turn)
 
-    def _is_link(self, turn: Turn) -> bool:
+    def _is_link(self, turn: RunTurn) -> bool:
         """Return whether a turn of at most one end and one beginning may be one row."""
         return (
             bool(turn.completed or turn.begun)
@@ -434,7 +434,7 @@ class DurableJournal(Journal):
             and not (turn.answered or turn.logs)
         )
 
-    def _link(self, turn: Turn) -> bool:
+    def _link(self, turn: RunTurn) -> bool:
         """Record a small turn as one row; False if that cannot be at once."""
         completed, begun = turn.completed, turn.begun
         seq = self._seq + len(completed) + len(begun)
@@ -444,7 +444,7 @@ class DurableJournal(Journal):
         try:
             if not self._store.link(self.run_id, self.epoch, seq, at, data):
                 return False
-        except Fenced:
+        except FencedError:
             self.fenced = True
             raise
         self._links += 1
@@ -472,9 +472,9 @@ class DurableJournal(Journal):
         elif begins >= self.burst and took < LASTS / 2:
             self.burst = min(self.burst * 4, BURST)
 
-    def _commit(self, turn: Turn) -> Awaitable[None] | None:
+    def _commit(self, turn: RunTurn) -> Awaitable[None] | None:
         """Record a turn of any shape; it takes the links before it in."""
-        self._turn = Turn(self.run, self.epoch, self._seq)
+        self._turn = RunTurn(self.run, self.epoch, self._seq)
         turn.at = self._clock()
         turn.seq = self._seq
         if turn.begun:
@@ -486,7 +486,7 @@ class DurableJournal(Journal):
             turn.fold_before = min((seq for _, seq in self._batch.values()), default=turn.seq + 1)
         try:
             waits = self._store.commit(turn)
-        except Fenced:
+        except FencedError:
             self.fenced = True
             raise
         if waits is None:
@@ -507,17 +507,17 @@ class DurableJournal(Journal):
         if waits is not None:
             await waits
 
-    async def _land(self, turn: Turn, waits: Awaitable[None]) -> None:
+    async def _land(self, turn: RunTurn, waits: Awaitable[None]) -> None:
         try:
             await waits
-        except Fenced:
+        except FencedError:
             self.fenced = True
             raise
         finally:
             self._flying = None
         self._settled(turn)
 
-    def _settled(self, turn: Turn) -> None:
+    def _settled(self, turn: RunTurn) -> None:
         """Know the numbers of a turn that is recorded."""
         self._seq = max(self._seq, turn.seq)
         self._folded += len(turn.folded)

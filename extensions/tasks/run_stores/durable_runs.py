@@ -12,10 +12,10 @@ from heddle.extensions.extension import Answer, Error, Tasks
 from heddle.extensions.tasks.run_stores.active_run import ActiveRun
 from heddle.extensions.tasks.run_stores.attempt_output import CAPTURE
 from heddle.extensions.tasks.run_stores.contract import (
-    Claim,
-    Definition,
     NewRun,
     Request,
+    RunClaim,
+    RunDefinition,
     RunRecord,
     RunStore,
     RunStoreError,
@@ -25,7 +25,7 @@ from heddle.extensions.tasks.run_stores.durable_journal import DurableJournal
 from heddle.extensions.tasks.run_stores.heartbeat import Heartbeat
 from heddle.extensions.tasks.run_stores.payloads import content_hash
 from heddle.extensions.tasks.run_stores.recorded import LOSSES, read_claim
-from heddle.extensions.tasks.scheduler.journal import DRAINED, Fenced, Workload
+from heddle.extensions.tasks.scheduler.journal import DRAINED, FencedError, Workload
 from heddle.extensions.tasks.status import SETTLED_RUN, RunStatus, TaskStatus
 from heddle.specs.model.names import new_id
 
@@ -57,15 +57,15 @@ class DurableRuns:
         health: float = 60.0,
         heartbeat: float | None = None,
         losses: int = LOSSES,
-        tell: Emit = lambda *_, **__: None,
+        emit: Emit = lambda *_, **__: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
         self.drain = drain
-        self._emit = tell
+        self._emit = emit
         self._clock = clock
         self._losses = losses
-        self._definitions: WeakKeyDictionary[Workload, Definition] = WeakKeyDictionary()
+        self._definitions: WeakKeyDictionary[Workload, RunDefinition] = WeakKeyDictionary()
         self._active: dict[UUID, ActiveRun] = {}
         self._looking: asyncio.Task[None] | None = None
         self._tasks = Tasks(self._failed)
@@ -96,7 +96,7 @@ class DurableRuns:
     ) -> ActiveRun | RunRecord:
         """Begin a run with this record of inputs. If `key` is taken, return the run that has it.
 
-        Raise RunStoreError, and Unstorable (payloads) with the part of the record that cannot be kept.
+        Raise RunStoreError, and UnstorablePartError with the part of the record that cannot be kept.
         """
         new = NewRun(
             id=new_id(),
@@ -119,12 +119,12 @@ class DurableRuns:
             workload, DurableJournal(self.store, run, clock=self._clock), run, record
         )
 
-    def _define(self, workload: Workload) -> Definition:
+    def _define(self, workload: Workload) -> RunDefinition:
         """Return the Definition of a workflow, which stays the same as long as its node."""
         definition = self._definitions.get(workload)
         if definition is None:
             specs = workload.specs
-            definition = self._definitions[workload] = Definition(content_hash(specs), specs)
+            definition = self._definitions[workload] = RunDefinition(content_hash(specs), specs)
         return definition
 
     async def resume(
@@ -187,7 +187,7 @@ class DurableRuns:
             self._emit("run taken", level="warning", run=str(active.id))
 
     async def _block(
-        self, journal: DurableJournal, claim: Claim, tasks: Sequence[str]
+        self, journal: DurableJournal, claim: RunClaim, tasks: Sequence[str]
     ) -> RunRecord:
         """Record that a person has to decide about tasks of unknown outcome."""
         names = ", ".join(tasks)
@@ -195,7 +195,7 @@ class DurableRuns:
         journal.suspend(reason, status=RunStatus.BLOCKED, detail={"tasks": list(tasks)})
         return await self._let_go(journal, claim)
 
-    async def _cancel_claimed(self, journal: DurableJournal, claim: Claim) -> RunRecord:
+    async def _cancel_claimed(self, journal: DurableJournal, claim: RunClaim) -> RunRecord:
         """Cancel a run that nobody worked on."""
         request = next(each for each in claim.requests if each.verb == "cancel")
         by = f" by {request.actor}" if request.actor else ""
@@ -212,7 +212,7 @@ class DurableRuns:
         if waits is not None:
             await waits
 
-    async def _let_go(self, journal: DurableJournal, claim: Claim) -> RunRecord:
+    async def _let_go(self, journal: DurableJournal, claim: RunClaim) -> RunRecord:
         await self._commit(journal)
         return await self.store.get(claim.run.id) or claim.run
 
@@ -233,10 +233,10 @@ class DurableRuns:
             if active is not None and active is not run:
                 run = active
                 continue
-            found = await self.store.get(run.id)
-            if found is None:
+            store = await self.store.get(run.id)
+            if store is None:
                 return Error("the run was removed", code="dropped")
-            run = found
+            run = store
             if run.status is RunStatus.COMPLETED:
                 return run.output
             if run.status in SETTLED_RUN or run.status is RunStatus.BLOCKED:
@@ -312,7 +312,7 @@ class DurableRuns:
         self._flushed = now
         for active in tuple(self._active.values()):
             if active.journal.flush_output() and not active.journal.fenced:
-                with suppress(Fenced):
+                with suppress(FencedError):
                     await self._commit(active.journal)
 
     def _act(self, request: Request) -> None:

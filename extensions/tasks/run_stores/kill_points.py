@@ -21,7 +21,7 @@ from heddle.extensions.extension import Error
 from heddle.extensions.tasks.run_stores.contract import NewRun
 from heddle.extensions.tasks.run_stores.durable_journal import DurableJournal
 from heddle.extensions.tasks.run_stores.sqlite import SqliteRunStore
-from heddle.extensions.tasks.scheduler.journal import Fenced
+from heddle.extensions.tasks.scheduler.journal import FencedError
 from heddle.extensions.tasks.status import AttemptStatus, RunStatus, TaskStatus
 from heddle.specs.model.names import new_id
 
@@ -152,7 +152,7 @@ async def go_on(store: SqliteRunStore, run: UUID) -> None:
     stale.begin("late", 1)
     try:
         await commit(stale)
-    except Fenced:
+    except FencedError:
         pass
     else:
         raise AssertionError("a stale owner has written")

@@ -19,17 +19,17 @@ import pytest
 
 from heddle.extensions.extension import Error
 from heddle.extensions.tasks.run_stores.contract import (
-    Definition,
     EndedAttempt,
     HistoryRow,
     NewRun,
+    RunDefinition,
     RunRecord,
     RunStore,
-    Turn,
+    RunTurn,
 )
 from heddle.extensions.tasks.run_stores.durable_journal import DurableJournal
 from heddle.extensions.tasks.run_stores.payloads import content_hash, decode_payload, encode_payload
-from heddle.extensions.tasks.scheduler.journal import Fenced
+from heddle.extensions.tasks.scheduler.journal import FencedError
 from heddle.extensions.tasks.status import AttemptStatus, RunStatus, TaskStatus
 from heddle.specs.model.names import new_id
 
@@ -44,7 +44,7 @@ def new_run(**more: Any) -> NewRun:
         "namespace": "default",
         "workflow": "report",
         "input": {"day": "2026-11-30"},
-        "definition": Definition(content_hash(SPECS), SPECS),
+        "definition": RunDefinition(content_hash(SPECS), SPECS),
         **more,
     }
     return NewRun(**fields)
@@ -57,7 +57,7 @@ async def commit(journal: DurableJournal) -> None:
         await waits
 
 
-async def record(store: RunStore, turn: Turn) -> None:
+async def record(store: RunStore, turn: RunTurn) -> None:
     """Record a turn and wait for it."""
     waits = store.commit(turn)
     if waits is not None:
@@ -218,12 +218,12 @@ class RunStoreContract:
             journal.end("b", 1, COMPLETED, large)
             journal.end("c", 1, COMPLETED, large, by="d")
             await commit(journal)
-            failed, one, other = sorted(await store.attempts(run.id), key=lambda each: each.task)
+            failed, first, other = sorted(await store.attempts(run.id), key=lambda each: each.task)
             assert failed.error == error
             assert failed.error is not None
             assert failed.error.symbol == "report/a"
             assert failed.due == 5.0
-            assert one.output == other.output == large
+            assert first.output == other.output == large
             assert other.by == "d"
             assert [each.event for each in await store.transitions(run.id)][-3:] == [
                 "retrying",
@@ -241,10 +241,10 @@ class RunStoreContract:
             before = await numbers(store, run.id)
             stale = DurableJournal(store, msgspec.structs.replace(run, epoch=run.epoch + 1))
             stale.begin("b", 1)
-            with pytest.raises(Fenced):
+            with pytest.raises(FencedError):
                 await commit(stale)
             for change in _turns(run, epoch=run.epoch + 1):
-                with pytest.raises(Fenced):
+                with pytest.raises(FencedError):
                     await record(store, change)
             assert await numbers(store, run.id) == before
             assert [each.status for each in await store.attempts(run.id)] == ["running"]
@@ -267,7 +267,7 @@ class RunStoreContract:
             assert [each.status for each in claim.attempts] == ["lost"]
             assert await numbers(store, run.id) == list(range(1, claim.run.seq + 1))
             journal.end("a", 1, COMPLETED, 1)
-            with pytest.raises(Fenced):
+            with pytest.raises(FencedError):
                 await commit(journal)
 
         self._run(tmp_path, story)
@@ -332,7 +332,7 @@ class RunStoreContract:
         async def story(store: RunStore) -> None:
             kept, _ = await self._begin(store)
             gone, journal = await self._begin(
-                store, definition=Definition(content_hash(b"[]"), b"[]"), input="y" * 100_000
+                store, definition=RunDefinition(content_hash(b"[]"), b"[]"), input="y" * 100_000
             )
             journal.begin("a", 1)
             await commit(journal)
@@ -376,17 +376,17 @@ class RunStoreContract:
             assert decode_payload(encode_payload(payload)) == payload
 
 
-def _turns(run: RunRecord, *, epoch: int) -> Sequence[Turn]:
+def _turns(run: RunRecord, *, epoch: int) -> Sequence[RunTurn]:
     """Return turns of every shape for a run, with this epoch."""
-    simple = Turn(run.id, epoch, run.seq)
+    simple = RunTurn(run.id, epoch, run.seq)
     simple.ended = [EndedAttempt("a", 1, "completed", None, None, 1.0, output=b"\x01")]
     simple.begun = [("b", 1)]
-    fan = Turn(run.id, epoch, run.seq)
+    fan = RunTurn(run.id, epoch, run.seq)
     fan.begun = [(f"t{place}", 1) for place in range(9)]
-    noted = Turn(run.id, epoch, run.seq)
+    noted = RunTurn(run.id, epoch, run.seq)
     noted.history = [HistoryRow(1.0, "suspended")]
     noted.change = {"status": "suspended"}
-    large = Turn(run.id, epoch, run.seq)
+    large = RunTurn(run.id, epoch, run.seq)
     large.blobs = [(b"h" * 32, b"x" * 100_000)]
     large.size = 100_000
     return [simple, fan, noted, large]

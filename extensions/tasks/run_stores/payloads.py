@@ -23,16 +23,16 @@ DEPTH: Final = 200
 _INTEGER, _ERROR = 1, 2
 
 
-class Unstorable(ValueError):  # noqa: N818 - the name says what it is
+class UnstorablePartError(ValueError):
     """Raised for a payload that cannot be stored; `path` names the part, such as `rows[3].file`."""
 
-    def __init__(self, path: str, found: str) -> None:
+    def __init__(self, path: str, actual: str) -> None:
         place = f"{path}: " if path else ""
         super().__init__(
-            f"{place}{found} cannot be stored (expected: null, booleans, numbers, text, bytes, lists, maps)"
+            f"{place}{actual} cannot be stored (expected: null, booleans, numbers, text, bytes, lists, maps)"
         )
         self.path = path
-        self.found = found
+        self.found = actual
 
 
 def _extend(value: Any) -> Any:
@@ -58,7 +58,7 @@ _decode = msgspec.msgpack.Decoder(ext_hook=_restore).decode
 
 
 def encode_payload(payload: Any) -> bytes:
-    """Return the bytes of a payload. Raise Unstorable with the part that cannot be stored."""
+    """Return the bytes of a payload. Raise UnstorablePartError with the part that cannot be stored."""
     try:
         return _encode(payload)
     except (NotImplementedError, TypeError, OverflowError, ValueError, RecursionError):
@@ -86,7 +86,7 @@ def error_fields(error: Error) -> dict[str, Any]:
     if error.data is not None:
         try:
             encode_payload(error.data)
-        except Unstorable as unstorable:
+        except UnstorablePartError as unstorable:
             fields["lost"] = str(unstorable)
         else:
             fields["data"] = error.data
@@ -108,9 +108,9 @@ def error_of(fields: Mapping[str, Any]) -> Error:
 
 
 def _plain(value: Any, path: str, depth: int) -> Any:
-    """Return the same payload out of types that the encoder knows; raise Unstorable."""
+    """Return the same payload out of types that the encoder knows; raise UnstorablePartError."""
     if depth > DEPTH:
-        raise Unstorable(path[:60] + "…", f"a payload nested more than {DEPTH} deep")
+        raise UnstorablePartError(path[:60] + "…", f"a payload nested more than {DEPTH} deep")
     kind = type(value)
     if value is None or kind in (bool, float, bytes, Error):
         return value
@@ -125,7 +125,7 @@ def _plain(value: Any, path: str, depth: int) -> Any:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise Unstorable(path, "text with half a surrogate pair") from None
+            raise UnstorablePartError(path, "text with half a surrogate pair") from None
         return value
     return _plain_compound(value, path, depth)
 
@@ -140,7 +140,7 @@ def _plain_compound(value: Any, path: str, depth: int) -> Any:
                 for key, item in value.items()
             }
         except TypeError:
-            raise Unstorable(path, "a map with a key that is a list or a map") from None
+            raise UnstorablePartError(path, "a map with a key that is a list or a map") from None
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item, f"{path}[{place}]", depth + 1) for place, item in enumerate(value)]
     if isinstance(value, Enum):
@@ -158,7 +158,9 @@ def _plain_compound(value: Any, path: str, depth: int) -> Any:
         # Times, UUIDs, Decimals: what msgspec writes as one value.
         return msgspec.msgpack.decode(_encode(value))
     except (NotImplementedError, TypeError, OverflowError, ValueError, RecursionError):
-        raise Unstorable(path, f"an object of the type {type(value).__qualname__}") from None
+        raise UnstorablePartError(
+            path, f"an object of the type {type(value).__qualname__}"
+        ) from None
 
 
 def _below(path: str, key: Any) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from heddle.extensions.extension import Error
-from heddle.extensions.tasks.run_stores.contract import AttemptRecord, Claim
+from heddle.extensions.tasks.run_stores.contract import AttemptRecord, RunClaim
 from heddle.extensions.tasks.run_stores.payloads import decode_payload
 from heddle.extensions.tasks.scheduler.journal import CRASHED, Recorded
 from heddle.extensions.tasks.status import TaskStatus, Transition
@@ -34,7 +34,7 @@ class Known:
 
 
 def read_claim(
-    claim: Claim, is_idempotent: Callable[[str], bool], *, losses: int = LOSSES
+    claim: RunClaim, is_idempotent: Callable[[str], bool], *, losses: int = LOSSES
 ) -> Known:
     """Return what a claim tells of each task."""
     known = Known()

@@ -57,7 +57,7 @@ class RunService:
             drain=drain,
             heartbeat=heartbeat,
             losses=losses,
-            tell=self._tell_somebody,
+            emit=self._tell_somebody,
         )
         self.reason = ""
         self._keep = keep

@@ -203,7 +203,7 @@ class Runs:
     async def complete(
         self, run: UUID, task: str, output: Any, *, actor: str = "", wait: float = 10.0
     ) -> RunRecord:
-        """Count a task as completed with this output. Raise Unstorable (payloads)."""
+        """Count a task as completed with this output. Raise UnstorablePartError."""
         return await self._decide(run, "complete", task, actor, encode_payload(output), wait)
 
     async def prioritize(

@@ -17,20 +17,20 @@ from uuid import UUID
 
 from heddle.extensions.tasks.run_stores.contract import (
     AttemptRecord,
-    Claim,
-    Definition,
-    Log,
     NewRun,
     Request,
+    RunClaim,
+    RunDefinition,
+    RunLog,
     RunRecord,
     RunStoreError,
     RunStoreFull,
-    Turn,
+    RunTurn,
 )
 from heddle.extensions.tasks.run_stores.owner_locks import OwnerLock, is_gone
 from heddle.extensions.tasks.run_stores.sqlite_claim import claim_run, gone_owners, insert_run
 from heddle.extensions.tasks.run_stores.sqlite_file import (
-    Migration,
+    RunStoreMigration,
     SqliteFile,
     is_busy,
     is_full,
@@ -45,7 +45,7 @@ from heddle.extensions.tasks.run_stores.sqlite_rows import (
     read_run,
 )
 from heddle.extensions.tasks.run_stores.sqlite_turn import LINKED, TurnWriter, unpack_runs
-from heddle.extensions.tasks.scheduler.journal import Fenced
+from heddle.extensions.tasks.scheduler.journal import FencedError
 from heddle.extensions.tasks.status import RunStatus, Transition
 from heddle.specs.model.names import new_id
 
@@ -82,7 +82,7 @@ class SqliteRunStore:
         *,
         lease: float = 30.0,
         sync: str = "normal",
-        migrations: Sequence[Migration] | None = None,
+        migrations: Sequence[RunStoreMigration] | None = None,
         trace: Callable[[str], None] | None = None,
     ) -> None:
         self.lease = lease
@@ -194,7 +194,7 @@ class SqliteRunStore:
 
     # -- by the owner ------------------------------------------------------------------------------
 
-    def commit(self, turn: Turn) -> Awaitable[None] | None:
+    def commit(self, turn: RunTurn) -> Awaitable[None] | None:
         """Record a turn; None if that is done already. Raise Fenced if the run has another owner."""
         raw, turns = self._on_loop, self._turns
         if raw is None or turns is None:
@@ -210,7 +210,7 @@ class SqliteRunStore:
         self._count(turn.size)
         return None
 
-    async def _commit_later(self, turn: Turn) -> None:
+    async def _commit_later(self, turn: RunTurn) -> None:
         """Record a turn in the writer's thread, as soon as that is possible."""
         while True:
             try:
@@ -226,7 +226,7 @@ class SqliteRunStore:
                 self._count(turn.size)
                 return
 
-    def _write_later(self, turn: Turn) -> None:
+    def _write_later(self, turn: RunTurn) -> None:
         self._writer()
         if self._later is None:
             raise RunStoreError(f"{self.url} is closed")
@@ -269,7 +269,7 @@ class SqliteRunStore:
         except sqlite3.Error:
             return False
         if not done.rowcount:
-            raise Fenced(run)
+            raise FencedError(run)
         self._written += 8192
         if self._written > WAL:
             self._count(0)
@@ -285,10 +285,10 @@ class SqliteRunStore:
 
     async def claim(
         self, run: UUID, at: float, *, take: bool = False, again: bool = False
-    ) -> Claim | None:
+    ) -> RunClaim | None:
         """Take a run that nobody works on; None if somebody does."""
 
-        def work(raw: sqlite3.Connection) -> Claim | None:
+        def work(raw: sqlite3.Connection) -> RunClaim | None:
             return claim_run(
                 raw,
                 self._file.named,
@@ -303,7 +303,7 @@ class SqliteRunStore:
 
         return await self._write(work)
 
-    async def load(self, run: UUID) -> Claim | None:
+    async def load(self, run: UUID) -> RunClaim | None:
         """Return what is recorded of a run, without a claim."""
         return await self._read(
             lambda raw: _snapshot(raw, lambda: load_claim(raw, self._file.named, run))
@@ -455,7 +455,7 @@ class SqliteRunStore:
             lambda raw: _snapshot(raw, lambda: list_transitions(raw, self._file.named, run, after))
         )
 
-    async def logs(self, run: UUID, task: str = "", number: int = 0) -> Sequence[Log]:
+    async def logs(self, run: UUID, task: str = "", number: int = 0) -> Sequence[RunLog]:
         """Return what the attempts of a run printed; of one task, or one attempt, if named."""
         sql = self._file.named(
             "SELECT task, number, data FROM @logs WHERE run = ? AND (? = '' OR task = ?) AND (? = 0 OR number = ?) "
@@ -463,17 +463,17 @@ class SqliteRunStore:
         )
         return await self._read(
             lambda raw: [
-                Log(*row) for row in raw.execute(sql, (str(run), task, task, number, number))
+                RunLog(*row) for row in raw.execute(sql, (str(run), task, task, number, number))
             ]
         )
 
-    async def definition(self, key: bytes) -> Definition | None:
+    async def definition(self, key: bytes) -> RunDefinition | None:
         """Return the Definition of this content hash, or None."""
         sql = self._file.named("SELECT specs FROM @definitions WHERE hash = ?")
 
-        def work(raw: sqlite3.Connection) -> Definition | None:
+        def work(raw: sqlite3.Connection) -> RunDefinition | None:
             row = raw.execute(sql, (key,)).fetchone()
-            return None if row is None else Definition(key, row[0].encode())
+            return None if row is None else RunDefinition(key, row[0].encode())
 
         return await self._read(work)
 

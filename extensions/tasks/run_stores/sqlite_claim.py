@@ -10,8 +10,8 @@ import msgspec
 from heddle.extensions.tasks.run_stores.contract import (
     BEGAN,
     LINK,
-    Claim,
     NewRun,
+    RunClaim,
     RunRecord,
 )
 from heddle.extensions.tasks.run_stores.payloads import content_hash, encode_payload
@@ -108,7 +108,7 @@ def claim_run(
     gone: Callable[[str], bool],
     take: bool,
     again: bool,
-) -> Claim | None:
+) -> RunClaim | None:
     """Give a run to a new owner, and mark as lost what the old one was at; None if it has an owner.
 
     Attempts that began after the last commit of the old owner were never recorded: they are not lost.

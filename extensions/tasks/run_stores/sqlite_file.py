@@ -30,7 +30,7 @@ _FULL = frozenset(
 )
 
 
-class Migration(NamedTuple):
+class RunStoreMigration(NamedTuple):
     """One step of the schema. An older program can still use a file if it is at `readable_since`."""
 
     version: int
@@ -38,7 +38,7 @@ class Migration(NamedTuple):
     sql: str
 
 
-def load_migrations() -> tuple[Migration, ...]:
+def load_migrations() -> tuple[RunStoreMigration, ...]:
     """Return the migrations in order: `NNNN.sql`, whose first line states `readable_since`."""
     folder = files("heddle.extensions.tasks.run_stores") / "migrations"
     steps = []
@@ -48,7 +48,7 @@ def load_migrations() -> tuple[Migration, ...]:
             since = re.match(r"-- readable_since: (\d+)", text)
             if since is None:
                 raise RunStoreError(f"{entry.name} does not state readable_since")
-            steps.append(Migration(int(entry.name[:4]), int(since[1]), text))
+            steps.append(RunStoreMigration(int(entry.name[:4]), int(since[1]), text))
     return tuple(steps)
 
 
@@ -64,7 +64,7 @@ class SqliteFile:
         path: str,
         *,
         sync: str = "normal",
-        migrations: Sequence[Migration] | None = None,
+        migrations: Sequence[RunStoreMigration] | None = None,
         trace: Callable[[str], None] | None = None,
     ) -> None:
         self.path = os.path.abspath(path) if path else ""  # noqa: PTH100 - a path is text here
@@ -161,8 +161,8 @@ class SqliteFile:
         with suppress(sqlite3.Error):
             raw = sqlite3.connect(f"file:{quote(self.path)}?immutable=1", uri=True)
             try:
-                found = raw.execute("SELECT max(readable_since), max(version) FROM migrations")
-                since, newest = found.fetchone()
+                cursor = raw.execute("SELECT max(readable_since), max(version) FROM migrations")
+                since, newest = cursor.fetchone()
                 if newest == version:
                     return int(since)
             finally:
@@ -217,7 +217,7 @@ class SqliteFile:
             )
         return int(version or 0)
 
-    def _apply(self, raw: sqlite3.Connection, todo: Sequence[Migration]) -> None:
+    def _apply(self, raw: sqlite3.Connection, todo: Sequence[RunStoreMigration]) -> None:
         raw.execute(
             f"CREATE TABLE IF NOT EXISTS {self.prefix}migrations (version INTEGER PRIMARY KEY, "
             "readable_since INTEGER NOT NULL, at REAL NOT NULL, by TEXT NOT NULL)"

@@ -15,9 +15,9 @@ from heddle.extensions.tasks.run_stores.contract import (
     PACK,
     STOPPED,
     AttemptRecord,
-    Claim,
     Output,
     Request,
+    RunClaim,
     RunRecord,
 )
 from heddle.extensions.tasks.run_stores.payloads import error_of
@@ -209,9 +209,9 @@ def list_transitions(
     raw: sqlite3.Connection, named: Named, run: UUID, after: int = 0
 ) -> list[Transition]:
     """Return the transitions of a run in order: those of the history, and those that attempts tell."""
-    told = _of_attempts(run, list_attempts(raw, named, run))
+    transitions = _of_attempts(run, list_attempts(raw, named, run))
     kept = _read_history(raw, named, run, "")
-    both = merge(sorted(told, key=lambda each: each.seq), kept, key=lambda each: each.seq)
+    both = merge(sorted(transitions, key=lambda each: each.seq), kept, key=lambda each: each.seq)
     return [each for each in both if each.seq > after]
 
 
@@ -294,7 +294,7 @@ def list_requests(
     ]
 
 
-def load_claim(raw: sqlite3.Connection, named: Named, run: UUID) -> Claim | None:
+def load_claim(raw: sqlite3.Connection, named: Named, run: UUID) -> RunClaim | None:
     """Return what is recorded of a run, to go on with it."""
     record = find_run(raw, named, run)
     if record is None:
@@ -302,7 +302,7 @@ def load_claim(raw: sqlite3.Connection, named: Named, run: UUID) -> Claim | None
     completed, attempts, unfolded = load_tasks(raw, named, run)
     completed += [(each.task, each.number, each.stored_output, None) for each in unfolded]
     history = _read_history(raw, named, run, "AND task <> ''")
-    return Claim(record, completed, attempts, history, list_requests(raw, named, run=run))
+    return RunClaim(record, completed, attempts, history, list_requests(raw, named, run=run))
 
 
 def load_tasks(

@@ -18,9 +18,9 @@ from heddle.extensions.tasks.run_stores.contract import (
     EndedAttempt,
     Folded,
     OpenAttempt,
-    Turn,
+    RunTurn,
 )
-from heddle.extensions.tasks.scheduler.journal import Fenced
+from heddle.extensions.tasks.scheduler.journal import FencedError
 
 _encode_into = msgspec.msgpack.Encoder().encode_into
 
@@ -47,7 +47,7 @@ class TurnWriter:
         self._raw = raw
         self._named = lru_cache(maxsize=256)(named)
 
-    def write(self, turn: Turn) -> None:
+    def write(self, turn: RunTurn) -> None:
         """Write a turn as one transaction; raise Fenced, or sqlite3.Error with nothing written."""
         raw = self._raw
         raw.execute("BEGIN IMMEDIATE")
@@ -60,7 +60,7 @@ class TurnWriter:
             raise
         turn.seq = seq
 
-    def _write_rows(self, turn: Turn) -> int:
+    def _write_rows(self, turn: RunTurn) -> int:
         """Write all rows; return the last number that is taken."""
         raw, run = self._raw, turn.run
         last = fence(raw, self._named, turn)
@@ -78,9 +78,9 @@ class TurnWriter:
             seq += len(turn.completed)
         if folded:
             put_completed(raw, self._named, run, turn.at, folded)
-        for one in turn.ended:
+        for entry in turn.ended:
             seq += 1
-            self._write_ended(run, one, seq)
+            self._write_ended(run, entry, seq)
         for status, attempts in turn.stopped:
             seq += len(attempts)
             put_stopped(raw, self._named, run, seq, turn.at, status, attempts)
@@ -101,7 +101,7 @@ class TurnWriter:
         self._write_rest(run, turn, seq)
         return last
 
-    def _write_rest(self, run: str, turn: Turn, seq: int) -> None:
+    def _write_rest(self, run: str, turn: RunTurn, seq: int) -> None:
         """Write what most turns do not have."""
         raw = self._raw
         if turn.history:
@@ -120,7 +120,7 @@ class TurnWriter:
                 [(run, *log) for log in turn.logs],
             )
 
-    def _write_ended(self, run: str, one: EndedAttempt, seq: int) -> None:
+    def _write_ended(self, run: str, entry: EndedAttempt, seq: int) -> None:
         self._raw.execute(
             self._named(
                 "INSERT OR REPLACE INTO @attempts (run, task, number, status, began, began_seq, ended, ended_seq, "
@@ -128,18 +128,18 @@ class TurnWriter:
             ),
             (
                 run,
-                one.task,
-                one.number,
-                one.status,
-                one.began,
-                one.began_seq,
-                one.ended,
+                entry.task,
+                entry.number,
+                entry.status,
+                entry.began,
+                entry.began_seq,
+                entry.ended,
                 seq,
-                one.output,
-                one.blob,
-                one.error,
-                one.due,
-                one.by,
+                entry.output,
+                entry.blob,
+                entry.error,
+                entry.due,
+                entry.by,
             ),
         )
 
@@ -216,7 +216,7 @@ def put_stopped(
     )
 
 
-def fence(raw: sqlite3.Connection, named: Callable[[str], str], turn: Turn) -> int:
+def fence(raw: sqlite3.Connection, named: Callable[[str], str], turn: RunTurn) -> int:
     """Take the numbers of a turn and write what it changes in the run; raise Fenced if it is lost."""
     change = turn.change
     columns = "".join(f", {name} = ?" for name in change)
@@ -227,7 +227,7 @@ def fence(raw: sqlite3.Connection, named: Callable[[str], str], turn: Turn) -> i
         (turn.seq, turn.transitions, *change.values(), turn.run, turn.epoch),
     ).fetchone()
     if row is None:
-        raise Fenced(turn.run)
+        raise FencedError(turn.run)
     return int(row[0])
 
 

@@ -5,29 +5,29 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.extensions.tasks.run_stores.contract import Turn
+from heddle.extensions.tasks.run_stores.contract import RunTurn
 from heddle.extensions.tasks.status import Transition
 
 
-def list_transitions_of(run: UUID, turn: Turn) -> Iterator[Transition]:
+def list_transitions_of(run: UUID, turn: RunTurn) -> Iterator[Transition]:
     """Yield the transitions of a turn in order; its `seq` is the number of the last one."""
     seq = turn.seq - turn.transitions
     for task, number, _, _, ended, _ in turn.completed:
         seq += 1
         yield Transition(run=run, seq=seq, at=ended, event="completed", task=task, number=number)
-    for one in turn.ended:
+    for entry in turn.ended:
         seq += 1
-        detail = {} if one.due is None else {"due": one.due}
-        if one.error is not None:
-            error = msgspec.json.decode(one.error)
+        detail = {} if entry.due is None else {"due": entry.due}
+        if entry.error is not None:
+            error = msgspec.json.decode(entry.error)
             detail |= {"code": error["code"], "message": error["message"]}
         yield Transition(
             run=run,
             seq=seq,
-            at=one.ended,
-            event="retrying" if one.due is not None else one.status,
-            task=one.task,
-            number=one.number,
+            at=entry.ended,
+            event="retrying" if entry.due is not None else entry.status,
+            task=entry.task,
+            number=entry.number,
             detail=detail,
         )
     for status, attempts in turn.stopped:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from heddle.extensions.tasks.functions import Function, ItemCall
-from heddle.extensions.tasks.graph.task_graph import TaskGraph, Work
+from heddle.extensions.tasks.functions import ItemCall, TaskFunction
+from heddle.extensions.tasks.graph.task_graph import GraphWork, TaskGraph
 from heddle.runtime.assembly.expansion import HELD
 from heddle.runtime.flow.contracts import Target
 from heddle.runtime.flow.step import RUN, WAIT, ActionStep, Step
@@ -52,7 +52,7 @@ class BoundWork:
         "step",
     )
 
-    def __init__(self, holder: Hashable, work: Work, wiring: Wiring) -> None:
+    def __init__(self, holder: Hashable, work: GraphWork, wiring: Wiring) -> None:
         port = HELD + work.port
         targets = wiring.targets(holder, port)
         self.owner: Hashable = targets[0][0] if targets else None
@@ -94,7 +94,7 @@ def _alone(step: Step | None) -> ActionStep | None:
     return None
 
 
-def _function_at(target: Target, wiring: Wiring) -> Function | None:
+def _function_at(target: Target, wiring: Wiring) -> TaskFunction | None:
     """Return the function that a packet at this in port is answered by; None if there is more to it.
 
     There is more if somebody watches the port, or if limits stand round the node, or if links lead on.
@@ -103,7 +103,7 @@ def _function_at(target: Target, wiring: Wiring) -> Function | None:
         return None
     wired = wiring.symbols[target[0]]
     function, action = getattr(wired.node, "function", None), getattr(wired.node, "action", None)
-    if not isinstance(function, Function) or wired.links or target[1] != "in":
+    if not isinstance(function, TaskFunction) or wired.links or target[1] != "in":
         return None
     return function if wiring.handler(target) is action else None
 

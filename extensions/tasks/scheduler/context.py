@@ -4,7 +4,7 @@ import asyncio
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from heddle.extensions.tasks.scheduler.journal import NOTHING_KEPT, Journal
+from heddle.extensions.tasks.scheduler.journal import NOTHING_KEPT, RunJournal
 from heddle.extensions.tasks.scheduler.timers import Timers
 from heddle.specs.model.names import new_id
 
@@ -20,7 +20,7 @@ class RunRoot:
 
     __slots__ = ("_id", "_timers", "journal", "numbers")
 
-    def __init__(self, journal: Journal = NOTHING_KEPT, id: UUID | None = None) -> None:  # noqa: A002
+    def __init__(self, journal: RunJournal = NOTHING_KEPT, id: UUID | None = None) -> None:  # noqa: A002
         self.journal = journal
         self.numbers: dict[str, int] = {}
         """The number of the last attempt by task path, if the journal keeps anything."""

@@ -72,7 +72,7 @@ class ForEachRun(Work):
 
     def _count(self, lists: list[list[Any]]) -> int:
         """Return how many units there are; raise NodeError if lists do not go together, or are too long."""
-        sizes = [len(one) for one in lists]
+        sizes = [len(values) for values in lists]
         if self.fields.how == "product":
             items = prod(sizes)
         else:
@@ -260,10 +260,10 @@ class ForEachRun(Work):
         if batch is not None:
             size = len(item) if len(self._names) == 1 else len(item[0]) if item else 0
             if item is not None and (not isinstance(value, list) or len(value) != size):
-                found = (
+                actual = (
                     f"a list of {len(value)}" if isinstance(value, list) else describe_type(value)
                 )
-                text = f"{self.task.name} answered {found} for a batch of {size} items"
+                text = f"{self.task.name} answered {actual} for a batch of {size} items"
                 self.fail(unit, Error(text, code="batch"))
                 return
         self._put(unit, value)
@@ -303,17 +303,17 @@ class ForEachRun(Work):
         if self._order is not None:
             results = [results[unit] for unit in self._order]
         if self.fields.batch is not None:
-            results = [one for batch in results for one in batch]
+            results = [value for batch in results for value in batch]
         if self.fields.on_error == "skip":
-            results = [one for one in results if one is not _OPEN]
+            results = [each for each in results if each is not _OPEN]
         if not self.fields.flatten:
             return results
         flat: list[Any] = []
-        for one in results:
-            if isinstance(one, list):
-                flat += one
+        for result in results:
+            if isinstance(result, list):
+                flat += result
             else:
-                flat.append(one)
+                flat.append(result)
         return flat
 
 

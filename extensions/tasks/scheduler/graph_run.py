@@ -20,7 +20,7 @@ from heddle.extensions.tasks.scheduler.bound_graph import (
 )
 from heddle.extensions.tasks.scheduler.context import RunRoot
 from heddle.extensions.tasks.scheduler.for_each import ForEachRun
-from heddle.extensions.tasks.scheduler.journal import Unstorable
+from heddle.extensions.tasks.scheduler.journal import UnstorableError
 from heddle.extensions.tasks.scheduler.limit import Limit
 from heddle.extensions.tasks.scheduler.work import Work
 from heddle.extensions.tasks.status import TaskState, TaskStatus
@@ -81,8 +81,8 @@ class GraphRun(Work):
                 self._carry(number, name, get, value)
             else:
                 self.records[number][name] = value
-        for number, name, what in graph.runs:
-            self.records[number][name] = self.value_of_run(what, number)
+        for number, name, text in graph.runs:
+            self.records[number][name] = self.value_of_run(text, number)
         if self.keeps and self.journal.recorded:
             self._restore()
 
@@ -468,7 +468,7 @@ class GraphRun(Work):
                 continue
             try:
                 late = end(path, number, value)
-            except Unstorable as error:
+            except UnstorableError as error:
                 self.unstorable(unit, path, error)
                 fresh = False
                 if self.stopped or self.later:

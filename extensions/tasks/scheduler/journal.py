@@ -33,7 +33,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     by: str = ""
 
 
-class Speaker:
+class RunSpeaker:
     """The attempt whose code runs in one context: its task path and its number."""
 
     __slots__ = ("number", "path", "taker")
@@ -44,7 +44,7 @@ class Speaker:
         self.number = number
 
 
-class Journal:
+class RunJournal:
     """The contract, and what a run has that keeps nothing.
 
     `keeps` tells whether anything is to be reported. While `draining` is true, no further attempt
@@ -81,9 +81,9 @@ class Journal:
     def enter(self, path: str, number: int) -> None:
         """Keep what is printed in this context from now on with this attempt: its code is called next."""
 
-    def enter_all(self) -> "Speaker":
+    def enter_all(self) -> "RunSpeaker":
         """Keep what is printed in this context with the attempt that the Speaker names at the moment."""
-        return Speaker()
+        return RunSpeaker()
 
     def end(
         self,
@@ -99,7 +99,7 @@ class Journal:
 
         With `due` (seconds since 1970) the task is tried again at that time; otherwise the task is
         settled by it. Return True if the turn has lasted so long that it should be committed before
-        anything else begins or goes on: a kill would cost too much. Raise Unstorable for an output that
+        anything else begins or goes on: a kill would cost too much. Raise UnstorableError for an output that
         cannot be kept: nothing is reported then, and the attempt is to end as failed.
         """
         return False
@@ -119,7 +119,7 @@ class Journal:
         """Report that a task is settled without an attempt of its own.
 
         It is skipped, cancelled, or completed by the value of its fallback; or it is a workflow or a
-        `for_each`, whose attempts are those inside. Raise Unstorable as `end` does.
+        `for_each`, whose attempts are those inside. Raise UnstorableError as `end` does.
         """
 
     def finish(self, status: RunStatus, answer: Answer = None) -> None:
@@ -139,11 +139,11 @@ class Journal:
         """End an attempt with this answer: its Process is about to end, and its transactions commit then."""
 
 
-class Fenced(Exception):  # noqa: N818 - the run goes on elsewhere: no fault of this one
+class FencedError(Exception):
     """Another owner has claimed the run: nothing of it may be recorded here any more."""
 
 
-class Unstorable(Exception):  # noqa: N818 - reads as what it tells
+class UnstorableError(Exception):
     """An output cannot be kept; `path` is the task path, and the text says which part of it."""
 
     def __init__(self, path: str, message: str) -> None:
@@ -151,7 +151,7 @@ class Unstorable(Exception):  # noqa: N818 - reads as what it tells
         self.path = path
 
 
-NOTHING_KEPT = Journal()
+NOTHING_KEPT = RunJournal()
 """The journal of a run in memory that nobody watches."""
 
 DRAINED = "drained"
@@ -193,6 +193,6 @@ class Workload(Protocol):
         """Return a new Process on the current generation; whoever starts it ends it."""
         ...
 
-    def execute(self, process: Process, record: Any, journal: Journal, run: UUID) -> Answer:
+    def execute(self, process: Process, record: Any, journal: RunJournal, run: UUID) -> Answer:
         """Run the tasks that are not settled yet; return the output of the run, or its Error."""
         ...

@@ -50,7 +50,7 @@ class Timers:
         self._stale += 1
         # Most attempts end long before their limit: what they leave behind must not pile up.
         if self._stale > 64 and self._stale * 2 > len(self._heap):
-            self._heap = [one for one in self._heap if one.call is not None]
+            self._heap = [alarm for alarm in self._heap if alarm.call is not None]
             heapify(self._heap)
             self._stale = 0
         if not len(self):

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from heddle.extensions.extension import Answer, Error
-from heddle.extensions.tasks.scheduler.journal import Journal
+from heddle.extensions.tasks.scheduler.journal import RunJournal
 from heddle.extensions.tasks.status import AttemptStatus, RunStatus, TaskStatus, Transition
 from heddle.runtime.assembly.retry_rule import error_data
 
@@ -14,7 +14,7 @@ Watch = Callable[[Transition], None]
 """Takes each transition in order; it must not wait."""
 
 
-class WatchedJournal(Journal):
+class WatchedJournal(RunJournal):
     """Numbers the transitions of one run. `failed` takes what a watcher raises: it harms nothing else."""
 
     keeps = True

@@ -18,7 +18,7 @@ from typing import Any, Final
 from heddle.extensions.extension import NOTHING, Answer, Error, NodeError, Payload, Process
 from heddle.extensions.tasks.scheduler.bound_graph import AWAIT, CALL, STEP, BoundWork
 from heddle.extensions.tasks.scheduler.context import RUN, RunContext, RunRoot
-from heddle.extensions.tasks.scheduler.journal import SUSPENDING, Unstorable
+from heddle.extensions.tasks.scheduler.journal import SUSPENDING, UnstorableError
 from heddle.extensions.tasks.scheduler.limit import Limit, take_all
 from heddle.extensions.tasks.scheduler.timers import Alarm
 from heddle.extensions.tasks.status import AttemptStatus
@@ -221,7 +221,7 @@ class Work:
             value = None if answer is NOTHING else answer
             try:
                 late = self.report(unit, path, number, value)
-            except Unstorable as error:
+            except UnstorableError as error:
                 self._active += 1
                 self.unstorable(unit, path, error)
                 return
@@ -233,7 +233,7 @@ class Work:
                 return
         self._failed(unit, answer)
 
-    def unstorable(self, unit: int, path: str, error: Unstorable) -> None:
+    def unstorable(self, unit: int, path: str, error: UnstorableError) -> None:
         """Fail an attempt whose output cannot be kept: to try it again would give the same."""
         self._active -= 1
         self._dirty = True

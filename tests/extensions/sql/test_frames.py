@@ -8,7 +8,6 @@ import pytest
 
 pytest.importorskip("apsw")
 
-from heddle.extensions.sql.internal.ask import run_sql
 from heddle.extensions.sql.internal.database import InternalDatabase
 from heddle.extensions.sql.internal.frames import (
     BUDGET,
@@ -18,6 +17,7 @@ from heddle.extensions.sql.internal.frames import (
     Later,
     size_of,
 )
+from heddle.extensions.sql.internal.run_sql import run_sql
 from heddle.extensions.sql.internal.virtual import TableRows
 from heddle.extensions.sql.statement import statement
 from heddle.runtime.managed import ManagedStores

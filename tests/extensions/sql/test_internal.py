@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from heddle.extensions.sql.internal import database
-from heddle.extensions.sql.internal.ask import run_sql
 from heddle.extensions.sql.internal.database import TABLES, InternalDatabase
+from heddle.extensions.sql.internal.run_sql import run_sql
 from heddle.extensions.sql.internal.table import View
 from heddle.runtime.flow.errors import Error, NodeError
 from heddle.runtime.managed import ManagedStores

@@ -15,13 +15,15 @@ from heddle.extensions.tasks.run_stores.durable_journal import DurableJournal
 from heddle.extensions.tasks.run_stores.kit import COMPLETED, commit, new_run
 from heddle.extensions.tasks.run_stores.opener import default_address, make_run_store
 from heddle.extensions.tasks.run_stores.sqlite import SqliteRunStore
-from heddle.extensions.tasks.run_stores.sqlite_file import APPLICATION, Migration, load_migrations
+from heddle.extensions.tasks.run_stores.sqlite_file import APPLICATION, RunStoreMigration, load_migrations
 from heddle.extensions.tasks.status import RunStatus
 from heddle.specs.stores.folder.store import FolderStore
 from heddle.specs.stores.memory import MemoryStore
 
 
-async def open_and_close(path: Path, migrations: tuple[Migration, ...] | None = None) -> None:
+async def open_and_close(
+    path: Path, migrations: tuple[RunStoreMigration, ...] | None = None
+) -> None:
     store = SqliteRunStore(path, migrations=migrations)
     await store.open()
     await store.close()
@@ -84,7 +86,7 @@ def test_newer_file_is_error_that_names_both_versions_and_is_not_touched(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "runs.sqlite"
-    newer = (*load_migrations(), Migration(7, 7, "CREATE TABLE @more (id INTEGER);"))
+    newer = (*load_migrations(), RunStoreMigration(7, 7, "CREATE TABLE @more (id INTEGER);"))
     asyncio.run(open_and_close(path, newer))
     before, at = path.read_bytes(), path.stat().st_mtime_ns
     with pytest.raises(RunStoreError, match=r"version 7.* knows version 1") as raised:
@@ -97,7 +99,7 @@ def test_newer_file_is_error_that_names_both_versions_and_is_not_touched(
 
 def test_an_older_program_uses_a_newer_file_that_says_it_may(tmp_path: Path) -> None:
     path = tmp_path / "runs.sqlite"
-    newer = (*load_migrations(), Migration(2, 1, "CREATE TABLE @more (id INTEGER);"))
+    newer = (*load_migrations(), RunStoreMigration(2, 1, "CREATE TABLE @more (id INTEGER);"))
     asyncio.run(open_and_close(path, newer))
     asyncio.run(record_run(path))
     assert look(path, "PRAGMA user_version") == 2
@@ -107,7 +109,7 @@ def test_an_older_program_uses_a_newer_file_that_says_it_may(tmp_path: Path) -> 
 def test_a_migration_copies_the_file_first(tmp_path: Path) -> None:
     path = tmp_path / "runs.sqlite"
     run = asyncio.run(record_run(path))
-    newer = (*load_migrations(), Migration(2, 1, "ALTER TABLE @runs ADD COLUMN more TEXT;"))
+    newer = (*load_migrations(), RunStoreMigration(2, 1, "ALTER TABLE @runs ADD COLUMN more TEXT;"))
     asyncio.run(open_and_close(path, newer))
     copy = tmp_path / "runs.sqlite.version-1.bak"
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
@@ -121,7 +123,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
     asyncio.run(record_run(path))
     bad = "CREATE TABLE @more (id INTEGER);\nCREATE TABLE @runs (id INTEGER);"
     with pytest.raises(RunStoreError, match="already exists"):
-        asyncio.run(open_and_close(path, (*load_migrations(), Migration(2, 1, bad))))
+        asyncio.run(open_and_close(path, (*load_migrations(), RunStoreMigration(2, 1, bad))))
     assert look(path, "PRAGMA user_version") == 1
     assert look(path, "SELECT count(*) FROM sqlite_master WHERE name = 'more'") == 0
 

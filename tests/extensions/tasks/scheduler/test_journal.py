@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from heddle.extensions.extension import Answer, Error
-from heddle.extensions.tasks.scheduler.journal import DRAINED, Journal, Recorded, Unstorable
+from heddle.extensions.tasks.scheduler.journal import DRAINED, Recorded, RunJournal, UnstorableError
 from heddle.extensions.tasks.status import AttemptStatus, TaskStatus
 from heddle.extensions.tasks.workflow import WorkflowNode
 from heddle.runtime.flow.finish import finish, settle
@@ -26,7 +26,7 @@ def journey() -> Journey:
     return forget()
 
 
-class Notebook(Journal):
+class Notebook(RunJournal):
     """Keeps what is reported, turn by turn. With `waits`, a commit takes a turn of the loop."""
 
     keeps = True
@@ -53,7 +53,7 @@ class Notebook(Journal):
         by: str = "",
     ) -> bool:
         if path == self.unstorable and status is AttemptStatus.COMPLETED:
-            raise Unstorable(path, "nothing can keep it")
+            raise UnstorableError(path, "nothing can keep it")
         mark = {"completed": "-", "failed": "!", "cancelled": "x", "interrupted": "i"}[status]
         again = "" if due is None else "~"
         self.turn.append(f"{mark}{path}:{number}{again}{f' by {by}' if by else ''}")
@@ -82,7 +82,7 @@ class Notebook(Journal):
         return [one for turn in (*self.turns, self.turn) for one in turn]
 
 
-def begin(rt: Runtime, journal: Journal, record: Any = None) -> tuple[LiveProcess, Any]:
+def begin(rt: Runtime, journal: RunJournal, record: Any = None) -> tuple[LiveProcess, Any]:
     """Begin a run of `w` with a journal."""
     symbol = rt.table.get("w")
     assert symbol is not None
@@ -92,7 +92,7 @@ def begin(rt: Runtime, journal: Journal, record: Any = None) -> tuple[LiveProces
     return process, symbol.node.execute(process, record, journal, uuid4())
 
 
-async def kept(tasks: str, journal: Journal, record: Any = None, **fields: Any) -> Any:
+async def kept(tasks: str, journal: RunJournal, record: Any = None, **fields: Any) -> Any:
     """Run a workflow with a journal."""
     async with running(workflow(tasks, **fields)) as rt:
         assert not rt.status().problems
