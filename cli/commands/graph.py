@@ -92,8 +92,14 @@ def command(
 
     settings = settings_of(config, namespace=namespace)
     if run is not None or last or (len(paths) == 1 and _is_workflow(paths[0])):
-        found = _workflow(paths[0] if paths else None, settings, run=run, last=last, store=store)
-        text = _json(found, ()) if as_json else _drawn(found, form, output, direction)
+        drawn_workflow = _workflow(
+            paths[0] if paths else None, settings, run=run, last=last, store=store
+        )
+        text = (
+            _json(drawn_workflow, ())
+            if as_json
+            else _drawn(drawn_workflow, form, output, direction)
+        )
         write(text, output)
         return
     if not paths:

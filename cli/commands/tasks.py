@@ -94,9 +94,9 @@ def list_workflows(
 
     settings = settings_of(config, extensions, **flags)
     resources = asyncio.run(read_all(target, settings, installed(settings)))
-    found = workflows_of(resources, settings.namespace)
+    known = workflows_of(resources, settings.namespace)
     data: list[dict[str, Any]] = []
-    for name, spec in found.items():
+    for name, spec in known.items():
         place = spec.place(())
         inputs = spec.fields.get("inputs")
         data.append(
@@ -158,9 +158,9 @@ def show_workflow(
     from heddle.cli.views.output import print_table
     from heddle.cli.views.run_texts import json_text
 
-    found = find(target, settings_of(config, extensions, **flags))
-    drawn = outline(found)
-    spec = found.find_spec()
+    target_workflow = find(target, settings_of(config, extensions, **flags))
+    drawn = outline(target_workflow)
+    spec = target_workflow.find_spec()
     fields = dict(spec.fields) if spec is not None else {}
     durable, why = explain_durable(fields)
     rows = [
@@ -179,7 +179,7 @@ def show_workflow(
     }
     if as_json:
         data = {
-            "workflow": found.name,
+            "workflow": target_workflow.name,
             "durable": durable,
             "why": why,
             "inputs": types,
@@ -188,7 +188,7 @@ def show_workflow(
         }
         click.echo(json_text(data))
         return
-    click.echo(found.line)
+    click.echo(target_workflow.line)
     click.echo(f"durable: {'yes' if durable else 'no'}: {why}")
     click.echo(f"inputs: {', '.join(f'{name}: {kind}' for name, kind in types.items()) or 'none'}")
     click.echo("")
@@ -241,11 +241,11 @@ def show_levels(
     from heddle.cli.views.run_texts import json_text
     from heddle.extensions.tasks.graph.analysis import levels
 
-    found = levels(outline(find(target, settings_of(config, extensions, **flags))))
+    ranks = levels(outline(find(target, settings_of(config, extensions, **flags))))
     if as_json:
-        click.echo(json_text(found))
+        click.echo(json_text(ranks))
         return
-    for number, names in enumerate(found, 1):
+    for number, names in enumerate(ranks, 1):
         click.echo(f"{number:>3}  {'  '.join(names)}")
 
 

@@ -15,7 +15,11 @@ from heddle.extensions.tasks.run_stores.durable_journal import DurableJournal
 from heddle.extensions.tasks.run_stores.kit import COMPLETED, commit, new_run
 from heddle.extensions.tasks.run_stores.opener import default_address, make_run_store
 from heddle.extensions.tasks.run_stores.sqlite import SqliteRunStore
-from heddle.extensions.tasks.run_stores.sqlite_file import APPLICATION, RunStoreMigration, load_migrations
+from heddle.extensions.tasks.run_stores.sqlite_file import (
+    APPLICATION,
+    RunStoreMigration,
+    load_migrations,
+)
 from heddle.extensions.tasks.status import RunStatus
 from heddle.specs.stores.folder.store import FolderStore
 from heddle.specs.stores.memory import MemoryStore
