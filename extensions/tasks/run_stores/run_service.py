@@ -111,16 +111,18 @@ class RunService:
         """Count a node out: its runs are suspended by then. The last one closes the RunStore."""
         workload = self._users.pop(host, None)
         if workload is not None:
+            self.pause(workload)
             await self.runs.suspend(workload, wake=time.time())
         if self._users:
             return
+        # Who comes from now on opens the RunStore anew: this one is closing.
+        services: dict[str, RunService] = host.shared.get(_SHARED, {})
+        if services.get(self.address) is self:
+            del services[self.address]
         await self.runs.close()
         await self._tasks.close()
         self._control_task = None
         await self.store.close()
-        services: dict[str, RunService] = host.shared.get(_SHARED, {})
-        if services.get(self.address) is self:
-            del services[self.address]
 
     def degraded(self) -> str:
         """Return what keeps it from recording, for the condition of the workflows; empty if nothing does."""
