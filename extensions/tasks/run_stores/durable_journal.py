@@ -4,8 +4,6 @@ It is one long file: all of it reads and writes the turn that is open, and the s
 the cost of a task. Parts of it that call each other would make every task dearer.
 """
 
-# One file: all that the scheduler reports goes into one turn, in the order in which it happened.
-
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence

@@ -7,8 +7,6 @@ It is one long file: the contract has many methods, each of which only says in w
 run. The statements stand in the files beside it.
 """
 
-# One file: it keeps the whole contract of a RunStore, and each statement stands where it is used.
-
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
