@@ -124,10 +124,10 @@ def list_runs(
     config: str | None,
 ) -> None:
     """List runs, newest first. Ids are shown by their last digits; all commands accept them."""
-    from heddle.cli.runs.places import known_addresses, near, open_book, short
+    from heddle.cli.runs.places import known_addresses, near, open_book
     from heddle.cli.views.output import print_table
-    from heddle.cli.views.run_texts import json_text, moment_text, seconds_text
-    from heddle.cli.views.run_view import run_data
+    from heddle.cli.views.run_texts import json_text
+    from heddle.cli.views.run_view import run_data, run_row
 
     settings = settings_of(config)
     addresses = known_addresses(settings, store)
@@ -157,25 +157,8 @@ def list_runs(
         places = ", ".join(near(each) for each in addresses)
         click.echo(f"no runs in {places}" if places else "no runs yet: begin one with heddle run")
         return
-    rows = []
-    for run, _ in entries:
-        began = run.began or run.created
-        took = (
-            seconds_text((run.ended or time.time()) - began)
-            if run.ended or run.status == "running"
-            else ""
-        )
-        rows.append(
-            (
-                short(run.id),
-                run.workflow,
-                str(run.status),
-                moment_text(run.created),
-                took,
-                run.reason,
-            )
-        )
-    print_table(["id", "workflow", "status", "began", "time", "reason"], rows)
+    columns = ["id", "workflow", "status", "began", "time", "reason"]
+    print_table(columns, [run_row(run) for run, _ in entries])
 
 
 # -- show ------------------------------------------------------------------------------------------

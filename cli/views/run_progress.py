@@ -99,6 +99,12 @@ class LiveProgress:
         from rich.console import Console
         from rich.live import Live
 
+        self._running: dict[str, float] = {}
+        self._outer: dict[str, float] = {}
+        self._items: Counter[str] = Counter()
+        self._tasks: frozenset[str] = frozenset()
+        self._done: set[str] = set()
+        self._wait_line = ""
         self._console = Console(file=sys.stderr if stream is None else stream, highlight=False)
         # The streams stay as they are: what tasks print goes to their attempts.
         self._live = Live(
@@ -109,11 +115,6 @@ class LiveProgress:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._running: dict[str, float] = {}
-        self._items: Counter[str] = Counter()
-        self._tasks: frozenset[str] = frozenset()
-        self._done: set[str] = set()
-        self._wait_line = ""
 
     def begin(self, run: UUID, address: str, tasks: tuple[str, ...], done: frozenset[str]) -> None:
         """Print the id of the run, and begin to draw."""
@@ -128,9 +129,11 @@ class LiveProgress:
             return
         if event == "running":
             self._running[task] = transition.at
+            if is_inner(task):
+                self._outer.setdefault(outer(task), transition.at)
             return
         if event in _ENDED or event in _STOPPED:
-            began = self._running.pop(task, None)
+            began = self._running.pop(task, self._outer.get(task))
             if is_inner(task):
                 self._items[outer(task)] += event in _ENDED
             elif event in _ENDED:

@@ -52,6 +52,21 @@ def run_data(run: "RunRecord") -> dict[str, Any]:
     return {name: value for name, value in data.items() if value not in (None, "")}
 
 
+def run_row(run: "RunRecord") -> tuple[str, ...]:
+    """Return a run as a row of a table: id, workflow, status, began, time, reason."""
+    began = run.began or run.created
+    until = run.ended or (time.time() if run.status is RunStatus.RUNNING else None)
+    took = "" if until is None else seconds_text(until - began)
+    return (
+        short(run.id),
+        run.workflow,
+        str(run.status),
+        moment_text(run.created),
+        took,
+        reason_text(run.reason),
+    )
+
+
 class RunPage:
     """One run, and how it is shown. `target` is its workflow as its source is now, if that is there."""
 

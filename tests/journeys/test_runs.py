@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.cli.runs.support import without_heddle
+from tests.examples.promises import EXAMPLES
 
 PATIENCE = 60.0
 """Seconds until something that has to come counts as missing."""
@@ -253,3 +255,26 @@ def test_a_run_of_unknown_outcome_waits_for_a_person(place: Place) -> None:
     decided = place.do("runs", "complete", "--last", "work", "--output", "7", "--resume")
     assert (decided.returncode, json.loads(decided.stdout)) == (0, 7)
     assert place.effects()["begin 3"] == 1
+
+
+def test_the_demo_of_the_readme_goes_on_after_kill_9(tmp_path: Path) -> None:
+    example = tmp_path / "examples" / "tasks" / "report"
+    shutil.copytree(EXAMPLES / "tasks" / "report", example)
+    place = Place(tmp_path)
+    with place.begun("run", "examples/tasks/report", "day=2026-11-30", "pause=0.5") as run:
+        until(lambda: recorded(place, 2))
+        run.send_signal(signal.SIGKILL)
+        run.wait(PATIENCE)
+    before = place.get("runs", "show", "--last")
+    done = {task["task"] for task in before["tasks"] if task["status"] == "completed"}
+    resumed = place.do("runs", "resume", "--last")
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads(resumed.stdout)["text"] == "2026-11-30: 115 orders, 2300 euros, snow"
+    shown = place.get("runs", "show", "--last")
+    assert {task["attempts"] for task in shown["tasks"] if task["task"] in done - {"sales"}} == {1}
+    assert shown["critical_path"]["tasks"] == ["shops", "sales", "total", "text"]
+    logs = place.get("runs", "logs", "--last")
+    asked = Counter(line for each in logs for line in each["text"].splitlines())
+    # The two that were asked at that moment may have been asked twice.
+    assert len(asked) == 6
+    assert sum(asked.values()) <= 8
