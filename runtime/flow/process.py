@@ -518,6 +518,8 @@ class LiveProcess:
             process.error = error
             process.ended = time()
             process._outlived = False
+            # What was opened for it may refer to it, as a transaction does.
+            process._locals = None
             process.wiring.generation.left(process)
             parent = process.parent
             if parent is None or parent._children is None:
