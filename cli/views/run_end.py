@@ -1,5 +1,6 @@
 """How a run ended, for people and for programs: the answer, the error with its place, and what to do next."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ from heddle.cli.views.run_texts import (
     seconds_text,
 )
 from heddle.extensions.tasks.status import RunStatus
+from heddle.schemas.path import Path
 
 if TYPE_CHECKING:
     from heddle.cli.runs.session import RunEnd
@@ -86,7 +88,7 @@ def end_data(
     if run.status is RunStatus.COMPLETED:
         data["outputs"] = run.output
     if run.error is not None:
-        data["error"] = error_data(run.error, place_of(run.error, target))
+        data["error"] = error_data(run.error, place_of(run.error, target), target)
     if run.reason:
         data["reason"] = run.reason
     if run.status in (RunStatus.BLOCKED, RunStatus.SUSPENDED):
@@ -94,15 +96,17 @@ def end_data(
     return data
 
 
-def error_data(error: "Error", place: str = "") -> dict[str, Any]:
-    """Return an Error as plain data."""
+def error_data(
+    error: "Error", place: str = "", target: "RunTarget | None" = None
+) -> dict[str, Any]:
+    """Return an Error as plain data; the Errors that it joins have their places in `target`."""
     data: dict[str, Any] = {"code": error.code, "message": error.message}
     if error.symbol:
         data["symbol"] = error.symbol
     if place:
         data["place"] = place
     if error.errors:
-        data["errors"] = [error_data(each) for each in error.errors]
+        data["errors"] = [error_data(each, place_of(each, target)) for each in error.errors]
     return data
 
 
@@ -117,16 +121,37 @@ def place_of(error: "Error", target: "RunTarget | None") -> str:
 
 
 def place_of_task(path: str, target: "RunTarget | None") -> str:
-    """Return `file:line` of the task with this task path; empty if that is not known."""
-    if target is None:
+    """Return `file:line` of the task with this task path; empty if that is not known.
+
+    A task of a workflow that stands inside another has its own line; one that stands elsewhere (a
+    workflow by `uses`) has the line of the task that it is inside of.
+    """
+    spec = target.find_spec() if target is not None else None
+    if spec is None:
         return ""
-    spec = target.find_spec()
-    tasks = spec.fields.get("tasks") if spec is not None else None
-    outer = path.partition("/")[0].partition("#")[0].partition("|")[0]
-    if spec is None or not isinstance(tasks, list):
-        return ""
-    for number, task in enumerate(tasks):
-        if isinstance(task, dict) and task.get("name") == outer:
-            place = spec.place(("tasks", number))
-            return f"{place.file}:{place.line}" if place.file else ""
-    return ""
+    at: Path = ()
+    found: Path = ()
+    fields: Any = spec.fields
+    for part in path.split("/"):
+        name, _, fallback = part.partition("#")[0].partition("|")
+        number, task = _entry_of(fields, "tasks", name)
+        if number is None:
+            break
+        at = found = (*at, "tasks", number)
+        if fallback:
+            number, task = _entry_of(task, "fallback", fallback)
+            if number is None:
+                break
+            at = found = (*at, "fallback", number)
+        fields, at = task.get("do"), (*at, "do")
+    place = spec.place(found)
+    return f"{place.file}:{place.line}" if found and place.file else ""
+
+
+def _entry_of(fields: Any, key: str, name: str) -> tuple[int | None, Mapping[str, Any]]:
+    """Return the number and the fields of the entry with this name in a list; no number without it."""
+    entries = fields.get(key) if isinstance(fields, Mapping) else None
+    for number, entry in enumerate(entries if isinstance(entries, list) else ()):
+        if isinstance(entry, Mapping) and entry.get("name") == name:
+            return number, entry
+    return None, {}

@@ -104,7 +104,7 @@ class RunPage:
         if run.status is RunStatus.COMPLETED:
             data["outputs"] = redacted(run.output)
         if run.error is not None:
-            data["error"] = error_data(run.error, place_of(run.error, self.target))
+            data["error"] = error_data(run.error, place_of(run.error, self.target), self.target)
         data["tasks"] = [self._task_data(task) for task in self.view.tasks]
         data["critical_path"] = {"tasks": list(names), "seconds": round(seconds, 6)}
         data["store"] = near(self.address)

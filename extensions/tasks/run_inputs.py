@@ -8,7 +8,7 @@ import msgspec
 from heddle.extensions.extension import Error, NodeError
 from heddle.extensions.tasks.fields import InputFields
 from heddle.schemas.data_type import describe_type
-from heddle.schemas.suggestion import did_you_mean
+from heddle.schemas.suggestion import nearest
 from heddle.schemas.types.mistakes import list_mistakes
 
 _TYPES: Mapping[str, Any] = {
@@ -61,9 +61,10 @@ def read_inputs(
     if strict:
         known = ", ".join(declared) or "none"
         mistakes += [
-            (str(name), "unknown input", did_you_mean(str(name), declared) or f"one of {known}")
+            (str(name), "unknown input", f'"{near}"' if near else f"one of {known}")
             for name in given
             if name not in declared
+            for near in (nearest(str(name), declared),)
         ]
     if mistakes:
         raise _invalid(mistakes)

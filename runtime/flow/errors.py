@@ -79,7 +79,7 @@ class Error:
         """
         if isinstance(exception, NodeError):
             return exception.error.at(symbol, port)
-        text, name = str(exception), type(exception).__name__
+        text, name = _text_of(exception), type(exception).__name__
         code = "failed"
         if isinstance(exception, TimeoutError):
             code = "timeout"
@@ -113,6 +113,15 @@ class Error:
         if len(flat) == 1:
             return flat[0]
         return Error("\n".join(error.message for error in flat), code=flat[0].code, errors=flat)
+
+
+def _text_of(exception: BaseException) -> str:
+    """Return the text of an exception; empty if it fails to say it."""
+    try:
+        return str(exception)
+    except Exception:
+        # The text is the author's code: what it raises must not take the place of the failure.
+        return ""
 
 
 class NodeError(Exception):

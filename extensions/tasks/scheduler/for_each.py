@@ -7,7 +7,7 @@ from math import prod
 from time import monotonic
 from typing import Any, Final
 
-from heddle.extensions.extension import Answer, Error, NodeError, Process
+from heddle.extensions.extension import NOTHING, Answer, Error, NodeError, Process
 from heddle.extensions.tasks.functions import ItemCall
 from heddle.extensions.tasks.graph.task_graph import GraphTask, item_path
 from heddle.extensions.tasks.scheduler.bound_graph import CALL, STEP, BoundWork
@@ -253,19 +253,26 @@ class ForEachRun(Work):
 
     # -- results -------------------------------------------------------------------------------
 
-    def complete(self, unit: int, value: Any) -> None:
-        """Take the result of an item."""
-        item = self._held.pop(unit, None)
-        batch = self.fields.batch
-        if batch is not None:
-            size = len(item) if len(self._names) == 1 else len(item[0]) if item else 0
-            if item is not None and (not isinstance(value, list) or len(value) != size):
+    def over(self, unit: int, answer: Answer) -> None:
+        """Note that an attempt has ended; an answer that does not fit its batch is a failure of it."""
+        if self.fields.batch is not None and type(answer) is not Error:
+            size = self._size_of(self._held[unit])
+            if not isinstance(answer, list) or len(answer) != size:
+                shown = None if answer is NOTHING else answer
                 actual = (
-                    f"a list of {len(value)}" if isinstance(value, list) else describe_type(value)
+                    f"a list of {len(shown)}" if isinstance(shown, list) else describe_type(shown)
                 )
                 text = f"{self.task.name} answered {actual} for a batch of {size} items"
-                self.fail(unit, Error(text, code="batch"))
-                return
+                answer = Error(text, code="batch", symbol=self.work_of(unit).label)
+        super().over(unit, answer)
+
+    def _size_of(self, batch: Any) -> int:
+        """Return how many items a batch has."""
+        return len(batch) if len(self._names) == 1 else len(batch[0])
+
+    def complete(self, unit: int, value: Any) -> None:
+        """Take the result of an item."""
+        self._held.pop(unit, None)
         self._put(unit, value)
 
     def _put(self, unit: int, value: Any) -> None:
@@ -291,8 +298,7 @@ class ForEachRun(Work):
         if policy == "keep":
             value = {"error": error_data(error)}
         if self.fields.batch is not None:
-            size = len(item) if isinstance(item, list) else len(item[0]) if item else 0
-            value = [value] * size
+            value = [value] * self._size_of(item)
         self._put(unit, value)
 
     def answer(self) -> Answer:

@@ -526,7 +526,7 @@ class GraphRun(Work):
                 (*self._outer, *self._own),
             )
         except NodeError as failure:
-            self._fail_early(unit, failure.error)
+            self._fail_early(unit, failure.error.at(self.bound.works[unit].label, "in"))
             return
         if self._done is None and not self.keeps:
             items.drain()
@@ -704,4 +704,5 @@ class GraphRun(Work):
             self.records[target][name] = value if get is None else get(value)
         except FAILURES as error:
             self._slow(target)
-            self._invalid.setdefault(target, Error.of(error))
+            label = self.bound.works[target].label
+            self._invalid.setdefault(target, Error.of(error, symbol=label))

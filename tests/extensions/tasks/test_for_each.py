@@ -184,6 +184,30 @@ async def test_batches_are_lists_with_a_result_for_each_item(journey: Journey) -
     assert error.message == "a answered a list of 1 for a batch of 2 items"
 
 
+@pytest.mark.parametrize("wrong", ["[0]", "None", "5"])
+async def test_an_answer_that_does_not_fit_its_batch_shifts_no_other_result(wrong: str) -> None:
+    tasks = f"""
+- name: a
+  inputs: {{x: in.x}}
+  for_each: {{over: x, batch: 2, on_error: keep}}
+  do:
+    kind: snippet
+    language: python
+    code: '{wrong} if 3 in payload["x"] else [one * 10 for one in payload["x"]]'
+"""
+    results = await answer(tasks, {"x": [1, 2, 3, 4, 5]}, inputs=LIST)
+    assert [results[0], results[1], results[4]] == [10, 20, 50]
+    assert [results[unit]["error"]["code"] for unit in (2, 3)] == ["batch", "batch"]
+
+
+async def test_lists_that_do_not_go_together_name_their_task() -> None:
+    each = "for_each: [a, b]"
+    tasks = f"- {{name: t, run: '$:add', {each}, inputs: {{a: {{value: [1]}}, b: {{value: []}}}}}}"
+    error = await answer(tasks)
+    assert isinstance(error, Error)
+    assert (error.code, error.symbol) == ("length", "w/t")
+
+
 async def test_lists_of_results_are_put_together() -> None:
     tasks = "- {name: a, run: '$:numbers', inputs: {count: in.x}, for_each: {over: count, flatten: true}}"
     assert await answer(tasks, {"x": [1, 3]}, inputs=LIST) == [0, 0, 1, 2]

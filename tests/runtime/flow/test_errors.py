@@ -24,6 +24,15 @@ def test_an_exception_without_words_is_called_by_its_name() -> None:
     assert Error.of(KeyError()).message == "KeyError"
 
 
+def test_an_exception_that_cannot_say_its_text_is_called_by_its_name() -> None:
+    class MuteError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    error = Error.of(MuteError(), symbol="shop")
+    assert (error.message, error.symbol) == ("MuteError", "shop")
+
+
 @pytest.mark.parametrize(
     ("raised", "code", "message"),
     [
