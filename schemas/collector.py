@@ -42,6 +42,9 @@ More than twice: what was replaced and still drains may be among them."""
 FREED: Final = 30.0
 """Seconds after which what was replaced should be freed: it may have had requests in flight."""
 
+ROOM: Final = 1_000
+"""How many things that were replaced are noted until those that are freed are dropped from the list."""
+
 RARE: Final = 3600.0
 """Seconds between two looks at most, if what was replaced is held by something else all the time."""
 
@@ -59,7 +62,8 @@ class Collector:
         self._symbols = 0
         self._most = 0
         self._usual = 0
-        self._replaced: list[weakref.ref[object]] = []
+        self._replaced: list[tuple[float, weakref.ref[object]]] = []
+        self._room = ROOM
         self._pause = FREED
         self._look: asyncio.TimerHandle | None = None
 
@@ -94,7 +98,10 @@ class Collector:
     def watch(self, thing: object) -> None:
         """Have this freed in a while, if nothing but itself refers to it; it was replaced or removed."""
         if self._owns:
-            self._replaced.append(weakref.ref(thing))
+            if len(self._replaced) >= self._room:
+                self._left()
+                self._room = max(ROOM, len(self._replaced) * 2)
+            self._replaced.append((time.monotonic(), weakref.ref(thing)))
             if self._look is None:
                 self._pause = FREED
                 self._look_later()
@@ -112,17 +119,22 @@ class Collector:
         if self._holds or self._before is not None:
             self._look_later()
             return
-        if self._left():
+        if self._late():
             # What was made since is looked at first: that may be enough.
             gc.collect()
-        if self._left():
+        if self._late():
             self._look_at_everything()
-        if self._left():
-            self._pause = min(self._pause * 2, RARE)
+        self._pause = min(self._pause * 2, RARE) if self._late() else FREED
+        if self._replaced:
             self._look_later()
 
-    def _left(self) -> list[weakref.ref[object]]:
-        self._replaced = [each for each in self._replaced if each() is not None]
+    def _late(self) -> bool:
+        """Return whether something is still there that was replaced long ago: what was replaced just now may be."""
+        left = self._left()
+        return bool(left) and left[0][0] <= time.monotonic() - FREED
+
+    def _left(self) -> list[tuple[float, weakref.ref[object]]]:
+        self._replaced = [each for each in self._replaced if each[1]() is not None]
         return self._replaced
 
     def note_much(self, made: int, symbols: int) -> None:

@@ -1,6 +1,7 @@
 """The Collector: no full collection while much is made, and what stays is set aside without a leak."""
 
 import asyncio
+import collections
 import gc
 from collections.abc import Iterator
 from weakref import ref
@@ -84,6 +85,33 @@ async def test_replaced_thing_that_refers_to_itself_is_freed_though_it_was_set_a
     assert kept_ref() is kept
     del kept
     await until(lambda: kept_ref() is None)
+
+
+async def test_nothing_is_looked_at_for_what_was_replaced_just_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may have requests in flight: changes that follow on changes cost no collection."""
+    monkeypatch.setattr(collector, "FREED", 0.05)
+    its = Collector()
+    looks: list[int] = []
+    monkeypatch.setattr(its, "_look_at_everything", lambda: looks.append(1))
+    its.take_over(0)
+    first = Cyclic()
+    its.watch(first)
+    monkeypatch.setattr(collector, "FREED", 60.0)
+    await until(lambda: its._look is None or its._pause == 60.0)
+    assert not looks
+    assert its._look is not None, "it is looked at again, in time"
+
+
+async def test_list_of_replaced_things_stays_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collector, "ROOM", 10)
+    its = Collector()
+    its._room = 10
+    its.take_over(0)
+    for _ in range(1000):
+        its.watch(collections.deque())
+    assert len(its._replaced) <= 10
 
 
 async def test_replaced_node_of_an_extension_that_refers_to_itself_is_freed(
