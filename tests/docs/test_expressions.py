@@ -147,6 +147,7 @@ PACKETS: Mapping[str, tuple[Any, ...]] = {
     "cookies.md": ({"cookies": {}},),
     "csv.md": ([{"price": 12.5}],),
     "dedupe.md": ({"id": "7"},),
+    "durable.md": ({"customer": "ada", "day": "2026-11-30"},),
     "embedding.md": ({"name": "Ada"},),
     "http.md": ({"params": {"id": "7"}, "query": {"fields": ["a"]}, "body": {"name": "ada"}},),
     "if.md": ({"age": 18},),
