@@ -28,7 +28,7 @@ from heddle.extensions.tasks.durable import NAMED
 from heddle.extensions.tasks.run_inputs import read_inputs
 from heddle.extensions.tasks.run_stores.active_run import ActiveRun
 from heddle.extensions.tasks.run_stores.contract import RunRecord
-from heddle.extensions.tasks.run_stores.run_service import CONTROL
+from heddle.extensions.tasks.run_stores.run_service import CONTROL, RunService
 from heddle.extensions.tasks.run_stores.runs import Runs
 from heddle.extensions.tasks.status import SETTLED_RUN, RunStatus, Transition
 from heddle.extensions.tasks.workflow import WorkflowNode
@@ -71,11 +71,15 @@ class RunWatcher(Protocol):
 
 
 class RunEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """How a command left a run. `address` is that of its RunStore; `signal` the name of one that came."""
+    """How a command left a run. `address` is that of its RunStore; `signal` the name of one that came.
+
+    `unrecorded` says why the suspension could not be recorded; it is empty if it was.
+    """
 
     run: RunRecord
     address: str
     signal: str = ""
+    unrecorded: str = ""
 
     @property
     def code(self) -> int:
@@ -221,12 +225,22 @@ class RunSession:
             )
             names = node.graph.names if node.graph is not None else ()
             self._watcher.begin(run.id, service.address, tuple(names), done)
+            reporting = asyncio.ensure_future(_report_condition(service))
             try:
                 await run.wait()
                 if self._suspending is not None:
                     await self._suspending
             finally:
+                reporting.cancel()
                 self._watcher.end()
+            if run.unrecorded:
+                record = await Runs(service.store).get(run.id)
+                return RunEnd(
+                    run=record,
+                    address=service.address,
+                    signal=self._shutdown.reason,
+                    unrecorded=run.unrecorded,
+                )
         elif run.status in (RunStatus.RUNNING, RunStatus.QUEUED):
             # The idempotency key belongs to a run that is under way elsewhere.
             answered = asyncio.ensure_future(node.durable.answer(run))
@@ -272,6 +286,17 @@ def _begins(resource: Resource, schema_of: Any) -> bool:
         return True
     schema = schema_of(resource.kind)
     return schema is not None and schema.begins is not None and schema.begins(resource.fields)
+
+
+async def _report_condition(service: RunService) -> None:
+    """Print what keeps a RunStore from recording when that begins, and when it is over."""
+    shown = ""
+    while True:
+        condition = service.store.condition
+        if condition != shown:
+            _print_line(condition or "the run store can be written again")
+            shown = condition
+        await asyncio.sleep(LOOK)
 
 
 def _print_line(text: str) -> None:

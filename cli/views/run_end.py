@@ -45,7 +45,11 @@ def report_end(
 
 def _lines(end: "RunEnd", settings: "Settings", target: "RunTarget | None") -> list[str]:
     run, lines = end.run, []
-    if run.status is RunStatus.FAILED and run.error is not None:
+    if end.unrecorded:
+        lines.append(f"stopped, and that is not recorded: {end.unrecorded}")
+        lines.append("what is recorded stays; go on once there is room:")
+        lines.append(resume_command(run.id, end.address, settings))
+    elif run.status is RunStatus.FAILED and run.error is not None:
         lines.append(f"failed: {error_text(run.error, place_of(run.error, target))}")
         lines += [f"  {error_text(each, place_of(each, target))}" for each in run.error.errors]
         lines.append(f"see what it did: {run_command('show', run.id, end.address, settings)}")
@@ -89,9 +93,9 @@ def end_data(
         data["outputs"] = run.output
     if run.error is not None:
         data["error"] = error_data(run.error, place_of(run.error, target), target)
-    if run.reason:
-        data["reason"] = run.reason
-    if run.status in (RunStatus.BLOCKED, RunStatus.SUSPENDED):
+    if end.unrecorded or run.reason:
+        data["reason"] = end.unrecorded or run.reason
+    if end.unrecorded or run.status in (RunStatus.BLOCKED, RunStatus.SUSPENDED):
         data["next"] = resume_command(run.id, end.address, settings)
     return data
 

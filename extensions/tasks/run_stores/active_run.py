@@ -18,6 +18,9 @@ from heddle.extensions.tasks.status import RunStatus
 
 SUSPENDED: Final = Error("the run is suspended", code="suspended")
 
+GIVE_UP: Final = 2.0
+"""Seconds that a run which is to end waits for a store that cannot be written."""
+
 
 class ActiveRun:
     """One run while it is worked on here. `done` gives its answer once its end is recorded.
@@ -40,6 +43,7 @@ class ActiveRun:
         self._tasks = Tasks()
         self._task: asyncio.Task[Answer] | None = None
         self._draining = False
+        self.unrecorded = ""
 
     def start(self, ended: Callable[["ActiveRun"], None]) -> None:
         """Begin to work; `ended` is called once the end is recorded."""
@@ -86,7 +90,20 @@ class ActiveRun:
             await asyncio.sleep(0)
         if self._task is not None and not self._task.done():
             self.process.cancel(Error("the run is suspended: its runtime stops", code=DRAINED))
-            await asyncio.wait([self._task])
+            await self._leave(self._task)
+
+    async def _leave(self, task: "asyncio.Task[Answer]") -> None:
+        """Wait until the suspension is recorded; give that up while nothing can be written.
+
+        What is recorded stays, and the next owner goes on with it, as after a crash: a full disk must
+        not keep a runtime from its end. `unrecorded` is the reason then.
+        """
+        while not task.done():
+            await asyncio.wait([task], timeout=GIVE_UP)
+            condition = self.journal.condition
+            if not task.done() and condition:
+                self.unrecorded = condition
+                self.journal.abandon()
 
     # -- how it is worked on -----------------------------------------------------------------------
 
@@ -115,6 +132,11 @@ class ActiveRun:
             return await self._finish(answer, cause)
         except FencedError:
             return await self._lose(process)
+        except asyncio.CancelledError:
+            if not self.unrecorded:
+                raise
+            self.reason = self.unrecorded
+            return SUSPENDED
 
     async def _execute(self) -> Answer:
         answer = self.workload.execute(self.process, self._record, self.journal, self.journal.run)

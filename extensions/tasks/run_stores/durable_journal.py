@@ -497,6 +497,16 @@ class DurableJournal(RunJournal):
         self._flying = Tasks().start(self._land(turn, waits), awaited=True)
         return asyncio.shield(self._flying)
 
+    @property
+    def condition(self) -> str:
+        """What keeps the store from recording; empty if nothing does."""
+        return self._store.condition
+
+    def abandon(self) -> None:
+        """Give up the turn that waits to be written: whoever waits for it is cancelled."""
+        if self._flying is not None:
+            self._flying.cancel()
+
     async def land(self) -> None:
         """Wait until what was committed is recorded, or raise why it is not: Fenced."""
         while self._flying is not None:
