@@ -135,7 +135,7 @@ async def test_a_request_that_waits_for_its_own_flow_to_change_is_answered() -> 
                 "name": "limit",
                 "count": 1000,
                 "over": "fail",
-                "ports": {"out": [{"name": "access"}], "error": [{"name": "refuse"}]},
+                "ports": {"out": [{"name": "access"}], "error": [{"name": "reject"}]},
             },
             {"kind": "manage", "name": "namespace.apply", "operation": "namespace.apply"},
         ]
