@@ -185,6 +185,10 @@ async def test_guests_talk_and_a_change_of_the_flow_throws_nobody_out(
             await bob.send('{"text": "hi"}')
             hi = {"id": 2, "name": "Bob", "text": "hi"}
             assert (await heard(ada), await heard(bob)) == (hi, hi)
+            # The room hears of a message before it is committed. Messages of one guest take turns: when
+            # the next is answered, it is.
+            await bob.send('{"text": " "}')
+            assert "error" in await heard(bob)
         async with connect(f"{room}Eve") as eve:
             # The others may be on their way out still.
             told = await heard(eve)
