@@ -71,6 +71,7 @@ _PACKABLE: Final = re.compile(
 )
 _STATUSES: Final = {
     "busy": 503,
+    "drained": 503,
     "dropped": 503,
     "response": 502,
     "timeout": 504,

@@ -218,11 +218,18 @@ class DurableRuns:
 
     # -- waiting -----------------------------------------------------------------------------------
 
-    async def answer(self, run: ActiveRun | RunRecord) -> Answer:
+    async def answer(
+        self,
+        run: ActiveRun | RunRecord,
+        *,
+        goes_on: Callable[[RunRecord], bool] = lambda _: True,
+    ) -> Answer:
         """Return the answer of a run once it is settled, whoever works on it.
 
         A run that is suspended until a person goes on with it, or blocked, answers an Error with the code
-        `suspended` or `blocked`. Who waits may leave: the run goes on.
+        `suspended` or `blocked`; one that is suspended while `goes_on` is False of it, since this runtime
+        stops or its workflow was removed, an Error with the code `drained`. Who waits may leave: the run
+        goes on.
         """
         while True:
             if isinstance(run, ActiveRun):
@@ -243,6 +250,12 @@ class DurableRuns:
                 return run.error or Error(run.reason or "the run", code=str(run.status))
             if run.status is RunStatus.SUSPENDED and run.wake is None:
                 return Error(f"the run is suspended: {run.reason}", code="suspended")
+            if run.status is RunStatus.SUSPENDED and not goes_on(run):
+                # Nobody here goes on with it: to wait would hold up the end of the runtime.
+                return Error(
+                    f"the run {run.id} is suspended until its workflow is active again",
+                    code=DRAINED,
+                )
             await asyncio.sleep(LOOK)
 
     # -- stopping ----------------------------------------------------------------------------------

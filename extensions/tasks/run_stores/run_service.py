@@ -136,8 +136,12 @@ class RunService:
         return await self.runs.begin(workload, record, **more)
 
     async def answer(self, run: ActiveRun | RunRecord) -> Answer:
-        """Return the answer of a run once it is settled."""
-        return await self.runs.answer(run)
+        """Return the answer of a run once it is settled.
+
+        It is an Error `drained` once the run is suspended and its workflow is not active here any more:
+        the runtime stops, or the workflow was removed.
+        """
+        return await self.runs.answer(run, goes_on=lambda run: run.workflow in self._workloads)
 
     # -- the controller ----------------------------------------------------------------------------
 

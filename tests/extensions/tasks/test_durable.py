@@ -44,9 +44,11 @@ def _fresh() -> None:
 
 
 @asynccontextmanager
-async def running(place: Path, text: str = REPORT) -> AsyncIterator[Runtime]:
+async def running(
+    place: Path, text: str = REPORT, *, drain: float = 1.0
+) -> AsyncIterator[Runtime]:
     """Provide a runtime of this text, whose durable runs are in a file at this place."""
-    runtime = Runtime(store=stored(text), drain=1.0)
+    runtime = Runtime(store=stored(text), drain=drain)
     runtime.table.shared[NAMED] = str(place / "runs.sqlite")
     async with runtime:
         yield runtime
@@ -181,6 +183,29 @@ def test_a_run_goes_on_where_the_last_runtime_stopped(tmp_path: Path) -> None:
                 "resumed",
                 "completed",
             ]
+
+    story(work())
+
+
+def test_a_process_that_waits_for_a_run_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with running(tmp_path, drain=600.0) as runtime:
+            answer = asyncio.create_task(runtime.send("report", {"day": "monday"}))
+            await until(lambda: "slow" in durable_tasks.gates)
+            service = await node_of(runtime).durable.serve()
+            (active,) = service.runs.active.values()
+            ending = asyncio.create_task(runtime.close())
+            await until(lambda: active.journal.draining)
+            durable_tasks.gates["slow"].set()
+            # Both end long before the time to drain is over.
+            await ending
+            error = await answer
+        assert isinstance(error, Error)
+        assert error.code == "drained"
+        assert str(active.id) in error.message
+        async with looking(tmp_path) as runs:
+            (run,) = await runs.list()
+            assert (run.status, run.reason) == (RunStatus.SUSPENDED, "drained")
 
     story(work())
 
