@@ -120,7 +120,7 @@ def bind(
     those of `env`, which come first. Never raises for what the Spec says: everything that is wrong
     is among the Problems.
     """
-    if not spec.env and not names and "specs" not in spec.fields:
+    if not spec.env and not names and not _may_hold_env(spec.fields):
         return BoundSpec(spec=spec)
     known = values if isinstance(values, ValueSet) else ValueSet(values)
     binder = _Binder(spec, known, environment or {})
@@ -136,6 +136,23 @@ def bind(
         asks=frozenset(binder.asks),
         secrets=in_order(binder.secrets),
     )
+
+
+def _may_hold_env(fields: Mapping[str, Any]) -> bool:
+    """Return whether a Spec inside these fields may have an `env` of its own."""
+    return "specs" in fields or ("tasks" in fields and _has_env_in_do(fields["tasks"]))
+
+
+def _has_env_in_do(data: Any) -> bool:
+    """Return whether a Spec that does the work of a task, at any depth, may have an `env` of its own."""
+    if isinstance(data, list):
+        return any(_has_env_in_do(item) for item in data)
+    if not isinstance(data, dict):
+        return False
+    work = data.get("do")
+    if isinstance(work, dict) and ("env" in work or "specs" in work):
+        return True
+    return any(_has_env_in_do(value) for value in data.values())
 
 
 class _Binder:

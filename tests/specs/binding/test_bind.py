@@ -201,6 +201,41 @@ def test_a_spec_inside_a_field_is_bound_though_outer_has_no_env() -> None:
     assert codes(missing) == [("missing-value", "b.specs[0].env.T.name")]
 
 
+@pytest.mark.parametrize(
+    "work",
+    [
+        "{SPEC}",
+        "{kind: block, specs: [{SPEC}]}",
+        "{kind: workflow, tasks: [{name: inner, do: {SPEC}}]}",
+        "{kind: y, as: [{do: {SPEC}}]}",
+    ],
+)
+@pytest.mark.parametrize("place", ["do: {WORK}", "fallback: [{name: other, do: {WORK}}]"])
+def test_a_spec_that_does_the_work_of_a_task_has_an_env_of_its_own(work: str, place: str) -> None:
+    inner = "{kind: x, a: '{{ .T }}', env: {T: {name: token}}}"
+    task = place.replace("{WORK}", work.replace("{SPEC}", inner))
+    text = f"{{kind: workflow, name: w, tasks: [{{name: t, {task}}}]}}"
+    result = bound(text, TOKEN)
+    assert result.problems == ()
+    assert "'a': 'abc-def'" in str(result.spec.fields)
+    assert "'env'" not in str(result.spec.fields)
+    assert result.asks == {"token"}
+    assert [code for code, _ in codes(bound(text))] == ["missing-value"]
+
+
+def test_data_of_a_task_is_not_a_spec() -> None:
+    text = """
+kind: workflow
+name: w
+tasks:
+  - name: t
+    run: a:b
+    inputs: {pod: {value: {kind: Pod, env: {A: {data: 1}}, text: '{{ .A }}'}}}
+"""
+    result = bound(text)
+    assert result.spec.fields["tasks"][0]["inputs"]["pod"]["value"]["text"] == "{{ .A }}"
+
+
 @pytest.mark.parametrize("asked", [{"id": PLAIN.id}, {"name": "plain"}])
 def test_values_are_found_however_many_there_are(asked: dict[str, Any]) -> None:
     crowd = [value(f"v{number}", number) for number in range(100)]
