@@ -7,6 +7,7 @@ import msgspec
 
 from heddle.extensions.extension import Error, NodeError
 from heddle.extensions.tasks.fields import InputFields
+from heddle.runtime.flow.errors import InputError
 from heddle.schemas.data_type import describe_type
 from heddle.schemas.suggestion import nearest
 from heddle.schemas.types.mistakes import list_mistakes
@@ -71,6 +72,14 @@ def read_inputs(
     return values
 
 
+def blame_run(error: Error) -> Error:
+    """Return the Error of a run that has begun: its sender is not at fault, whatever a task was sent."""
+    for each in (error, *error.errors):
+        if isinstance(each.cause, InputError):
+            each.cause = None
+    return error
+
+
 def _fitted(name: str, field: InputFields, value: Any, mistakes: list[tuple[str, str, str]]) -> Any:
     """Return a value as its type takes it; what does not fit is noted."""
     if field.schema is not None:
@@ -101,4 +110,5 @@ def _invalid(mistakes: list[tuple[str, str, str]]) -> NodeError:
     data = [
         {"path": path, "found": actual, "expected": expected} for path, actual, expected in mistakes
     ]
-    return NodeError(Error("\n".join(lines), code=INVALID, data=data))
+    text = "\n".join(lines)
+    return NodeError(Error(text, code=INVALID, data=data, cause=InputError(text, data)))

@@ -35,7 +35,7 @@ from heddle.extensions.tasks.fields import InputFields, WorkflowFields
 from heddle.extensions.tasks.graph.compiler import compile_graph
 from heddle.extensions.tasks.graph.completions import complete_workflows
 from heddle.extensions.tasks.graph.task_graph import TaskGraph
-from heddle.extensions.tasks.run_inputs import read_inputs
+from heddle.extensions.tasks.run_inputs import blame_run, read_inputs
 from heddle.extensions.tasks.scheduler.bound_graph import BoundGraph
 from heddle.extensions.tasks.scheduler.context import RUN, RunContext, RunRoot
 from heddle.extensions.tasks.scheduler.graph_run import GraphRun
@@ -252,7 +252,7 @@ class WorkflowNode(Node):
                 await run.finish()
                 error = run.failure()
                 if error is not None:
-                    raise NodeError(error)
+                    raise NodeError(blame_run(error))
                 output = await await_program(run.outputs)
         except BaseException as error:
             if watched:

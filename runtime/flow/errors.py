@@ -132,6 +132,23 @@ class NodeError(Exception):
         self.error = error
 
 
+class InputError(ValueError):
+    """What was sent in does not fit: the sender is at fault, and the flow has not begun.
+
+    The message and the mistakes, each a map with `path`, `found` and `expected`, speak of what was sent
+    only. An Error whose `cause` it is may show them to a client, as a server does with status 422.
+    """
+
+    expected: Final = True
+    """Its message says all: a traceback would add nothing."""
+
+    status: Final = 422
+
+    def __init__(self, message: str, mistakes: list[dict[str, str]]) -> None:
+        super().__init__(message)
+        self.mistakes = mistakes
+
+
 Payload: TypeAlias = Any
 """Plain data: None, bool, int, float, str, bytes, list, dict, a byte stream, or an Error.
 

@@ -44,6 +44,7 @@ from heddle.extensions.net.http.response import (
     fault_of,
     plain_response,
     respond,
+    respond_fault,
 )
 from heddle.extensions.net.http.sending import close_source, send_body
 from heddle.extensions.net.http.shared import ServerShared
@@ -489,7 +490,7 @@ class HttpConnection(Channel):
             else:
                 # The answer holds the request, and is the first that reads it.
                 shared.report("a bad request", fault, exchange.request)
-                response = plain_response(fault.status, str(fault))
+                response = respond_fault(fault)
         status, lines, body, coding = pack_response(response, head, shared.limits.compress_bytes)
         if self._body is not None or shared.draining or self._retired:
             self._keep = False

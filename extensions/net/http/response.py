@@ -17,7 +17,7 @@ from heddle.extensions.net.http.latin import LatinHeader, kept_latin, latin_of, 
 from heddle.extensions.net.http.negotiate import accepts
 from heddle.extensions.net.http.request import FIELDS
 from heddle.extensions.net.http.upgrade import Upgrade
-from heddle.runtime.flow.errors import NOTHING, Error, NodeError
+from heddle.runtime.flow.errors import NOTHING, Error, InputError, NodeError
 from heddle.runtime.flow.stream import ByteStream
 from heddle.schemas.ascii import elements, is_number, lower
 
@@ -61,6 +61,7 @@ they have the Date of somebody else.
 """
 
 _JSON: Final = f"Content-Type: {media.JSON}\r\n".encode()
+_PROBLEM: Final = b"Content-Type: application/problem+json\r\n"
 _TEXT: Final = f"Content-Type: {media.TEXT}\r\n".encode()
 _BYTES: Final = f"Content-Type: {media.BYTES}\r\n".encode()
 _NO_CONTENT: Final[Response] = (204, b"", b"", False)
@@ -155,7 +156,7 @@ def status_of(answer: Any) -> int:
     return 200
 
 
-def fault_of(error: Error | BaseException) -> RequestError | None:
+def fault_of(error: Error | BaseException) -> RequestError | InputError | None:
     """Return what the client did wrong, if that is what the error came from.
 
     Of several errors it is the first, if the client is at fault for all of them.
@@ -164,6 +165,9 @@ def fault_of(error: Error | BaseException) -> RequestError | None:
         faults = [fault_of(error) for error in error.errors]
         return faults[0] if None not in faults else None
     cause: BaseException | None = error.cause if isinstance(error, Error) else error
+    if isinstance(cause, InputError):
+        # Not further down: somebody who handles such an Error and fails of it is at fault.
+        return cause
     seen: set[int] = set()
     while cause is not None and id(cause) not in seen:
         # A program wraps what reading the request raised in an error with its own line.
@@ -180,8 +184,22 @@ def respond_error(error: Error) -> Response:
     """Return an Error as a response that tells nothing from inside, except to who sent a bad request."""
     fault = fault_of(error)
     if fault is not None:
-        return plain_response(fault.status, str(fault))
+        return respond_fault(fault)
     return plain_response(_STATUSES.get(error.code, 500))
+
+
+def respond_fault(fault: RequestError | InputError) -> Response:
+    """Return what the client did wrong: a line of text, or a problem document (RFC 9457) with every mistake."""
+    if isinstance(fault, RequestError):
+        return plain_response(fault.status, str(fault))
+    document = {
+        "type": "urn:heddle:problem:invalid",
+        "title": phrase(fault.status),
+        "status": fault.status,
+        "detail": str(fault),
+        "problems": fault.mistakes,
+    }
+    return fault.status, _PROBLEM, media.to_json(document), True
 
 
 def plain_response(status: int, text: str = "") -> Response:

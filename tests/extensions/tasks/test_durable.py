@@ -44,9 +44,7 @@ def _fresh() -> None:
 
 
 @asynccontextmanager
-async def running(
-    place: Path, text: str = REPORT, *, drain: float = 1.0
-) -> AsyncIterator[Runtime]:
+async def running(place: Path, text: str = REPORT, *, drain: float = 1.0) -> AsyncIterator[Runtime]:
     """Provide a runtime of this text, whose durable runs are in a file at this place."""
     runtime = Runtime(store=stored(text), drain=drain)
     runtime.table.shared[NAMED] = str(place / "runs.sqlite")

@@ -1,0 +1,93 @@
+"""Workflows behind a listener: what the client sent wrongly is the client's fault, and nothing else is."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heddle.extensions.tasks.durable import NAMED
+from heddle.runtime.runtime import Runtime
+from tests.extensions.tasks.work import problems, workflow
+from tests.support import fetch, port_of, stored
+
+pytestmark = pytest.mark.anyio
+
+INPUTS = "{day: {type: integer}, tags: {schema: {type: array, items: {type: string}}}}"
+WRONG = {"day": "soon", "tags": ["a", 1]}
+
+
+def behind(flow: str) -> str:
+    """Return a listener whose JSON bodies go to the workflow `w` of this text."""
+    return f"""\
+- {{kind: listener, name: listener, port: 0, ports: {{out: [{{name: body, port: in}}]}}}}
+- kind: snippet
+  name: body
+  language: cel
+  code: self.body
+  ports: {{out: [{{name: w, port: in}}]}}
+{flow}"""
+
+
+@asynccontextmanager
+async def serving(flow: str, place: Path) -> AsyncIterator[Runtime]:
+    """Provide a runtime of this workflow; its durable runs are in a file at this place."""
+    runtime = Runtime(store=stored(behind(flow)))
+    runtime.table.shared[NAMED] = str(place / "runs.sqlite")
+    async with runtime:
+        assert not problems(runtime)
+        yield runtime
+
+
+async def post(runtime: Runtime, body: Any) -> Any:
+    """Send this as JSON."""
+    return await fetch(
+        port_of(runtime),
+        method="POST",
+        headers={"Content-Type": "application/json"},
+        body=json.dumps(body),
+    )
+
+
+@pytest.mark.parametrize("durable", ["false", "true"])
+async def test_inputs_that_do_not_fit_are_a_422_with_every_mistake(
+    durable: str, tmp_path: Path
+) -> None:
+    flow = workflow("- {name: a, run: '$:numbers'}", inputs=INPUTS, durable=durable)
+    async with serving(flow, tmp_path) as runtime:
+        reply = await post(runtime, WRONG)
+        assert reply.status == 422
+        assert reply.headers["Content-Type"] == "application/problem+json"
+        document = json.loads(reply.body)
+        assert document["status"] == 422
+        assert document["type"] == "urn:heddle:problem:invalid"
+        assert {each["path"] for each in document["problems"]} == {"day", "tags[1]"}
+        assert all(each["found"] and each["expected"] for each in document["problems"])
+        assert (await post(runtime, {"day": 1, "tags": ["a"]})).status == 200
+
+
+INNER = "{kind: workflow, inputs: {n: {type: integer}}, tasks: [{name: i, run: '$:numbers'}]}"
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        INNER,
+        f"{{kind: block, inbounds: {{in: [{{name: i, port: in}}]}}, specs: [{INNER.replace('kind: workflow', 'kind: workflow, name: i')}]}}",
+    ],
+)
+@pytest.mark.parametrize("durable", ["false", "true"])
+async def test_what_a_task_is_sent_is_not_the_fault_of_the_client(
+    work: str, durable: str, tmp_path: Path
+) -> None:
+    task = f"""- {{name: a, do: {work}, inputs: {{n: {{code: "'secret-of-' + 'ours'"}}}}}}"""
+    other = "- {name: b, run: '$:fail'}"
+    for tasks in (task, f"{task}\n{other}"):
+        flow = workflow(tasks, durable=durable, on_error="finish")
+        async with serving(flow, tmp_path) as runtime:
+            reply = await post(runtime, {})
+            assert reply.status == 500
+            assert b"secret-of-ours" not in reply.body
+            assert b"integer" not in reply.body
