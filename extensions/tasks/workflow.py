@@ -44,6 +44,7 @@ from heddle.extensions.tasks.scheduler.limit import Limit
 from heddle.extensions.tasks.scheduler.watched_journal import WatchedJournal
 from heddle.extensions.tasks.status import RunStatus
 from heddle.runtime.assembly.expansion import End, Expansion
+from heddle.runtime.assembly.guard import limit_error
 from heddle.runtime.flow.elsewhere import await_program
 from heddle.runtime.flow.source import Source
 from heddle.runtime.flow.wiring import Wiring
@@ -257,8 +258,10 @@ class WorkflowNode(Node):
         except BaseException as error:
             if watched:
                 cancelled = run.cancelled is not None or not isinstance(error, Exception)
-                status = RunStatus.CANCELLED if cancelled else RunStatus.FAILED
-                run.journal.finish(status, run.process.reason or Error.of(error))
+                reason = run.process.reason or limit_error() or Error.of(error)
+                # A run that takes too long has failed: nobody cancelled it.
+                failed = not cancelled or reason.code == "timeout"
+                run.journal.finish(RunStatus.FAILED if failed else RunStatus.CANCELLED, reason)
             raise
         finally:
             del self._running[run]

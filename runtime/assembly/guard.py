@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from time import monotonic
 from typing import Any
 
@@ -14,6 +15,18 @@ from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.node import Action, Choice, Handler, Visit
 from heddle.runtime.flow.step import FAILURES
 from heddle.schemas.units import Duration
+
+_LIMIT: "ContextVar[tuple[asyncio.Timeout, NodeGuard] | None]" = ContextVar("limit", default=None)
+"""The innermost time limit round the code that runs."""
+
+
+def limit_error() -> Error | None:
+    """Return the Error of the time limit round this code if it is over; None if it is not.
+
+    Who is cancelled without a reason learns from it whether that is because it took too long.
+    """
+    current = _LIMIT.get()
+    return current[1].error if current is not None and current[0].expired() else None
 
 
 class Gate:
@@ -193,10 +206,13 @@ class NodeGuard:
         if self._timeout is not None and monotonic() - begun > self._timeout:
             raise self._expired()
 
+    @property
+    def error(self) -> Error:
+        """The Error of what takes longer than the time limit."""
+        return Error(f"it took longer than {Duration(self._timeout or 0)}", code="timeout")
+
     def _expired(self) -> NodeError:
-        return NodeError(
-            Error(f"it took longer than {Duration(self._timeout or 0)}", code="timeout")
-        )
+        return NodeError(self.error)
 
     async def _guarded(self, process: Process, act: Callable[[], Awaitable[Any]]) -> Any:
         """Take a turn, and try as often as there are attempts."""
@@ -233,6 +249,7 @@ class NodeGuard:
         if self._timeout is None:
             return await act()
         limit = asyncio.timeout(self._timeout)
+        outer = _LIMIT.set((limit, self))
         try:
             async with limit:
                 return await act()
@@ -240,3 +257,5 @@ class NodeGuard:
             if limit.expired():
                 raise self._expired() from None
             raise
+        finally:
+            _LIMIT.reset(outer)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from heddle.extensions.extension import Error
+from heddle.extensions.tasks.event_port import TRANSITION
 from heddle.extensions.tasks.scheduler.graph_run import GraphRun
 from heddle.extensions.tasks.workflow import WorkflowNode
 from heddle.runtime.flow.finish import finish
@@ -190,6 +191,20 @@ async def test_a_limit_of_a_whole_run_ends_all_of_it(journey: Journey) -> None:
         assert error.code == "timeout"
         assert journey.cancelled == [None]
     assert leaves_nothing(before)
+
+
+async def test_a_run_that_takes_too_long_has_failed_and_was_not_cancelled(journey: Journey) -> None:
+    async with running(workflow("- {name: a, run: '$:hang'}", timeout="1s")) as rt:
+        end = rt.events.want(TRANSITION)
+        await run(rt, "w")
+        end()
+        ends = [
+            one
+            for one in rt.events.recent
+            if one.event == TRANSITION and not (one.data or {}).get("task")
+        ]
+    assert [one.data["status"] for one in ends if one.data] == ["running", "failed"]
+    assert "'code': 'timeout'" in str(ends[-1].detail)
 
 
 async def test_a_value_takes_the_place_of_a_failed_task() -> None:
