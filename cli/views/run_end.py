@@ -134,22 +134,22 @@ def place_of_task(path: str, target: "RunTarget | None") -> str:
     if spec is None:
         return ""
     at: Path = ()
-    found: Path = ()
+    place_path: Path = ()
     fields: Any = spec.fields
     for part in path.split("/"):
         name, _, fallback = part.partition("#")[0].partition("|")
         number, task = _entry_of(fields, "tasks", name)
         if number is None:
             break
-        at = found = (*at, "tasks", number)
+        at = place_path = (*at, "tasks", number)
         if fallback:
             number, task = _entry_of(task, "fallback", fallback)
             if number is None:
                 break
-            at = found = (*at, "fallback", number)
+            at = place_path = (*at, "fallback", number)
         fields, at = task.get("do"), (*at, "do")
-    place = spec.place(found)
-    return f"{place.file}:{place.line}" if found and place.file else ""
+    place = spec.place(place_path)
+    return f"{place.file}:{place.line}" if place_path and place.file else ""
 
 
 def _entry_of(fields: Any, key: str, name: str) -> tuple[int | None, Mapping[str, Any]]:

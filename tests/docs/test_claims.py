@@ -9,7 +9,7 @@ from heddle.runtime.assembly.extension import registry
 from tests.docs.fences import ROOT
 
 ROOMS = ("runtime", "extensions", "cli")
-TELLERS = {"tell", "failed", "report", "call"}
+EMITTERS = {"emit", "failed", "report", "call"}
 UNIFLOW = """
 block for fork if merge nop pipe retry sleep snippet split step switch throw try
 listener http router sql test assert
@@ -18,8 +18,8 @@ text json yaml cel javascript typescript
 """Every kind and language that uniflow has."""
 
 
-def told(path: Path) -> Iterator[str]:
-    """Yield the phrases of the events that a module tells, as far as they are written out."""
+def emitted(path: Path) -> Iterator[str]:
+    """Yield the phrases of the events that a module emits, as far as they are written out."""
     for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(call, ast.Call):
             continue
@@ -30,7 +30,7 @@ def told(path: Path) -> Iterator[str]:
             continue
         texts = [arg.value for arg in call.args if isinstance(arg, ast.Constant)]
         phrase = next((text for text in texts if isinstance(text, str)), "")
-        if phrase and call.func.attr in TELLERS and isinstance(call.args[0], ast.Constant):
+        if phrase and call.func.attr in EMITTERS and isinstance(call.args[0], ast.Constant):
             yield phrase
         elif phrase and call.func.attr == "_safely":
             yield f"{phrase} failed"
@@ -40,7 +40,7 @@ def test_every_event_stands_in_the_table_of_events() -> None:
     page = (ROOT / "docs" / "reload.md").read_text(encoding="utf-8")
     table = set(re.findall(r"`([^`]+)`", page[page.index("## Events") :]))
     phrases = {
-        phrase for room in ROOMS for path in (ROOT / room).rglob("*.py") for phrase in told(path)
+        phrase for room in ROOMS for path in (ROOT / room).rglob("*.py") for phrase in emitted(path)
     }
     assert "generation live" in phrases
     assert sorted(phrases - table) == []

@@ -30,7 +30,7 @@ def test_every_example_is_tried_here() -> None:
     # Who runs one leaves a hidden folder there: its history, and how its runtime is.
     paths = [path for path in EXAMPLES.iterdir() if not path.name.startswith(".")]
     there = {path.name for path in paths if path.suffix != ".md"}
-    assert there == {*FLOWS, "extension", *SERVICES}
+    assert there == {*FLOWS, "extension", "tasks", *SERVICES}
 
 
 @pytest.mark.parametrize("example", FLOWS)

@@ -67,7 +67,7 @@ async def test_thresholds_that_somebody_else_sets_meanwhile_stay() -> None:
     assert gc.get_threshold() == (before[0] + 1, before[1], before[2])
 
 
-async def test_replaced_thing_that_refers_to_itself_is_freed_though_it_was_set_aside(
+async def test_a_replaced_cyclic_object_is_freed_though_set_aside(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(collector, "FREED", 0.02)

@@ -1,8 +1,7 @@
-"""A DurableJournal writes what the scheduler reports to a RunStore: a turn at a time, each one transaction.
+"""A DurableJournal writes what the scheduler reports to a RunStore: a turn at a time, each one transaction."""
 
-It is one long file: all of it reads and writes the turn that is open, and the shortest way through it is
-the cost of a task. Parts of it that call each other would make every task dearer.
-"""
+# One file: all of it reads and writes the turn that is open, and the shortest way through it is
+# the cost of a task. Parts of it that call each other would make every task dearer.
 
 import asyncio
 import time

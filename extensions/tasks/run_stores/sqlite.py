@@ -2,10 +2,10 @@
 
 Small transactions run in the thread of the event loop (about 15 µs), which never waits for a lock: if
 somebody else writes, and for everything large, the writer's thread does it.
-
-It is one long file: the contract has many methods, each of which only says in which thread its statements
-run. The statements stand in the files beside it.
 """
+
+# One file: the contract has many methods, each of which only says in which thread its statements
+# run. The statements stand in the files beside it.
 
 import asyncio
 import sqlite3

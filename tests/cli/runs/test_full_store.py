@@ -31,9 +31,7 @@ sys.exit(main())
 """
 
 
-def test_a_run_that_waits_for_room_on_the_disk_says_so_and_can_be_stopped(
-    desk: Desk, tmp_path: Path
-) -> None:
+def test_a_run_waiting_for_disk_space_says_so_and_stops(desk: Desk, tmp_path: Path) -> None:
     desk.write("grow.yaml", GROW)
     command = [sys.executable, "-c", LIMITED, "run", "grow.yaml", "--drain", "0.5"]
     with subprocess.Popen(command, text=True, stderr=subprocess.PIPE, cwd=desk.folder) as worker:
