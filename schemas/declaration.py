@@ -13,18 +13,23 @@ class Declaration(Protocol):
     @property
     def kind(self) -> str:
         """The kind whose Schema it follows."""
+        ...
 
     @property
     def label(self) -> str:
         """Its name for people."""
+        ...
 
     @property
     def fields(self) -> Mapping[str, Any]:
         """Its own fields, plain data."""
+        ...
 
     @property
     def env(self) -> Mapping[str, Any]:
         """The names that its blanks may use; empty if there are none."""
+        ...
 
     def place(self, path: Path = ()) -> Place:
         """Return where this path was written; the nearest known place above it otherwise."""
+        ...

@@ -48,9 +48,11 @@ class Links(Protocol):
     @property
     def generation(self) -> NumberedGeneration:
         """The generation that this is the wiring of."""
+        ...
 
     def label(self, owner: Key) -> str:
         """Return the name of a symbol for people."""
+        ...
 
     def out(self, owner: Key, port: str) -> Any:
         """Return the step that an out port leads to; None if nothing is linked."""
@@ -60,12 +62,15 @@ class Links(Protocol):
 
     def targets(self, owner: Key, port: str) -> tuple[Target, ...]:
         """Return the links of an out port, in order."""
+        ...
 
     def may_wait(self, owner: Key, port: str) -> bool:
         """Return whether a packet that comes in here may have to wait for something."""
+        ...
 
     def waits_after(self, owner: Key) -> bool:
         """Return whether a packet that leaves a symbol may have to wait for something."""
+        ...
 
 
 class Companion(Protocol):
@@ -76,6 +81,7 @@ class Companion(Protocol):
 
     def serves(self, database: str) -> bool:
         """Return whether it belongs in this database; the name is that for people: `sqlite:shop.db`."""
+        ...
 
     def write(
         self, execute: "Callable[[str, list[Any]], Awaitable[Any]]"
@@ -84,6 +90,7 @@ class Companion(Protocol):
 
         What it raises rolls the transaction back. The first statement is its fence.
         """
+        ...
 
     def ended(self, committed: bool) -> None:
         """Know whether what it wrote lasts."""
@@ -109,6 +116,7 @@ class Process(Protocol):
     @property
     def id(self) -> UUID:
         """Its id: a UUID version 7, made at the first look."""
+        ...
 
     @property
     def parent(self) -> "Process | None":
@@ -117,10 +125,12 @@ class Process(Protocol):
     @property
     def children(self) -> "tuple[Process, ...]":
         """The children that have not ended."""
+        ...
 
     @property
     def wiring(self) -> Links:
         """The links of its generation."""
+        ...
 
     @property
     def deadline(self) -> float | None:
@@ -131,6 +141,7 @@ class Process(Protocol):
 
     def fork(self, origin: str = "") -> "Process":
         """Return a child on the same generation: it reads this one's data and writes its own."""
+        ...
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return what is kept under this key here or in the nearest ancestor."""
@@ -143,6 +154,7 @@ class Process(Protocol):
 
     def keys(self) -> Iterator[str]:
         """Yield every key for which `get` has a value, each once."""
+        ...
 
     def run(self, step: Any, payload: Payload) -> Answer:
         """Send a payload into a step: its answer, or a Pending to await if something waits."""
@@ -156,9 +168,11 @@ class Process(Protocol):
     @property
     def tasks(self) -> Tasks:
         """The tasks that this process owns: they are cancelled when it is, and when it ends."""
+        ...
 
     def local(self, key: Any, make: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
         """Return the one resource of this process under this key, made by the first caller."""
+        ...
 
     def on_exit(self, hook: ExitHook) -> None:
         """Run this when the process ends; hooks run last-in-first-out. Raise ValueError if it has ended."""
@@ -173,18 +187,22 @@ class Process(Protocol):
 
     def request(self, step: Any, payload: Payload) -> Coroutine[Any, Any, Answer]:
         """Hand a packet to the conversation behind this step, and wait for its answer."""
+        ...
 
     def enter(self, task: "asyncio.Task[Any]") -> bool:
         """Count in a task that waits on behalf of this process; False if it was in already."""
+        ...
 
     def leave(self, task: "asyncio.Task[Any]") -> None:
         """Count it out again."""
 
     def busy(self, owner: Key) -> bool:
         """Return whether a packet of this process is inside a node that takes turns."""
+        ...
 
     def take_turn(self, owner: Key) -> Coroutine[Any, Any, None]:
         """Wait until no earlier packet of this process is inside this node."""
+        ...
 
     def pass_turn(self, owner: Key) -> None:
         """Let the next packet in."""
@@ -208,10 +226,12 @@ class Host(Protocol):
     @property
     def shared(self) -> dict[Any, Any]:
         """What nodes of one runtime have in common; keys begin with the name of a family."""
+        ...
 
     @property
     def tasks(self) -> Tasks:
         """The tasks that this node owns: those that go on after `close` are cancelled."""
+        ...
 
     @property
     def wiring(self) -> Any:
@@ -228,6 +248,7 @@ class Host(Protocol):
 
     def wants(self, event: str) -> bool:
         """Return whether anybody wants events of this name, which are emitted only on request."""
+        ...
 
     def emit(
         self, event: str, *, level: str = "info", error: Error | None = None, **data: Any

@@ -20,6 +20,7 @@ class Onward(Protocol):
 
     def inputs(self) -> Sequence[str]:
         """Return the in ports of this node that something is linked to."""
+        ...
 
 
 class Flow:

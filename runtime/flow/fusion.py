@@ -26,15 +26,19 @@ class Handlers(Protocol):
 
     def handler(self, target: Target) -> Handler:
         """Return what a symbol does at an in port."""
+        ...
 
     def targets(self, owner: Key, port: str) -> tuple[Target, ...]:
         """Return the links of an out port, in order."""
+        ...
 
     def onward(self, target: Target) -> Sequence[Target]:
         """Return where a packet that comes in here may be sent."""
+        ...
 
     def label(self, owner: Key) -> str:
         """Return the name of a symbol for people."""
+        ...
 
 
 Whole: TypeAlias = Callable[[Payload], Answer]

@@ -106,15 +106,18 @@ class HandlerGuard(Protocol):
 
     def around(self, handler: Handler) -> Handler:
         """Return the handler with the limits round it."""
+        ...
 
     def adopt(self, predecessor: Any) -> None:
         """Take over what is inside and what waits from the guard of the predecessor."""
 
     def visit(self) -> Visit:
         """Return the limits as a visit of their own, for a conversation."""
+        ...
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return what people may want to see of it, as plain data."""
+        ...
 
 
 class Node:

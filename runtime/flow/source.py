@@ -27,6 +27,7 @@ class Origin(Protocol):
     @property
     def label(self) -> str:
         """The name for people; it is the `origin` of the processes."""
+        ...
 
     @property
     def wiring(self) -> Any:

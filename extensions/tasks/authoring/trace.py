@@ -14,15 +14,18 @@ class Tracer(Protocol):
     @property
     def name(self) -> str:
         """The name of the workflow."""
+        ...
 
     def add_call(self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Add a task with these inputs, and return its Output."""
 
     def add_bare(self, task: Any) -> Vertex:
         """Add a task that stands beside an operator without a call; the same one each time."""
+        ...
 
     def find_bare(self, task: Any) -> Vertex:
         """Return the place of such a task; nothing is added."""
+        ...
 
 
 _current: ContextVar[Tracer | None] = ContextVar("heddle_traced_workflow", default=None)
