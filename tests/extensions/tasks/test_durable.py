@@ -185,7 +185,7 @@ def test_a_run_goes_on_where_the_last_runtime_stopped(tmp_path: Path) -> None:
     story(work())
 
 
-def test_a_process_that_waits_for_a_run_does_not_hold_up_the_end(tmp_path: Path) -> None:
+def test_who_waits_for_a_run_does_not_delay_the_end(tmp_path: Path) -> None:
     async def work() -> None:
         async with running(tmp_path, drain=600.0) as runtime:
             answer = asyncio.create_task(runtime.send("report", {"day": "monday"}))

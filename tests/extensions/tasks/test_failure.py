@@ -193,7 +193,7 @@ async def test_a_limit_of_a_whole_run_ends_all_of_it(journey: Journey) -> None:
     assert leaves_nothing(before)
 
 
-async def test_a_run_that_takes_too_long_has_failed_and_was_not_cancelled(journey: Journey) -> None:
+async def test_a_run_that_takes_too_long_has_failed(journey: Journey) -> None:
     async with running(workflow("- {name: a, run: '$:hang'}", timeout="1s")) as rt:
         end = rt.events.want(TRANSITION)
         await run(rt, "w")

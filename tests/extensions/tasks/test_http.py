@@ -52,9 +52,7 @@ async def post(runtime: Runtime, body: Any) -> Any:
 
 
 @pytest.mark.parametrize("durable", ["false", "true"])
-async def test_inputs_that_do_not_fit_are_a_422_with_every_mistake(
-    durable: str, tmp_path: Path
-) -> None:
+async def test_inputs_that_do_not_fit_are_a_422(durable: str, tmp_path: Path) -> None:
     flow = workflow("- {name: a, run: '$:numbers'}", inputs=INPUTS, durable=durable)
     async with serving(flow, tmp_path) as runtime:
         reply = await post(runtime, WRONG)
@@ -79,9 +77,7 @@ INNER = "{kind: workflow, inputs: {n: {type: integer}}, tasks: [{name: i, run: '
     ],
 )
 @pytest.mark.parametrize("durable", ["false", "true"])
-async def test_what_a_task_is_sent_is_not_the_fault_of_the_client(
-    work: str, durable: str, tmp_path: Path
-) -> None:
+async def test_wrong_inputs_of_a_task_are_a_500(work: str, durable: str, tmp_path: Path) -> None:
     task = f"""- {{name: a, do: {work}, inputs: {{n: {{code: "'secret-of-' + 'ours'"}}}}}}"""
     other = "- {name: b, run: '$:fail'}"
     for tasks in (task, f"{task}\n{other}"):

@@ -211,7 +211,7 @@ def test_a_spec_inside_a_field_is_bound_though_outer_has_no_env() -> None:
     ],
 )
 @pytest.mark.parametrize("place", ["do: {WORK}", "fallback: [{name: other, do: {WORK}}]"])
-def test_a_spec_that_does_the_work_of_a_task_has_an_env_of_its_own(work: str, place: str) -> None:
+def test_the_spec_of_a_task_may_have_its_own_env(work: str, place: str) -> None:
     inner = "{kind: x, a: '{{ .T }}', env: {T: {name: token}}}"
     task = place.replace("{WORK}", work.replace("{SPEC}", inner))
     text = f"{{kind: workflow, name: w, tasks: [{{name: t, {task}}}]}}"
