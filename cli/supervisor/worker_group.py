@@ -18,6 +18,7 @@ from heddle.cli.settings import Settings
 from heddle.cli.supervisor.ipc import Wire, WireMessage
 from heddle.cli.supervisor.socket_broker import Broker
 from heddle.cli.supervisor.worker_config import Orders
+from heddle.cli.supervisor.worker_process import WorkerProcess
 
 FIRST: Final = 0.1
 LONGEST: Final = 10.0
@@ -29,6 +30,12 @@ SETTLED: Final = 3.0
 WELL: Final = 30.0
 """Seconds after which a worker counts as well: when it ends later, the pause is short again."""
 
+STARTING: Final = 30.0
+"""Seconds in which a worker has to be heard of first: on a busy machine that takes long.
+
+Killed and begun again it would take as long, and keep the machine busier.
+"""
+
 _LATE: Final = 2.0
 """Seconds beyond the drain time that a worker has to end itself."""
 
@@ -36,32 +43,11 @@ Report: TypeAlias = Callable[..., None]
 """Tells an event: a phrase, a level, a reason, and named values."""
 
 
-class WorkerProcess:
-    """One process, and what was heard of it."""
-
-    def __init__(self, number: int, process: asyncio.subprocess.Process, wire: Wire) -> None:
-        self.number = number
-        self.process = process
-        self.wire = wire
-        self.began = self.heard = time.monotonic()
-        self.blocked = ""
-        self.hung = False
-        self.ready = asyncio.Event()
-        self.active = 0
-        self.unready = ""
-        self.over = asyncio.ensure_future(process.wait())
-
-    def signal(self, number: int) -> None:
-        """Send it a signal, if it still runs."""
-        if self.process.returncode is None:
-            with suppress(ProcessLookupError):
-                self.process.send_signal(number)
-
-
 class WorkerGroup:
     """So many workers of one namespace. `report` gets what becomes of them, `write` what they log.
 
     `health` is for how many seconds nothing may be heard of a worker before it is killed; 0: for ever.
+    A worker that was never heard of has `STARTING` seconds at least.
     """
 
     def __init__(
@@ -332,6 +318,8 @@ class WorkerGroup:
             if stopped is not None:
                 stopped.cancel()
             silence = self._silence()
+            if silence and not (worker.beating or self._stopping):
+                silence = max(silence, STARTING)
             silent = time.monotonic() - max(worker.heard, self._since)
             if silence and silent > silence and not (worker.hung or worker.over.done()):
                 worker.hung = True
@@ -425,7 +413,7 @@ class WorkerGroup:
             worker.blocked = data["where"]
             return
         if data.get("say") == "beat":
-            worker.heard, worker.blocked = time.monotonic(), ""
+            worker.heard, worker.blocked, worker.beating = time.monotonic(), "", True
         if "active" in data:
             worker.active, worker.unready = data["active"], data["unready"]
         if "log" in data:

@@ -181,6 +181,18 @@ def test_who_hangs_is_killed_and_replaced(tmp_path: Path) -> None:
         assert one.stop() == 0
 
 
+def test_who_takes_long_to_begin_is_not_taken_for_hung(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "slow.py").write_text(
+        "import time\ntime.sleep(1.5)\ndef register(extension):\n    pass\n"
+    )
+    (tmp_path / "heddle.toml").write_text('extensions = ["slow"]\n[up]\nhealth = 1\n')
+    with started("flow.yaml", "--workers", "2", "--log-format", "json", cwd=tmp_path) as one:
+        ready(one)
+        assert "worker hung" not in {told["event"] for told in one.told}
+        assert one.stop() == 0
+
+
 def test_node_that_hangs_a_worker_is_named_and_a_stop_ends_it(tmp_path: Path) -> None:
     write(tmp_path)
     (tmp_path / "heddle.toml").write_text("drain = 1\n[up]\nhealth = 4\n")

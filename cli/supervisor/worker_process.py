@@ -1,0 +1,30 @@
+"""A WorkerProcess is one process of a crew, and what was heard of it."""
+
+import asyncio
+import time
+from contextlib import suppress
+
+from heddle.cli.supervisor.ipc import Wire
+
+
+class WorkerProcess:
+    """One process, and what was heard of it."""
+
+    def __init__(self, number: int, process: asyncio.subprocess.Process, wire: Wire) -> None:
+        self.number = number
+        self.process = process
+        self.wire = wire
+        self.began = self.heard = time.monotonic()
+        self.beating = False
+        self.blocked = ""
+        self.hung = False
+        self.ready = asyncio.Event()
+        self.active = 0
+        self.unready = ""
+        self.over = asyncio.ensure_future(process.wait())
+
+    def signal(self, number: int) -> None:
+        """Send it a signal, if it still runs."""
+        if self.process.returncode is None:
+            with suppress(ProcessLookupError):
+                self.process.send_signal(number)
