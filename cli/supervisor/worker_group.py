@@ -168,10 +168,10 @@ class WorkerGroup:
             probe = await self._begin(self.size)
         except OSError as error:
             return f"no worker can be begun: {error.strerror or error}"
+        watching = asyncio.ensure_future(self._watch(probe))
+        ready = asyncio.ensure_future(probe.ready.wait())
+        stopped = asyncio.ensure_future(self._stopped.wait())
         try:
-            watching = asyncio.ensure_future(self._watch(probe))
-            ready = asyncio.ensure_future(probe.ready.wait())
-            stopped = asyncio.ensure_future(self._stopped.wait())
             await asyncio.wait([ready, watching, stopped], return_when=asyncio.FIRST_COMPLETED)
             if probe.ready.is_set():
                 return await self._less(probe, before)

@@ -36,7 +36,9 @@ class Records:
         self._delimiter = "" if rules.delimiter == "auto" else rules.delimiter
         self._columns = list(rules.columns)
         # Most columns are text as it stands: only the others are looked at, cell by cell.
-        self._typed = [(name, kind) for name, kind in rules.types.items() if kind != "text"]
+        self._typed: list[tuple[str, Type]] = [
+            (name, kind) for name, kind in rules.types.items() if kind != "text"
+        ]
         self._header = rules.header
         self._open: list[str] = []
         self._inside = False

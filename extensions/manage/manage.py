@@ -67,7 +67,7 @@ class ManageNode(Node):
 
     def __init__(self, operation: Operation, role: Role | None) -> None:
         self._operation = operation
-        self._role = role
+        self._role: Role | None = role
         self._visit = Visit(self._act, waits=True)
         self._host: Host | None = None
         self._done = 0

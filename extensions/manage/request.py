@@ -57,7 +57,7 @@ class ApiRequest:
         self.caller = caller
         self.host = host
         self.operation = operation
-        self.right = right
+        self.right: Role | None = right
         self.managed: ManagedStores = managed_by(host)
         self.params: Mapping[str, str] = payload.get("params") or {}
         self.query: Any = read_query(payload.get("query") or {}, query)

@@ -261,7 +261,8 @@ class Berth:
     def _related(self) -> list["Berth"]:
         """Return the heirs of this one, those who share a predecessor with them, and so on."""
         heirs: list[Berth] = []
-        todo, seen = [self], {self}
+        todo: list[Berth] = [self]
+        seen: set[Berth] = {self}
         while todo:
             for heir in todo.pop()._heirs:
                 if heir not in heirs:

@@ -126,8 +126,9 @@ class SignalNode(Node, Actor):
     async def open(self, host: Host) -> None:
         """Listen, once it is ours to; raise RuntimeError if signals cannot be heard."""
         self._source = Source(host, "signal failed")
-        self._duty = host.duty(self._singleton)
-        await self._duty.follow(self)
+        duty: Duty = host.duty(self._singleton)
+        self._duty = duty
+        await duty.follow(self)
 
     def take(self, mark: float | None) -> None:
         """Listen; raise RuntimeError if signals cannot be heard."""

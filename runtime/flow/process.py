@@ -369,7 +369,7 @@ class LiveProcess:
         reason = reason or Error("the process was cancelled", code="cancelled")
         current = current_task()
         tree: list[LiveProcess] = []
-        todo = [self]
+        todo: list[LiveProcess] = [self]
         while todo:
             process = todo.pop()
             if process.reason is not None or process.status is _ENDED:

@@ -42,8 +42,14 @@ class Editor(EntryEditor):
             if _is_alone(old) and _is_alone(new):
                 # One link may stand without its list.
                 return self.change(entry, owner, old[0], new[0])
-        lists = node.sort == "sequence" and isinstance(old, list) and isinstance(new, list)
-        if lists and new and node.entries and len(node.entries) == len(old):
+        if (
+            node.sort == "sequence"
+            and isinstance(old, list)
+            and isinstance(new, list)
+            and new
+            and node.entries
+            and len(node.entries) == len(old)
+        ):
             return self.change_list(node, old, new)
         if node.sort == "scalar" and not isinstance(new, dict | list):
             return self.change_scalar(entry, owner, new)

@@ -33,11 +33,13 @@ def read_tree(text: str) -> TreeStream:
     known = json_tree(text)
     if known is not None:
         return known
+    error: object = None
     for make in parsers():
         stream = build(text, make)
         if stream.whole:
             return stream
-    raise TreeError(str(stream.error or "too many nodes or levels").partition("\n")[0])
+        error = stream.error
+    raise TreeError(str(error or "too many nodes or levels").partition("\n")[0])
 
 
 def parsers() -> list[Callable[[str], Any]]:

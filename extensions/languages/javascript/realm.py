@@ -268,7 +268,9 @@ def current() -> Realm:
     """Return the realm of this thread; a fresh one if there is none, or the last was thrown away."""
     realm: Realm | None = getattr(_here, "realm", None)
     if realm is None:
-        realm, _here.spare = getattr(_here, "spare", None) or Realm(), None
+        spare: Realm | None = getattr(_here, "spare", None)
+        realm = spare or Realm()
+        _here.spare = None
         _here.realm = realm
     return realm
 

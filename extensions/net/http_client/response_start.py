@@ -59,10 +59,10 @@ def handler_class() -> "Callable[..., ResponseHandler]":
             self.left = 0
             super().feed_data(data, size)
 
-        def set_exception(self, exc: Any, *cause: Any) -> None:
+        def set_exception(self, exc: Any, *cause: Any, **named: Any) -> None:
             """Fail whoever waits for the head."""
             if self.begun and isinstance(exc, ServerDisconnectedError):
                 exc = HttpProcessingError(message="it ends in the middle of its head")
-            super().set_exception(exc, *cause)
+            super().set_exception(exc, *cause, **named)
 
     return NotingHandler

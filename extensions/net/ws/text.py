@@ -13,9 +13,10 @@ _FIRST_SURROGATE: Final = 0xA0
 class TextDecoder(IncrementalDecoder):
     """Decodes UTF-8 piece by piece; UnicodeDecodeError as soon as it is certain that it is none."""
 
-    def decode(self, data: "ReadableBuffer", final: bool = False) -> str:
+    # The base class names its parameter so.
+    def decode(self, input: "ReadableBuffer", final: bool = False) -> str:  # noqa: A002
         """Return the text of what is complete."""
-        text: str = super().decode(data, final)
+        text: str = super().decode(input, final)
         pending = self.getstate()[0]
         if len(pending) > 1 and pending[0] == _SURROGATES and pending[1] >= _FIRST_SURROGATE:
             # The decoder of Python waits for the third byte of a surrogate.

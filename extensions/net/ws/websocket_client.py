@@ -126,8 +126,9 @@ class WebSocketClientNode(Node, Actor):
         """Begin to connect, once it is ours to, unless a connection was taken over."""
         self._host = host
         self._speaker = Speaker(host)
-        self._duty = host.duty(self._fields.singleton)
-        await self._duty.follow(self)
+        duty: Duty = host.duty(self._fields.singleton)
+        self._duty = duty
+        await duty.follow(self)
 
     def take(self, mark: float | None) -> None:
         """Connect, and stay connected."""

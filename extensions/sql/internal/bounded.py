@@ -24,14 +24,14 @@ def bind(raw: apsw.Connection) -> None:
     """Let a connection use these, and keep what all the others are given short."""
     raw.limit(apsw.SQLITE_LIMIT_LENGTH, LONGEST)
     raw.limit(apsw.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, PATTERN)
-    ours: tuple[tuple[str, int, Callable[..., Any]], ...] = (
+    ours: list[tuple[str, int, Callable[..., Any]]] = [
         ("instr", 2, _instr),
         ("replace", 3, _replace),
         ("trim", 2, _trimmed(str.strip)),
         ("ltrim", 2, _trimmed(str.lstrip)),
         ("rtrim", 2, _trimmed(str.rstrip)),
         ("unhex", 2, _unhex),
-    )
+    ]
     for name, count, function in ours:
         raw.create_scalar_function(name, function, count, deterministic=True)
 

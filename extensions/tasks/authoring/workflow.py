@@ -310,10 +310,7 @@ class Workflow(TaskTable, Operand):
 
     def _keep_answer(self, answer: Any) -> None:
         """Make outputs of what the body returns: one Output, or a map of them."""
-        if isinstance(answer, Task):
-            answer = self.find_bare(answer).output
-        elif isinstance(answer, Sequence) and all(isinstance(each, Task) for each in answer):
-            answer = {each.name: self.find_bare(each).output for each in answer}
+        answer = self._replace_tasks(answer)
         if answer is None:
             return
         if isinstance(answer, Mapping):
@@ -328,6 +325,14 @@ class Workflow(TaskTable, Operand):
                 # The only task without dependents answers anyway.
                 return
         self.output("out", answer)
+
+    def _replace_tasks(self, answer: Any) -> Any:
+        """Return the output for a task, a map of outputs for several, and all else as it is."""
+        if isinstance(answer, Task):
+            return self.find_bare(answer).output
+        if isinstance(answer, Sequence) and all(isinstance(each, Task) for each in answer):
+            return {each.name: self.find_bare(each).output for each in answer}
+        return answer
 
     def _written_output(self, name: str, value: Any) -> Any:
         value = value.output if isinstance(value, TaskCall) else value

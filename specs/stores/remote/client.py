@@ -6,7 +6,7 @@ The forms are those of `docs/api.md`; aiohttp is imported when the first request
 import os
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 from uuid import UUID
 
 import msgspec
@@ -36,12 +36,13 @@ class ApiClient:
 
     def __init__(self, url: str, token: str = "") -> None:
         """StoreError if the address is none."""
+        parts: SplitResult | None = None
         try:
             parts = urlsplit(url)
             wrong = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
         except ValueError:
             wrong = True
-        if wrong:
+        if parts is None or wrong:
             raise StoreError(
                 f'"{url}" is not an address of an API (wanted: http://HOST:PORT or https://…)'
             )

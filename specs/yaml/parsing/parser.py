@@ -78,6 +78,7 @@ class Parser:
 
     def _parse(self, request: ParseRequest, end: float) -> ParseReply:
         frame = msgspec.msgpack.encode(request)
+        size = 0
         for again in (False, True):
             connection = self._connection()
             try:

@@ -260,7 +260,8 @@ class Away(FastSource):
     def where(self) -> list[NodePlace]:
         """The places of every document, unpacked at the first question."""
         if self._where is None:
-            self._where = [PackedPlace(each) for each in _wheres.decode(self._packed)]
+            places: list[NodePlace] = [PackedPlace(each) for each in _wheres.decode(self._packed)]
+            self._where = places
             self._packed = b""
         return self._where
 
