@@ -13,6 +13,7 @@ from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import ChangeSet
 from heddle.specs.stores.memory import MemoryStore
 from tests.runtime.changing import codes, do, everything, plan, store_of
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -117,5 +118,12 @@ async def test_what_runs_counts_when_the_newest_was_rejected() -> None:
         await apply_plan(store, Plan(differences=(difference(start, astray),)))
         await rt.events.wait("change rejected", since=0)
         await store.report(rt.report())
+
+        async def is_kept() -> bool:
+            return any(
+                item.id == start.id for item in (await store.accepted(start.namespace)).items
+            )
+
+        await until(is_kept)
         # What runs still leads to the leaf, whatever the store says of it.
         assert (await plan_delete(store, [leaf], everything())).problems
