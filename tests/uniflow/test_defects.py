@@ -40,7 +40,7 @@ SANE: dict[int, tuple[str, list[str]]] = {
     9: (HERE, ["test_values_by_name_and_by_id_are_found_together_in_any_order"]),
     10: (HERE, ["test_what_has_no_name_and_no_id_touches_nobody_else"]),
     11: (HERE, ["test_the_environment_is_never_taken_from_a_stored_value"]),
-    12: (CONTRACT, ["test_the_same_again_is_no_change", "test_what_changes_nothing_is_not_told"]),
+    12: (CONTRACT, ["test_the_same_again_is_no_change", "test_what_changes_nothing_is_not_reported"]),
     13: (HERE, ["test_who_is_no_longer_linked_by_one_is_still_held_by_another"]),
     14: (f"{CONTROL}/test_container.py", ["test_a_step_of_one_is_that_one"]),
     15: (LISTENER, ["test_cookies_and_cors_headers_reach_the_client"]),
