@@ -309,7 +309,7 @@ class StoreContract(Contract):
 
     # --- watching ---
 
-    def test_a_change_set_is_reaches_watchers_once(self, tmp_path: Path) -> None:
+    def test_a_change_set_reaches_watchers_once(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
             watch = await Watch.begin(store)
             sample, two, held = spec("one"), spec("two"), value("v", 1)

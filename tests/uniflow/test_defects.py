@@ -40,7 +40,10 @@ SANE: dict[int, tuple[str, list[str]]] = {
     9: (HERE, ["test_values_by_name_and_by_id_are_found_together_in_any_order"]),
     10: (HERE, ["test_what_has_no_name_and_no_id_touches_nobody_else"]),
     11: (HERE, ["test_the_environment_is_never_taken_from_a_stored_value"]),
-    12: (CONTRACT, ["test_the_same_again_is_no_change", "test_what_changes_nothing_is_not_reported"]),
+    12: (
+        CONTRACT,
+        ["test_the_same_again_is_no_change", "test_what_changes_nothing_is_not_reported"],
+    ),
     13: (HERE, ["test_who_is_no_longer_linked_by_one_is_still_held_by_another"]),
     14: (f"{CONTROL}/test_container.py", ["test_a_step_of_one_is_that_one"]),
     15: (LISTENER, ["test_cookies_and_cors_headers_reach_the_client"]),
@@ -49,11 +52,14 @@ SANE: dict[int, tuple[str, list[str]]] = {
     18: (
         CLIENT,
         [
-            "test_a_query_in_the_url_does_no_harm_to_a_packet_without_one",
+            "test_a_query_in_url_does_no_harm_to_a_packet_without_one",
             "test_a_packet_says_method_and_body",
         ],
     ),
-    19: (CONTRACT, ["test_a_change_set_is_told_once", "test_what_is_told_can_be_read"]),
+    19: (
+        CONTRACT,
+        ["test_a_change_set_reaches_watchers_once", "test_what_is_reported_can_be_read"],
+    ),
     20: (
         "tests/extensions/sql/test_sql.py",
         [
