@@ -51,9 +51,9 @@ async def test_a_server_that_stays_away_is_the_reason_that_is_told() -> None:
         through = in_schema(line.url, schema_of(url), wait=0.2)
         store = await stack.enter_async_context(opened(through))
         await line.cut()
-        with pytest.raises(StoreError, match=r"cannot be reached: .*rejected"):
+        with pytest.raises(StoreError, match=r"cannot be reached: .*refused"):
             await store.specs()
-        with pytest.raises(StoreError, match=r"cannot be reached: .*rejected"):
+        with pytest.raises(StoreError, match=r"cannot be reached: .*refused"):
             await PostgresStore(through).open()
 
 
