@@ -16,7 +16,8 @@ from heddle.specs.model.index import Key, key_of
 from heddle.specs.model.revision import Note
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Put, Resource
-from heddle.specs.stores.folder.store import BY_HAND, FolderStore
+from heddle.specs.stores.folder.recorder import BY_HAND
+from heddle.specs.stores.folder.store import FolderStore
 from heddle.specs.yaml.document import read_text
 from tests.support import fetch, port_of
 
