@@ -53,7 +53,9 @@ async def changed(store: Store, deeds: Sequence[Any]) -> str:
         kind = Spec if what == "spec" else Value if what == "value" else sort
         there = held.get((kind, id_))
         now = there.revision if there is not None else 0
-        revision = {"nothing": None, "new": 0, "now": now, "stale": now - 1}[says]
+        # Never 0, which means new: the stores count from different numbers.
+        stale = now - 1 if now != 1 else now + 1
+        revision = {"nothing": None, "new": 0, "now": now, "stale": stale}[says]
         more = {"id": id_, "namespace": namespace}
         if what == "spec":
             changes.append(
