@@ -85,7 +85,7 @@ def command(
     person decides), 6 if it is suspended, 130 after Ctrl-C and 143 after SIGTERM.
     """
     from heddle.cli.runs.session import run_loop
-    from heddle.cli.runs.target import SeveralWorkflows
+    from heddle.cli.runs.target import SeveralWorkflowsError
     from heddle.cli.runs.values import read_input_file, split_arguments
     from heddle.cli.views.error_boundary import failure
     from heddle.cli.views.output import complain, print_json
@@ -96,7 +96,7 @@ def command(
     settings = settings_of(config, extensions, **flags)
     try:
         target, end = run_loop(_run(text, texts, given, settings, runs=runs, quiet=as_json))
-    except SeveralWorkflows as several:
+    except SeveralWorkflowsError as several:
         if as_json:
             print_json(failure(f"{several} ({', '.join(several.names)})"))
         complain(str(several))

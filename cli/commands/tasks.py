@@ -39,11 +39,11 @@ def command() -> None:
 def find(target: str | None, settings: "Settings") -> "RunTarget":
     """Return the workflow of a TARGET; several are listed, and the exit code is 2."""
     from heddle.cli.extensions import installed
-    from heddle.cli.runs.target import SeveralWorkflows, find_target
+    from heddle.cli.runs.target import SeveralWorkflowsError, find_target
 
     try:
         return asyncio.run(find_target(target, settings, installed(settings)))
-    except SeveralWorkflows as several:
+    except SeveralWorkflowsError as several:
         click.echo(f"error: {several}", err=True)
         for name in several.names:
             click.echo(f"  {name}", err=True)

@@ -26,7 +26,7 @@ Origin: TypeAlias = Literal["file", "folder", "store", "module"]
 WORKFLOW = "workflow"
 
 
-class SeveralWorkflows(CommandError):  # noqa: N818 - reads as what happened
+class SeveralWorkflowsError(CommandError):
     """Raised when a place holds several workflows and none of them is named; `names` lists them."""
 
     def __init__(self, message: str, names: Sequence[str]) -> None:
@@ -69,7 +69,7 @@ async def find_target(text: str | None, settings: Settings, registry: "Registry"
     """Return the workflow that a text names; without one, the only workflow of the store.
 
     A file or folder that exists comes before a name in the store of the settings, and that before
-    `module:workflow`. Raise CommandError with what there is, SeveralWorkflows if one has to be named,
+    `module:workflow`. Raise CommandError with what there is, SeveralWorkflowsError if one has to be named,
     SpecError if files cannot be read.
     """
     if text is not None:
@@ -144,12 +144,12 @@ def _names(resources: Sequence[Resource], namespace: str) -> list[str]:
 
 
 def _only(names: Sequence[str], place: str) -> str:
-    """Return the only name. Raise SeveralWorkflows, or CommandError if there is none."""
+    """Return the only name. Raise SeveralWorkflowsError, or CommandError if there is none."""
     if len(names) == 1:
         return names[0]
     if not names:
         raise CommandError(f"{place} holds no workflow (expected: a spec of the kind workflow)")
-    raise SeveralWorkflows(f"{place} holds several workflows: name one of them", names)
+    raise SeveralWorkflowsError(f"{place} holds several workflows: name one of them", names)
 
 
 # -- files -----------------------------------------------------------------------------------------

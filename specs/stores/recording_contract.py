@@ -3,6 +3,8 @@
 class TestMyStoreLooksBack(RevisionContract):
     def make(self, folder: Path) -> Store:
         return MyStore(...)
+
+It is a kit of tests: an `assert` in it fails the test of whoever runs it, and guards no data of a runtime.
 """
 
 import time
