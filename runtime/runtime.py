@@ -374,7 +374,7 @@ class Runtime:
         if table is None:
             raise NoSymbolError(f'there is no symbol "{key}" in the namespace {self.namespace}')
         if not self.table.active(table):
-            why = "; ".join(self.table.reasons(table)) or "part of a ring that waits"
+            why = "; ".join(self.table.reasons(table))
             raise NoSymbolError(f'"{table.label}" is not active: {why}')
         return table
 

@@ -321,7 +321,7 @@ def _waiting(plan: TablePlan) -> Iterator[LinkProblem]:
                 if target is None or target in plan.layout.active or target in stops:
                     continue
                 waits = plan.layout.symbols[target]
-                why = "; ".join(plan.layout.reasons(waits)) or "part of a ring that waits"
+                why = "; ".join(plan.layout.reasons(waits))
                 problem = Problem(
                     code="waiting-link",
                     found=f'"{waits.label}" is not active: {why}',

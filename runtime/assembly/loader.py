@@ -373,7 +373,7 @@ class Loader:
         }.values():
             await turns.rest()
             if not self._table.active(symbol):
-                reason = "; ".join(self._table.reasons(symbol)) or "part of a ring that waits"
+                reason = "; ".join(self._table.reasons(symbol))
                 self._events.emit(
                     "symbol waiting", level="warning", symbol=symbol.label, reason=reason
                 )

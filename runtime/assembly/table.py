@@ -131,7 +131,7 @@ class SymbolTable:
         return [self._layout.symbols[uuid] for uuid in self._layout.wanted.get(name, ())]
 
     def reasons(self, symbol: Symbol) -> list[str]:
-        """Why it is not active: one line for each link that leads nowhere; empty if it is."""
+        """Return why it is not active: one line for each link that leads nowhere; empty if it is active."""
         return self._layout.reasons(symbol)
 
     def lacks(self, symbol: Symbol) -> tuple[Path, str] | None:

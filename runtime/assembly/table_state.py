@@ -161,8 +161,11 @@ class TableState:
                     yield ("ports", port, number), f'"{label}" is not active, {where}'
 
     def reasons(self, symbol: Symbol) -> list[str]:
-        """Why a symbol is not active: one line for each link that leads nowhere."""
-        return list(dict.fromkeys(why for _, why in self.lacks(symbol)))
+        """Return why a symbol is not active: one line for each link that leads nowhere; empty if it is active."""
+        if symbol.id in self.active:
+            return []
+        lines = dict.fromkeys(why for _, why in self.lacks(symbol))
+        return list(lines) or ["part of a cycle that is not active"]
 
     def inputs(self, owner: Key) -> Sequence[str]:
         """Return the in ports of a symbol that an active symbol is linked to, in order."""

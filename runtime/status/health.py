@@ -103,7 +103,7 @@ class RuntimeHealth:
         if active:
             return Condition(type="Active", status=True)
         if symbol is not None:
-            why = "; ".join(self._table.reasons(symbol)) or "part of a ring that waits"
+            why = "; ".join(self._table.reasons(symbol))
             return Condition(type="Active", status=False, reason="Waiting", message=why)
         if rejection is None:
             raise RuntimeError("neither the table nor the loader knows this symbol")

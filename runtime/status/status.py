@@ -68,7 +68,7 @@ class Look:
 
     def waits(self, symbol: Symbol) -> list[str]:
         """Return what a symbol waits for that is not active."""
-        return self._table.reasons(symbol) or ["part of a ring that waits"]
+        return self._table.reasons(symbol)
 
     def problems(self) -> tuple[Problem, ...]:
         """Return every Problem that keeps something from being live."""

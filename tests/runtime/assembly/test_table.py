@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import SymbolTable, TablePlan
+from heddle.runtime.assembly.table_state import TableState
 from heddle.runtime.flow.node import Node
 from heddle.schemas.link import Link
 from heddle.specs.binding.bind import BoundSpec
@@ -117,6 +118,15 @@ def test_a_ring_comes_in_as_a_whole_and_goes_out_as_whole(board: Board) -> None:
 def test_a_symbol_that_leads_to_itself_is_active(board: Board) -> None:
     board.put(linked("step", "a", "a"))
     assert board.active == {"a"}
+
+
+def test_a_symbol_that_is_not_active_always_has_a_reason() -> None:
+    state = TableState()
+    ring = symbol(linked("step", "a", "a"))
+    state.attach(ring)
+    assert state.reasons(ring) == ["part of a cycle that is not active"]
+    state.active[ring.id] = None
+    assert state.reasons(ring) == []
 
 
 def test_links_lead_by_id_as_well(board: Board) -> None:
@@ -443,7 +453,7 @@ class Model(RuleBasedStateMachine):
         assert set(self.table.wiring.symbols) == active == set(self.open)
         for one in self.table.all():
             assert self.table.active(one) == (one.id in active)
-            assert bool(self.table.reasons(one)) <= (one.id not in active)
+            assert bool(self.table.reasons(one)) == (one.id not in active)
         assert {one.id for one in self.table.waiters()} == set(self.specs) - active
         assert self.table.waiting == len(self.specs) - len(active)
 
