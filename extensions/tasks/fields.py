@@ -307,7 +307,8 @@ class WorkflowFields(Fields):
         Expression | None,
         about(
             "An expression over the inputs. A second run with the same value does not begin: its "
-            "caller gets the answer of the first one.",
+            "caller gets the answer of the first one. If the value is null, the run has no key, and "
+            "always begins.",
             examples=["self.customer + '/' + self.day"],
         ),
     ] = None

@@ -194,14 +194,16 @@ class WorkflowNode(Node):
         return isinstance(context, RunContext) and context.owner == self.key
 
     async def read_record(self, payload: Payload) -> tuple[dict[str, Any], str | None]:
-        """Return the checked inputs of a run, and its idempotency key if the Spec has one.
+        """Return the checked inputs of a run, and its idempotency key.
 
+        The key is None if the Spec has none, or if its expression gives null for these inputs.
         NodeError lists every mistake in the inputs.
         """
         inputs = read_inputs(self.fields.inputs, payload)
         if self._key_of is None:
             return inputs, None
-        return inputs, str(await await_program(self._key_of, inputs))
+        key = await await_program(self._key_of, inputs)
+        return inputs, None if key is None else str(key)
 
     async def _run_durably(self, payload: Payload) -> Answer:
         """Record a run, and return its answer, or its id. NodeError with the Error of the run."""

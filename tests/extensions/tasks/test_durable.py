@@ -251,6 +251,22 @@ def test_runs_with_one_key_are_one_run(tmp_path: Path) -> None:
     story(work())
 
 
+def test_a_run_whose_key_is_null_always_begins(tmp_path: Path) -> None:
+    text = REPORT.replace("durable: true", "answer: run\n  idempotency_key: self.order")
+    text = text.replace("{day: {type: string}}", "{day: {type: string}, order: {default: null}}")
+
+    async def work() -> None:
+        async with running(tmp_path, text) as runtime, looking(tmp_path) as runs:
+            begun = [await runtime.send("report", {"day": "d"}) for _ in range(2)]
+            assert begun[0]["run"] != begun[1]["run"]
+            keyed = [await runtime.send("report", {"day": "d", "order": "None"}) for _ in range(2)]
+            assert keyed[0] == keyed[1]
+            keys = [each.idempotency_key for each in await runs.list()]
+            assert keys == ["None", None, None]
+
+    story(work())
+
+
 def test_answer_run_answers_with_the_id_at_once(tmp_path: Path) -> None:
     async def work() -> None:
         text = REPORT.replace("durable: true", "answer: run")
