@@ -1,17 +1,18 @@
 """The file of a RunStore in SQLite: how it is opened, checked and migrated. A newer file is not touched.
 
-Every file is opened through the standard library's sqlite3: two SQLite libraries in one process drop
-each other's locks.
+Every file is opened through the standard library's sqlite3, also to look at its header: a process that
+closes any other descriptor of a file drops its locks on that file, and others delete the log that it
+still writes.
 """
 
 import os
 import re
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from importlib.resources import files
-from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
@@ -24,7 +25,9 @@ APPLICATION: Final = 0x48644C52
 OLDEST: Final = (3, 35, 0)
 """The first SQLite that has RETURNING."""
 
-_HEADER = b"SQLite format 3\0"
+_MAKING: Final = threading.Lock()
+"""Held while a file is made: no connection of this process may open it before that descriptor is closed."""
+
 _FULL = frozenset(
     {"SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_PERM"}
 )
@@ -137,43 +140,37 @@ class SqliteFile:
         return RunStoreError(f"{where}: {error}")
 
     def _check_newer(self) -> None:
-        """Raise RunStoreError if a newer Heddle made the file; look at it without opening it."""
-        try:
-            with Path(self.path).open("rb") as file:
-                header = file.read(100)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise RunStoreError(f"{self.path} cannot be read: {error.strerror}") from error
-        if len(header) < 100 or not header.startswith(_HEADER):
-            return
-        version = int.from_bytes(header[60:64], "big")
-        ours = int.from_bytes(header[68:72], "big") == APPLICATION
-        if ours and version > self.version and self._readable_since(version) > self.version:
-            raise RunStoreError(
-                f"{self.path} has version {version} of the RunStore, and this Heddle ({__version__}) "
-                f"knows version {self.version}. The file was not touched. Use the newer Heddle, or "
-                "another file with --runs."
-            )
+        """Raise RunStoreError if a newer Heddle made the file; the file is not changed by that.
 
-    def _readable_since(self, version: int) -> int:
-        """Return the oldest version that may use a newer file; the file is not changed by that."""
+        What is not a database, or cannot be read, is left for `connect` to report.
+        """
+        uri = f"file:{quote(self.path)}?mode=ro&immutable=1"
+        with suppress(sqlite3.Error), closing(sqlite3.connect(uri, uri=True)) as raw:
+            version = int(raw.execute("PRAGMA user_version").fetchone()[0])
+            if not _is_ours(raw) or version <= self.version:
+                return
+            if self._readable_since(raw, version) > self.version:
+                raise RunStoreError(
+                    f"{self.path} has version {version} of the RunStore, and this Heddle ({__version__}) "
+                    f"knows version {self.version}. The file was not touched. Use the newer Heddle, or "
+                    "another file with --runs."
+                )
+
+    def _readable_since(self, raw: sqlite3.Connection, version: int) -> int:
+        """Return the oldest version that may use a newer file."""
         with suppress(sqlite3.Error):
-            raw = sqlite3.connect(f"file:{quote(self.path)}?immutable=1", uri=True)
-            try:
-                cursor = raw.execute("SELECT max(readable_since), max(version) FROM migrations")
-                since, newest = cursor.fetchone()
-                if newest == version:
-                    return int(since)
-            finally:
-                raw.close()
+            cursor = raw.execute("SELECT max(readable_since), max(version) FROM migrations")
+            since, newest = cursor.fetchone()
+            if newest == version:
+                return int(since)
         return version
 
     def _make(self) -> None:
-        """Make an empty file that only its owner can read; its folder has to be there."""
+        """Make an empty file that only its owner can read, if there is none; its folder has to be there."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
         try:
-            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-            os.close(handle)
+            with _MAKING, suppress(FileExistsError):
+                os.close(os.open(self.path, flags, 0o600))
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise RunStoreFull(f"{self.path} cannot be written: {reason}") from error
@@ -203,8 +200,7 @@ class SqliteFile:
         tables = {
             row[0] for row in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         }
-        ours = raw.execute("PRAGMA application_id").fetchone()[0] == APPLICATION
-        foreign = bool(tables) and not ours
+        foreign = bool(tables) and not _is_ours(raw)
         self.prefix = "heddle_" if foreign else ""
         if f"{self.prefix}migrations" not in tables:
             return 0
@@ -259,6 +255,10 @@ def split_statements(sql: str) -> list[str]:
             statements.append(begun.strip())
             begun = ""
     return [each for each in statements if each]
+
+
+def _is_ours(raw: sqlite3.Connection) -> bool:
+    return bool(raw.execute("PRAGMA application_id").fetchone()[0] == APPLICATION)
 
 
 def _set_wal(raw: sqlite3.Connection) -> None:

@@ -290,3 +290,57 @@ def test_on_a_full_disk_runs_wait_and_what_is_recorded_stays(tmp_path: Path) -> 
     condition, error = done.stdout.splitlines()
     assert condition.startswith("run store full: ")
     assert error == RunStoreFull.__name__
+
+
+BESIDE = """
+import asyncio, sys, time
+from heddle.extensions.tasks.run_stores.kit import new_run
+from heddle.extensions.tasks.run_stores.sqlite import SqliteRunStore
+
+async def main(path):
+    store = SqliteRunStore(path)
+    await store.open()
+    await store.begin(new_run(workflow="beside"), time.time())
+    await store.close()
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+LIST = """
+import sqlite3, sys
+for (name,) in sqlite3.connect(sys.argv[1]).execute("SELECT workflow FROM runs ORDER BY 1"):
+    print(name)
+"""
+
+
+def test_an_open_store_keeps_its_locks_while_the_same_process_opens_the_file_again(
+    tmp_path: Path,
+) -> None:
+    """Otherwise another process takes the log for left behind and deletes it, with what comes later."""
+    path = tmp_path / "runs.sqlite"
+
+    async def story() -> None:
+        store = SqliteRunStore(path)
+        await store.open()
+        await store.begin(new_run(workflow="before"), time.time())
+        await open_and_close(path)
+        done = await asyncio.to_thread(
+            subprocess.run, [sys.executable, "-c", BESIDE, str(path)], timeout=60, check=True
+        )
+        assert done.returncode == 0
+        await store.begin(new_run(workflow="after"), time.time())
+        seen = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-c", LIST, str(path)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert seen.stdout.split() == ["after", "before", "beside"]
+        await store.close()
+
+    asyncio.run(story())
+    assert look(path, "PRAGMA integrity_check") == "ok"
+    assert look(path, "SELECT count(*) FROM runs") == 3
