@@ -314,7 +314,7 @@ for (name,) in sqlite3.connect(sys.argv[1]).execute("SELECT workflow FROM runs O
 """
 
 
-def test_an_open_store_keeps_its_locks_while_the_same_process_opens_the_file_again(
+def test_an_open_store_keeps_its_locks_when_its_file_opens_again(
     tmp_path: Path,
 ) -> None:
     """Otherwise another process takes the log for left behind and deletes it, with what comes later."""
