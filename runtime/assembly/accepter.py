@@ -119,8 +119,7 @@ class Accepter:
         self._store = store
         self._namespace = namespace
         self._events = events
-        self._kept: dict[AcceptedKey, Spec | Value] = {}
-        self._active: dict[UUID, bool] = {}
+        self._kept: dict[AcceptedKey, tuple[Spec | Value, bool]] = {}
         self._dropped: set[AcceptedKey] = set()
         self._stored: dict[AcceptedKey, tuple[int, bool, str]] = {}
         self._uses: dict[UUID, frozenset[UUID]] = {}
@@ -189,8 +188,7 @@ class Accepter:
         self._dropped.discard(key)
         if resource.revision and self._stored.get(key) == mark and key not in self._kept:
             return
-        self._kept[key] = resource
-        self._active[resource.id] = active
+        self._kept[key] = resource, active
         self._changed.set()
 
     def _drop(self, key: AcceptedKey) -> None:
@@ -237,7 +235,7 @@ class Accepter:
         try:
             # Even to sort so many ids takes long enough to hold others up.
             keys = await asyncio.to_thread(sorted, dropped)
-            records = await asyncio.to_thread(self._records, kept, dict(self._active))
+            records = await asyncio.to_thread(self._records, kept)
             await self._store.accept(self._namespace, records, keys)
         except BaseException as error:
             # What was noted meanwhile is newer.
@@ -259,13 +257,11 @@ class Accepter:
         return True
 
     def _records(
-        self, kept: Mapping[AcceptedKey, Spec | Value], active: Mapping[UUID, bool]
+        self, kept: Mapping[AcceptedKey, tuple[Spec | Value, bool]]
     ) -> list[AcceptedResource]:
         resources: list[AcceptedResource] = []
-        for resource in kept.values():
+        for resource, active in kept.values():
             # What no store can keep was made by a program, which says it again at its next start.
             with contextlib.suppress(HeddleError):
-                resources.append(
-                    AcceptedResource.of(resource, active=active.get(resource.id, True))
-                )
+                resources.append(AcceptedResource.of(resource, active=active))
         return resources
