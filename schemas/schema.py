@@ -65,6 +65,8 @@ class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
     """Whether, by its fields as written, every packet leaves by `out`: it never ends a cycle."""
     leads: Callable[[F], Iterable[tuple[Path, str]]] | None = None
     """The out ports that its fields name, each with the path of the field."""
+    makes: Callable[[F], Mapping[str, Path]] | None = None
+    """The path of the field that makes the links of an out port, by port, if fields make links."""
     begins: Callable[[Mapping[str, Any]], bool] | None = None
     """Whether, by its fields as written, it begins processes without being sent a packet."""
     asks: tuple[str, ...] = ()
@@ -79,6 +81,8 @@ class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
     """Whether it may answer a packet before it sends it on, in a process of its own."""
     unreached: Callable[[F, Mapping[str, str]], Iterable[UnreachablePart]] | None = None
     """What no packet can reach, by its fields and its linked out ports (canonical name: as written)."""
+    labels: Callable[[F], Mapping[str, str]] | None = None
+    """What leaves by an out port, in a few words, by canonical name: a drawing shows it in place of the name."""
     types: Callable[[F, TypeOfCode], Mapping[str, Any]] | None = None
     """The JSON Schemas of ports by name, if they depend on its fields: asked for by checks alone.
 

@@ -53,7 +53,7 @@ DIRECTION = click.option(
     shapes=[
         (
             "--json",
-            "{nodes: [{id, name, kind, waiting}], links: [{from, port, to, in}], problems?}",
+            "{nodes: [{id, name, kind, waiting}], links: [{from, port, to, in, label?}], problems?}",
         )
     ],
 )
@@ -79,16 +79,18 @@ def command(
     tasks; with --run or --last, each task shows how it stands in that run. A run alone names its
     workflow, too.
 
-    Targets that are not there are drawn as waiting. What cannot be read is told on standard error,
+    An edge that leaves a router is labelled with its routes: `GET /tasks/{id}`. Targets that are not
+    there are drawn as waiting. What cannot be read is told on standard error,
     the rest is drawn, and the exit code is 1. With --json, `from` and `to` are ids of nodes.
     """
     if as_json and form is not None:
         raise click.UsageError("give --json or --format, not both")
     from heddle.cli.commands.schema import write
     from heddle.cli.documents import Documents
+    from heddle.cli.extensions import installed
     from heddle.cli.views.error_boundary import failure
     from heddle.cli.views.output import print_json, print_problems
-    from heddle.extensions.drawing import Picture
+    from heddle.cli.views.spec_picture import picture_of_specs
 
     settings = settings_of(config, namespace=namespace)
     if run is not None or last or (len(paths) == 1 and _is_workflow(paths[0])):
@@ -111,7 +113,7 @@ def command(
         if as_json:
             print_json(failure("there is nothing to draw", reading.problems))
         raise click.exceptions.Exit(FAILED)
-    picture = Picture.of(reading.specs)
+    picture = picture_of_specs(reading.specs, installed(settings).scheme)
     if as_json:
         write(_json(picture, reading.problems), output)
     else:
@@ -183,6 +185,7 @@ def _json(picture: "Picture", problems: "Iterable[Problem]") -> str:
                 "port": edge.out,
                 "to": nodes[edge.target].id,
                 "in": edge.port,
+                **({"label": label} if (label := nodes[edge.source].labels.get(edge.out)) else {}),
             }
             for edge in picture.edges
         ],

@@ -30,6 +30,7 @@ from heddle.extensions.extension import (
 from heddle.runtime.flow.elsewhere import ElsewhereError, resume
 from heddle.schemas.common import Target
 from heddle.schemas.link import Link
+from heddle.schemas.path import Path
 from heddle.schemas.suggestion import did_you_mean
 
 
@@ -140,6 +141,14 @@ def links_of(fields: CallFields) -> Mapping[str, tuple[Link, ...]]:
     return {port: (Link(name=name),) for name, port in ports_of(fields.targets).items()}
 
 
+def makers_of(fields: CallFields) -> Mapping[str, Path]:
+    """Return the path of the field that makes the link of each out port."""
+    if fields.target is not None:
+        return {"call": ("target",)}
+    ports = ports_of(fields.targets)
+    return {ports[name]: ("targets", fields.targets.index(name)) for name in ports}
+
+
 def ports_of(targets: list[str]) -> dict[str, str]:
     """Return the port by which each target is asked."""
     names = list(dict.fromkeys(targets))
@@ -162,6 +171,7 @@ CALL: Kind[Any] = Kind(
         fields=CallFields,
         summary="Asks another symbol as if it were a function, and goes on with its answer.",
         category="control",
+        makes=makers_of,
         ins=(IN,),
         outs=(
             OUT,

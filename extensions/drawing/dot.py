@@ -63,7 +63,7 @@ def _look(family: KindFamily) -> str:
 
 
 def _edge(picture: Picture, edge: PictureEdge) -> str:
-    label = edge.out if edge.port == "in" else f"{edge.out} → {edge.port}"
+    label = picture.edge_label(edge)
     return (
         f"    n{edge.source} -> n{edge.target} "
         f"[label={quoted(label)}, tooltip={quoted(picture.edge_text(edge))}{_STYLES[edge.strand]}]"

@@ -1,6 +1,6 @@
 """A Figure is a Picture laid out on paper: every card, port and line with its place in pixels."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Literal, TypeAlias
 
@@ -113,8 +113,15 @@ class _CardSide:
     has two lines, hence a port may stand there more than once.
     """
 
-    def __init__(self, ports: Sequence[tuple[str, int]], out: bool, across: bool) -> None:
+    def __init__(
+        self,
+        ports: Sequence[tuple[str, int]],
+        out: bool,
+        across: bool,
+        texts: Mapping[str, str] | None = None,
+    ) -> None:
         self.ports = ports
+        self._texts = texts or {}
         self.labels = [self._label(port, copy, out) for port, copy in ports]
         self._across = across
         self._widths = [width(label, LABEL_SIZE, mono=True) for label in self.labels]
@@ -146,11 +153,12 @@ class _CardSide:
         reaches = [24.0 if self._across else wide + self._air for wide in self._widths]
         return tuple(Pin(b, reach) for b, reach in zip(self.offsets, reaches, strict=True))
 
-    @staticmethod
-    def _label(port: str, copy: int, out: bool) -> str:
+    def _label(self, port: str, copy: int, out: bool) -> str:
         if copy or (port == "in" and not out):
             return ""
-        return fit(shown(port) or "?", LABEL_SIZE, _LABEL_ROOM, 1, mono=True)[0]
+        return fit(
+            shown(self._texts.get(port) or port) or "?", LABEL_SIZE, _LABEL_ROOM, 1, mono=True
+        )[0]
 
 
 class _Part:
@@ -194,7 +202,9 @@ class _Part:
         outs, ins = [], []
         for number, index in enumerate(self._members):
             node = picture.nodes[index]
-            outs.append(_CardSide(_sorted(node.outs, used[number].outs), True, self._down))
+            outs.append(
+                _CardSide(_sorted(node.outs, used[number].outs), True, self._down, node.labels)
+            )
             ins.append(_CardSide(_sorted(node.ins, used[number].ins), False, self._down))
         return outs, ins
 

@@ -23,7 +23,7 @@ def mermaid(picture: Picture, direction: str = "right") -> str:
     """Return the text of a flowchart; node ids are `n0`, `n1`, … in the order of the Picture."""
     rows = [f"flowchart {'TB' if direction == 'down' else 'LR'}"]
     rows += _nodes(picture)
-    rows += [_edge(edge) for edge in picture.edges]
+    rows += [_edge(picture, edge) for edge in picture.edges]
     errors = [str(i) for i, edge in enumerate(picture.edges) if edge.strand == "error"]
     if errors:
         rows.append(f"    linkStyle {','.join(errors)} {_ERROR_STYLE}")
@@ -66,8 +66,8 @@ def _node(picture: Picture, index: int) -> str:
     return f'n{index}("<b>{name}</b><br>{kind}"):::{family_of(node).name}'
 
 
-def _edge(edge: PictureEdge) -> str:
-    label = edge.out if edge.port == "in" else f"{edge.out} → {edge.port}"
+def _edge(picture: Picture, edge: PictureEdge) -> str:
+    label = picture.edge_label(edge)
     return f"    n{edge.source} {_ARROWS[edge.strand]}|{quoted(label)}| n{edge.target}"
 
 

@@ -17,6 +17,7 @@ Strand: TypeAlias = Literal["plain", "error", "lifecycle"]
 """What an edge carries: traffic, failures, or news of coming and going."""
 
 OutPorts: TypeAlias = Callable[[Spec], Iterable[str]]
+Labels: TypeAlias = Callable[[Spec], Mapping[str, str]]
 
 _INDEXED = re.compile(r"(.*?)\[(\d+)\]\Z", re.DOTALL)
 
@@ -27,6 +28,7 @@ class PictureNode(msgspec.Struct, frozen=True, kw_only=True):
     `id` is that of the Spec; `namespace/name` where only a name is linked to.
     `outs` and `ins` are port names in the order in which people count them; `outs` may hold
     ports that no edge leaves. `named` is false if the label is made from the kind and id.
+    `labels` are what leaves by its out ports, in a few words, for a port whose name says less.
     """
 
     label: str
@@ -37,6 +39,11 @@ class PictureNode(msgspec.Struct, frozen=True, kw_only=True):
     waiting: bool = False
     outs: tuple[str, ...] = ()
     ins: tuple[str, ...] = ()
+    labels: Mapping[str, str] = {}
+
+    def label_of(self, out: str) -> str:
+        """Return what is written at an out port: its label, or its name."""
+        return self.labels.get(out) or out
 
 
 class PictureEdge(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,12 +67,15 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     edges: tuple[PictureEdge, ...] = ()
 
     @classmethod
-    def of(cls, specs: Iterable[Spec], ports: OutPorts | None = None) -> "Picture":
+    def of(
+        cls, specs: Iterable[Spec], ports: OutPorts | None = None, labels: Labels | None = None
+    ) -> "Picture":
         """Show every Spec once, every Link once, and a waiting node for each target that is missing.
 
-        `ports` tells which out ports a Spec has besides those it links (its Schema knows).
+        `ports` tells which out ports a Spec has besides those it links, `labels` what leaves by an
+        out port if its name says less (its Schema knows both).
         """
-        return _Painter(tuple(specs), ports).paint()
+        return _Painter(tuple(specs), ports, labels).paint()
 
     @property
     def namespaces(self) -> tuple[str, ...]:
@@ -79,7 +89,14 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     def edge_text(self, edge: PictureEdge) -> str:
         """Return the edge in words: `listener.out → router.in`."""
         source, target = self.nodes[edge.source], self.nodes[edge.target]
-        return f"{source.label}.{edge.out} → {target.label}.{edge.port}"
+        label = source.labels.get(edge.out)
+        routed = f" ({label})" if label else ""
+        return f"{source.label}.{edge.out}{routed} → {target.label}.{edge.port}"
+
+    def edge_label(self, edge: PictureEdge) -> str:
+        """Return what is written beside an edge: what leaves its out port, and its in port if not `in`."""
+        label = self.nodes[edge.source].label_of(edge.out)
+        return label if edge.port == "in" else f"{label} → {edge.port}"
 
 
 def strand(port: str) -> Strand:
@@ -109,9 +126,12 @@ def _counted(port: str) -> tuple[str, int]:
 class _Painter:
     """Finds the target of every Link, and makes one up if there is none."""
 
-    def __init__(self, specs: Sequence[Spec], ports: OutPorts | None) -> None:
+    def __init__(
+        self, specs: Sequence[Spec], ports: OutPorts | None, labels: Labels | None
+    ) -> None:
         self._specs = specs
         self._ports = ports
+        self._texts = labels
         self._ids: dict[tuple[str, UUID], int] = {}
         self._names: dict[tuple[str, str], int] = {}
         for index, spec in enumerate(specs):
@@ -145,6 +165,7 @@ class _Painter:
             named=spec.name is not None,
             outs=in_order(outs),
             ins=in_order(ins),
+            labels=self._texts(spec) if self._texts else {},
         )
 
     def _missing(self, ins: Mapping[int, Iterable[str]]) -> list[PictureNode]:

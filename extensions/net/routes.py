@@ -1,9 +1,10 @@
-"""Routes find what a method and a path lead to: literal segments first, then `:name`, then `*`."""
+"""Routes find what a method and a path lead to: literal segments first, then parameters, then `*`."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from heddle.extensions.net.http.path import written
+from heddle.extensions.net.route_segment import Reader, RouteSegment, parse_path
 
 T = TypeVar("T")
 
@@ -17,11 +18,12 @@ ANY: Final = "*"
 class Branch(Generic[T]):
     """One segment of the tree of paths."""
 
-    __slots__ = ("literals", "methods", "params", "rest")
+    __slots__ = ("literals", "methods", "params", "rest", "segments")
 
     def __init__(self) -> None:
         self.literals: dict[str, Branch[T]] = {}
-        self.params: list[tuple[str, Branch[T]]] = []
+        self.params: list[tuple[str, Reader | None, Branch[T]]] = []
+        self.segments: list[tuple[RouteSegment, Branch[T]]] = []
         self.rest: Ends[T] = {}
         self.methods: Ends[T] = {}
 
@@ -29,10 +31,9 @@ class Branch(Generic[T]):
 class Routes(Generic[T]):
     """Paths with what they lead to, by method.
 
-    A segment `:name` takes any one segment that is not empty, also after a literal beginning
-    (`v:version`); `\\:` is a colon. `*` takes the rest of the path, empty too, under the key `*`, as the
-    text of a path; whatever is written behind it is ignored. If several fit, the most literal wins, from left to
-    right; where that leads nowhere, the next is tried.
+    A segment `{name:type}` takes one segment that is not empty and fits its type, `:name` any. `*` and
+    a parameter of type `path` take the rest of the path, empty too, as the text of a path. If several
+    fit, the most literal wins, from left to right; where that leads nowhere, the next is tried.
     """
 
     def __init__(self) -> None:
@@ -40,40 +41,34 @@ class Routes(Generic[T]):
         self._exact: dict[tuple[str, str], T] = {}
 
     def add(self, method: str, path: str, target: T) -> bool:
-        """Add a route; False if this method and path lead somewhere already."""
+        """Add a route; return False if this method and path lead somewhere already.
+
+        Raise RouteSegmentError if the path cannot be read.
+        """
         branch, names, rest = self._root, [], False
-        for segment in path.split("/")[1:]:
-            if segment.startswith("*"):
+        segments = parse_path(path)
+        for segment in segments:
+            if segment.name is not None:
+                names.append(segment.name)
+            if segment.rest:
                 rest = True
-                break
-            prefix, name = split_segment(segment)
-            if name is None:
-                branch = branch.literals.setdefault(prefix, Branch())
-                continue
-            names.append(name)
-            for known, following in branch.params:
-                if known == prefix:
-                    branch = following
-                    break
+            elif segment.name is None:
+                branch = branch.literals.setdefault(segment.prefix, Branch())
             else:
-                following = Branch()
-                branch.params.append((prefix, following))
-                # A longer beginning is more literal.
-                branch.params.sort(key=lambda entry: -len(entry[0]))
-                branch = following
+                branch = _follow(branch, segment)
         ends = branch.rest if rest else branch.methods
         if method in ends:
             return False
-        ends[method] = (target, (*names, "*") if rest else tuple(names))
-        if not names and not rest:
-            self._exact[method, path.replace("\\:", ":")] = target
+        ends[method] = (target, tuple(names))
+        if not names:
+            self._exact[method, "/" + "/".join(segment.prefix for segment in segments)] = target
         return True
 
     def exact(self, method: str, path: str) -> T | None:
         """Return what a path without names leads to, by one look-up; None says nothing."""
         return self._exact.get((method, path))
 
-    def find(self, method: str, segments: Sequence[str]) -> tuple[T, dict[str, str]] | None:
+    def find(self, method: str, segments: Sequence[str]) -> tuple[T, dict[str, Any]] | None:
         """Return what a method and the segments of a path lead to, and what the names stand for.
 
         HEAD goes the way of GET if it has none of its own.
@@ -95,9 +90,9 @@ class Routes(Generic[T]):
             texts.update(ends)
         return texts
 
-    def _walk(self, segments: Sequence[str]) -> Iterator[tuple[Ends[T], list[str]]]:
+    def _walk(self, segments: Sequence[str]) -> Iterator[tuple[Ends[T], list[Any]]]:
         """Yield every end that fits a path, the most literal first, and what its names stand for."""
-        todo: list[tuple[Branch[T], int, list[str], bool]] = [(self._root, 0, [], False)]
+        todo: list[tuple[Branch[T], int, list[Any], bool]] = [(self._root, 0, [], False)]
         while todo:
             branch, index, values, rest = todo.pop()
             if rest:
@@ -110,19 +105,36 @@ class Routes(Generic[T]):
                     yield branch.methods, values
                 continue
             segment = segments[index]
-            for prefix, following in reversed(branch.params):
+            for prefix, read, following in branch.params:
                 if segment.startswith(prefix) and len(segment) > len(prefix):
-                    todo.append((following, index + 1, [*values, segment[len(prefix) :]], False))
+                    value: Any = segment[len(prefix) :]
+                    if read is not None:
+                        value = read(value)
+                        if value is None:
+                            continue
+                    todo.append((following, index + 1, [*values, value], False))
             literal = branch.literals.get(segment)
             if literal is not None:
                 todo.append((literal, index + 1, values, False))
 
 
-def split_segment(segment: str) -> tuple[str, str | None]:
-    """Return the literal beginning of a segment, and the name behind its colon if it has one."""
-    index = segment.find(":")
-    while index > 0 and segment[index - 1] == "\\":
-        index = segment.find(":", index + 1)
-    if index < 0:
-        return segment.replace("\\:", ":"), None
-    return segment[:index].replace("\\:", ":"), segment[index + 1 :]
+def _follow(branch: Branch[T], segment: RouteSegment) -> Branch[T]:
+    """Return the branch behind a parameter; add it if it is not there."""
+    shape = segment._replace(name=None)
+    for known, following in branch.segments:
+        if known == shape:
+            return following
+    following = Branch()
+    branch.segments.append((shape, following))
+    # More literal text goes first, then a type before any text. They are taken from a stack.
+    branch.segments.sort(key=lambda entry: _rank(entry[0]), reverse=True)
+    branch.params = [(known.prefix, known.reader, behind) for known, behind in branch.segments]
+    return following
+
+
+def _rank(segment: RouteSegment) -> tuple[int, int, int]:
+    """Return how early a parameter is tried: the smallest first."""
+    return -len(segment.prefix), -len(segment.suffix), _ORDER.index(segment.type)
+
+
+_ORDER: Final = ("uuid", "integer", "number", "string")

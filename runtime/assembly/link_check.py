@@ -184,6 +184,16 @@ class _Links:
         except SpecError:
             return None
 
+    def _made(self, spec: Spec, path: Path) -> Path | None:
+        """Return the field that makes the links of the port at this path; None if they are written there."""
+        schema = self._schema_of(spec.kind)
+        if schema is None or schema.makes is None or len(path) < 2:
+            return None
+        try:
+            return schema.makes(decode(spec, schema)).get(str(path[1]))
+        except SpecError:
+            return None
+
     def _add(
         self,
         code: str,
@@ -194,6 +204,9 @@ class _Links:
         *,
         shown: Path | None = None,
     ) -> None:
+        made = self._made(spec, path)
+        if made is not None:
+            path = shown = made
         problem = Problem(
             code=code,
             found=actual,

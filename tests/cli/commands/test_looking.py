@@ -120,6 +120,28 @@ def test_graph_gives_its_nodes_and_links_to_programs(tmp_path: Path) -> None:
     assert nobody["id"] == "default/nobody"
 
 
+def test_graph_labels_the_edges_of_a_router_with_its_routes() -> None:
+    text = (
+        "- kind: router\n  name: r\n  routes:\n"
+        "    - {method: GET, path: '/tasks/{id:integer}', to: a}\n"
+        "    - {method: put, path: '/tasks/:id', to: a}\n"
+        "    - {method: GET, path: '/files/*', port: 'out[0]'}\n"
+        "  ports: {'out[0]': {name: a}}\n"
+        "- {kind: nop, name: a}\n"
+    )
+    links = ran_json("graph", "-", stdin=text)["links"]
+    assert [(one["port"], one["label"]) for one in links] == [
+        ("out[0]", "GET /files/*"),
+        ("to", "GET /tasks/{id}, PUT /tasks/{id}"),
+    ]
+    assert '|"GET /tasks/{id}, PUT /tasks/{id}"|' in ran("graph", "-", stdin=text)
+    assert 'label="GET /files/*"' in ran("graph", "-", "--format", "dot", stdin=text)
+    assert ">GET /files/*</text>" in ran("graph", "-", "--format", "svg", stdin=text)
+    assert "r.to (GET /tasks/{id}, PUT /tasks/{id})" in ran(
+        "graph", "-", "--format", "svg", stdin=text
+    )
+
+
 def test_graph_draws_nothing_where_nothing_can_be_read() -> None:
     result = heddle("graph", "nope.yaml")
     assert (result.exit_code, result.stdout) == (1, "")
