@@ -144,6 +144,26 @@ class DurableRuns:
         claim = await self.store.claim(run, self._clock(), take=take, again=again)
         if claim is None:
             return None
+        try:
+            return await self._go_on(workload, claim, again=again, actor=actor)
+        except (FencedError, RunStoreError):
+            raise
+        except Exception as error:
+            await self._give_back(claim, error)
+            raise
+
+    async def _give_back(self, claim: RunClaim, error: Exception) -> None:
+        """Let go of a run that was claimed and cannot be resumed here: another program may be able to."""
+        journal = DurableJournal(self.store, claim.run, clock=self._clock)
+        reason = f"it cannot be resumed: {type(error).__name__}: {error}"
+        journal.suspend(reason, wake=self._clock())
+        with suppress(FencedError, RunStoreError):
+            await self._commit(journal)
+
+    async def _go_on(
+        self, workload: Workload, claim: RunClaim, *, again: bool, actor: str
+    ) -> ActiveRun | RunRecord:
+        """Go on with a run that was claimed."""
         journal = DurableJournal(self.store, claim.run, clock=self._clock)
         if any(each.verb == "cancel" for each in claim.requests):
             return await self._cancel_claimed(journal, claim)
@@ -152,7 +172,7 @@ class DurableRuns:
                 journal.note("retry", task="*", actor=actor)
             apply_requests(journal, claim)
             await self._commit(journal)
-            claim = await self.store.load(run) or claim
+            claim = await self.store.load(claim.run.id) or claim
         known = read_claim(claim, workload.is_idempotent, losses=self._losses)
         for task in known.crashed:
             error = known.recorded[task].error

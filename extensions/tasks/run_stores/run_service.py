@@ -16,7 +16,7 @@ from heddle.extensions.tasks.run_stores.contract import RunRecord, RunStoreError
 from heddle.extensions.tasks.run_stores.durable_runs import DurableRuns
 from heddle.extensions.tasks.run_stores.opener import make_run_store
 from heddle.extensions.tasks.run_stores.recorded import LOSSES
-from heddle.extensions.tasks.scheduler.journal import Workload
+from heddle.extensions.tasks.scheduler.journal import FencedError, Workload
 from heddle.specs.model.lease import uptime
 
 LOOK: Final = 1.0
@@ -69,6 +69,7 @@ class RunService:
         self._control_task: asyncio.Task[None] | None = None
         self._kick = asyncio.Event()
         self._left_alone: set[UUID] = set()
+        self._delayed: set[UUID] = set()
         self._reported = ""
         self._pruned = 0.0
 
@@ -96,6 +97,7 @@ class RunService:
         self._users[host] = workload
         self._workloads[workload.name] = workload, host
         self._left_alone.clear()
+        self._delayed.clear()
         self._kick.set()
 
     def pause(self, workload: Workload) -> None:
@@ -155,6 +157,9 @@ class RunService:
                 self._reported = ""
             except RunStoreError as error:
                 self._tell_once("run store failed", str(error))
+            except Exception as error:
+                # Whatever it is, the other runs need their controller.
+                self._tell_once("run store failed", f"{type(error).__name__}: {error}")
             self._kick.clear()
             try:
                 async with asyncio.timeout(LOOK):
@@ -184,10 +189,32 @@ class RunService:
     async def _claim_due(self) -> None:
         namespaces = {host.namespace for _, host in self._workloads.values()}
         for namespace in namespaces:
-            for run in await self.store.claimable(namespace, time.time()):
+            due = await self.store.claimable(namespace, time.time())
+            # One that the store fails for waits behind the others, not in front of them.
+            for run in sorted(due, key=lambda each: each.id in self._delayed):
                 known = self._workloads.get(run.workflow)
                 if known is not None and run.id not in self._left_alone:
-                    await self._go_on(run, *known)
+                    await self._try(run, *known)
+
+    async def _try(self, run: RunRecord, workload: Workload, host: Host) -> None:
+        """Go on with a run; leave it alone if that fails for a reason of its own."""
+        try:
+            await self._go_on(run, workload, host)
+        except FencedError:
+            # Another worker has taken it in between.
+            return
+        except RunStoreError:
+            self._delayed.add(run.id)
+            raise
+        except Exception as error:
+            self._left_alone.add(run.id)
+            host.emit(
+                "run left alone",
+                level="error",
+                run=str(run.id),
+                reason=f"it cannot be resumed: {type(error).__name__}: {error}",
+            )
+        self._delayed.discard(run.id)
 
     async def _go_on(self, run: RunRecord, workload: Workload, host: Host) -> None:
         missing = [name for name in run.code if not _is_importable(name)]

@@ -1,8 +1,15 @@
 """Owners of runs: leases, heartbeats, the fence, and code that is not there."""
 
 import asyncio
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
 
 from heddle.extensions.extension import Error
 from heddle.extensions.tasks.run_stores.active_run import ActiveRun
@@ -139,5 +146,82 @@ def test_two_runtimes_begin_and_end_each_run_once(tmp_path: Path) -> None:
             ended = await until_status(runs, RunStatus.COMPLETED)
             assert (ended.id, ended.output) == (run.id, "monday")
             assert durable_tasks.done == ["first", "slow", "slow", "last"]
+
+    story(work())
+
+
+def test_a_run_that_cannot_be_read_keeps_no_other_run_from_going_on(tmp_path: Path) -> None:
+    """What is recorded of one run is damaged: it is left alone, and the controller goes on."""
+
+    async def work() -> None:
+        durable_tasks.done.clear()
+        durable_tasks.gates.clear()
+        async with running(tmp_path) as runtime:
+            bad = await node_of(runtime).durable.begin({"day": "bad"}, priority=9)
+            good = await node_of(runtime).durable.begin({"day": "good"})
+            await until(lambda: durable_tasks.done.count("slow") == 2)
+        with closing(sqlite3.connect(tmp_path / "runs.sqlite")) as raw:
+            raw.execute("UPDATE attempts SET output = x'c1' WHERE run = ?", (str(bad.id),))
+            raw.commit()
+        durable_tasks.gates["slow"] = asyncio.Event()
+        durable_tasks.gates["slow"].set()
+        async with running(tmp_path) as runtime, looking(tmp_path) as runs:
+
+            async def ended() -> bool:
+                return (await runs.get(good.id)).status is RunStatus.COMPLETED
+
+            await until(ended)
+            left = [each for each in runtime.events.recent if each.event == "run left alone"]
+            assert [each.data["run"] for each in left] == [str(bad.id)]
+            assert "cannot be resumed" in left[0].reason
+            # Nobody has it: another program, or a person, may go on with it.
+            run = await runs.get(bad.id)
+            assert run.status is RunStatus.SUSPENDED
+            assert "cannot be resumed" in run.reason
+            # The controller looks on: what becomes due later is begun, too.
+            again = await node_of(runtime).durable.begin({"day": "later"})
+            assert await node_of(runtime).durable.answer(again) == "later"
+
+    story(work())
+
+
+def test_a_run_that_is_taken_while_it_is_resumed_is_left_to_its_new_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> None:
+        durable_tasks.done.clear()
+        durable_tasks.gates.clear()
+        async with running(tmp_path) as runtime:
+            first = await node_of(runtime).durable.begin({"day": "first"}, priority=9)
+            second = await node_of(runtime).durable.begin({"day": "second"})
+            await until(lambda: durable_tasks.done.count("slow") == 2)
+        durable_tasks.gates["slow"] = asyncio.Event()
+        durable_tasks.gates["slow"].set()
+        other = SqliteRunStore(tmp_path / "runs.sqlite")
+        await other.open()
+        claim = SqliteRunStore.claim
+
+        async def claim_twice(store: SqliteRunStore, run: UUID, at: float, **more: Any) -> Any:
+            """Claim a run; the other worker takes the first one before that is used."""
+            claimed = await claim(store, run, at, **more)
+            if run == first.id and store is not other:
+                other_claim = await claim(other, run, at, take=True)
+                assert other_claim is not None
+                await other.request(run, "priority", at, payload=bytes(8))
+                return msgspec.structs.replace(
+                    claimed, requests=await other.requests(run), run=claimed.run
+                )
+            return claimed
+
+        monkeypatch.setattr(SqliteRunStore, "claim", claim_twice)
+        async with running(tmp_path) as runtime, looking(tmp_path) as runs:
+
+            async def ended() -> bool:
+                return (await runs.get(second.id)).status is RunStatus.COMPLETED
+
+            await until(ended)
+            assert (await runs.get(first.id)).owner == other.owner
+            assert not [each for each in runtime.events.recent if "left alone" in each.event]
+        await other.close()
 
     story(work())
