@@ -306,7 +306,8 @@ def _rejection(shape: FieldShape, value: Any) -> msgspec.ValidationError | None:
     try:
         msgspec.convert(value, shape.type, strict=False, dec_hook=read_field)
     except msgspec.ValidationError as error:
-        return error
+        # Without its frames, which hold what is returned; its cause says what is wrong.
+        return error.with_traceback(None)
     return None
 
 

@@ -5,15 +5,18 @@ HeddleError
 │   └── SecretError  a secret cannot be opened or sealed: give the key
 └── StoreError       the store: retry, or look at its address
     ├── NotFoundError     there is no such Spec or Value
-    ├── Unwritable   a file has to be corrected, or edited by hand, first
-    ├── Conflict     someone else changed it since you read it
+    ├── RejectedError     a file has to be corrected, or edited by hand, first
+    ├── ConflictError     someone else changed it since you read it
     └── UnconfirmedError  it may have been made: repeat it with its key
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
 from uuid import UUID
 
 from heddle.schemas.problem import Problem
+
+_Raised = TypeVar("_Raised", bound=BaseException)
 
 
 class HeddleError(Exception):
@@ -58,3 +61,12 @@ class UnconfirmedError(StoreError):
         self.reason = reason
         self.key = key
         super().__init__(f"{reason}. The change set may have been made: its key is {key}")
+
+
+def without_frames(error: _Raised) -> _Raised:
+    """Return an error that was caught and is kept, without the frames that it came through.
+
+    A frame that keeps an error which holds that frame is never freed by counting references.
+    """
+    error.__context__ = error.__cause__ = None
+    return error.with_traceback(None)

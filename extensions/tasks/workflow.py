@@ -108,8 +108,9 @@ class WorkflowNode(Node):
 
     async def close(self) -> None:
         """Suspend the durable runs that are left, and let go of the RunStore."""
-        if self._durable is not None:
-            await self._durable.close()
+        durable, self._durable = self._durable, None
+        if durable is not None:
+            await durable.close()
 
     @property
     def durable(self) -> DurableWorkflow:

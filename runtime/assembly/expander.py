@@ -15,7 +15,7 @@ from heddle.runtime.assembly.expansion import Expansion
 from heddle.runtime.assembly.params import given
 from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.assembly.symbol import Symbol
-from heddle.runtime.flow.node import Node
+from heddle.runtime.flow.node import Node, dissolve
 from heddle.schemas.check import decode
 from heddle.schemas.common_fields import SPEC_FIELDS
 from heddle.schemas.errors import SpecError
@@ -159,6 +159,8 @@ class Expander:
             effective = effective._replace(binding=binding)
         symbols = self._expand(effective, problems, ())
         if problems:
+            for symbol in symbols:
+                dissolve(symbol.node)
             raise SpecError(problems)
         outer = symbols[0]
         outer.held = frozenset(symbol.id for symbol in symbols[1:])

@@ -184,7 +184,7 @@ class Node:
 
 
 def dissolve(node: Node) -> None:
-    """Take its handlers from a node that is closed.
+    """Take its handlers from a node that is closed or never began, and what names it as its owner.
 
     Most nodes keep handlers whose functions are methods of theirs. Without this cycle a node is
     freed at once; the garbage collector never frees those that were frozen after the start.
@@ -194,6 +194,9 @@ def dissolve(node: Node) -> None:
         return
     for name, value in tuple(kept.items()):
         if isinstance(value, Action | Choice | Visit | Conversation):
+            del kept[name]
+        elif getattr(value, "owner", None) is node:
+            # What a successor takes over; it was not taken over.
             del kept[name]
         elif isinstance(value, dict) and _are_handlers(value.values()):
             kept[name] = {}

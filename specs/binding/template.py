@@ -16,10 +16,11 @@ The expressions are those of MiniJinja, without statements, files, or any way in
 import re
 from collections.abc import Mapping
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
+from heddle.schemas.errors import without_frames
 from heddle.schemas.problem import defect_of
 from heddle.schemas.suggestion import did_you_mean
 
@@ -108,14 +109,14 @@ def failures(text: str, scope: BlankScope) -> list[BlankError]:
     try:
         parts = _split(text, scope.known, scope.whole is not msgspec.UNSET)
     except BlankError as error:
-        return [error]
+        return [without_frames(error)]
     errors: list[BlankError] = []
     for part in parts:
         if not isinstance(part, str):
             try:
                 _spelled(part, scope)
             except BlankError as error:
-                errors.append(error)
+                errors.append(without_frames(error))
     return [error for error in errors if not error.quiet]
 
 
@@ -268,17 +269,21 @@ def _path(expression: str, at: int) -> tuple[tuple[str | int, ...], int]:
 
 def _value(blank: Blank, scope: BlankScope) -> Any:
     given: dict[str, Any] = {}
-    missing: BlankError | None = None
+    missing: tuple[str | int, ...] | None = None
     for number, path in enumerate(blank.paths):
         try:
             given[f"__{number}"] = _look_up(path, scope, blank.text)
         except BlankError as error:
             if error.quiet or blank.bare:
                 raise
-            missing = missing or error
+            missing = path if missing is None else missing
     if blank.bare:
         return given["__0"]
-    return _evaluate(blank, {**scope.names, **given}, missing)
+    result = _evaluate(blank, {**scope.names, **given}, missing is not None)
+    if result is _LACKING and missing is not None:
+        # An error that were kept until now would hold this frame, and this frame the error.
+        return _look_up(missing, scope, blank.text)
+    return result
 
 
 def _look_up(path: tuple[str | int, ...], scope: BlankScope, text: str) -> Any:
@@ -336,20 +341,27 @@ def _check_size(blank: Blank, given: Mapping[str, Any]) -> None:
         raise BlankError(blank.text, "tojson() with an indent that is not a small number")
 
 
-def _evaluate(blank: Blank, given: Mapping[str, Any], missing: BlankError | None) -> Any:
+_LACKING: Final = object()
+"""A blank that cannot do without a name that is not there."""
+
+
+def _evaluate(blank: Blank, given: Mapping[str, Any], lacks: bool) -> Any:
+    """Return what a blank makes; _LACKING if it needs a name that is not there, as `lacks` says."""
     from minijinja import TemplateError
 
-    if missing is None:
+    if not lacks:
         _check_size(blank, given)
     try:
         result = _machine().eval_expr(blank.expression, **given)
         if result is None and _machine().eval_expr(f"({blank.expression}) is undefined", **given):
-            raise missing or BlankError(blank.text, "nothing: it is undefined")
+            if lacks:
+                return _LACKING
+            raise BlankError(blank.text, "nothing: it is undefined")
     except UnicodeError:
         raise BlankError(blank.text, "half of a character pair", "text") from None
     except TemplateError as error:
-        if missing is not None and error.kind in ("UndefinedError", "InvalidOperation"):
-            raise missing from None
+        if lacks and error.kind in ("UndefinedError", "InvalidOperation"):
+            return _LACKING
         detail = (error.detail or str(error.kind)).replace("__0", "the value")
         raise BlankError(blank.text, detail, "an expression", _RULES) from None
     except BlankError:

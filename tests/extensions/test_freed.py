@@ -10,8 +10,9 @@ from weakref import ref
 
 import pytest
 
+from heddle.runtime.assembly.extension import registry
 from heddle.runtime.assembly.scheme import Scheme
-from heddle.runtime.flow.node import Node
+from heddle.runtime.flow.node import Node, dissolve
 from heddle.runtime.flow.wiring import Wiring
 from heddle.runtime.runtime import Runtime
 from heddle.specs.model.spec import Spec
@@ -70,6 +71,24 @@ async def test_a_replaced_node_and_its_generation_are_freed_at_once(
         await freed(*nodes, *wirings)
 
 
+DURABLE = """
+- kind: workflow
+  name: it
+  durable: memory
+  env: {TURN: {data: %d}}
+  tasks:
+  - name: text
+    do: {kind: snippet, language: cel, code: "'Hello'"}
+"""
+
+
+async def test_a_replaced_node_of_durable_runs_is_freed_at_once(uncollected: None) -> None:
+    async with running(DURABLE % 0, drain=0.2) as rt:
+        first = node_of(rt, "it")
+        await change(rt, DURABLE % 1)
+        await freed(first)
+
+
 WAITING = """
 - {kind: pipe, name: it, env: {TURN: {data: %d}}, ports: {"out[0]": {name: missing, port: in}}}
 """
@@ -80,6 +99,22 @@ async def test_a_replaced_node_that_never_began_is_freed_at_once(uncollected: No
         first = node_of(rt, "it")
         await change(rt, WAITING % 1)
         await freed(first)
+
+
+UNBOUND = {"cookies", "follow"}
+"""Kinds whose examples have a blank that is not filled yet when nothing is bound."""
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_node_that_never_begins_is_freed_at_once(name: str, uncollected: None) -> None:
+    for spec in read_text(json.dumps(alone(KINDS[name].example))).specs:
+        if spec.kind in UNBOUND:
+            continue
+        node = registry().scheme.compile(spec)
+        made = ref(node)
+        dissolve(node)
+        del node
+        assert made() is None
 
 
 async def test_a_node_of_a_rejected_change_is_freed_at_once(
@@ -99,6 +134,41 @@ async def test_a_node_of_a_rejected_change_is_freed_at_once(
         assert rt.table.get("it") is None
         assert made
         await freed(*made)
+
+
+MISTAKES = [
+    '- {kind: throw, name: it, code: x, message: "{{ MISSING }} {{ OTHER | upper }}"}',
+    '- {kind: throw, name: it, code: x, message: "{{ OTHER + MISSING }}", env: {OTHER: {data: []}}}',
+    "- {kind: sleep, name: it, duration: [1]}",
+    "- {kind: sleep, name: it, duration: nine}",
+    "- {kind: http, name: it, headers: {a: [[]]}, retry: {times: x}}",
+    "- {kind: nonsense, name: it}",
+    "- {kind: workflow, name: it, tasks: [{name: a, run: 'x:y', inputs: {a: b.c.d, b: in.x}}]}",
+    "- {kind: snippet, name: it, language: cel, code: 'self.'}",
+    "- {kind: snippet, name: it, language: jsonata, code: '(('}",
+    "- {kind: snippet, name: it, language: python, code: 'def ('}",
+    "- {kind: snippet, name: it, language: javascript, code: '(('}",
+]
+"""Specs that are rejected, each at another place."""
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+async def test_what_a_rejected_spec_leaves_is_freed_at_once(text: str, uncollected: None) -> None:
+    def flow(turn: int) -> str:
+        return f"{text}\n- {{kind: pipe, name: other, env: {{TURN: {{data: {turn}}}}}}}"
+
+    async with running(flow(0), drain=0.2) as rt:
+        await change(rt, flow(1))  # what is imported for it
+        gc.collect()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            await change(rt, flow(2))
+            gc.collect()
+            ours = [one for one in gc.garbage if isinstance(one, BaseException | Node | Spec)]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+        assert ours == []
 
 
 @pytest.mark.parametrize(

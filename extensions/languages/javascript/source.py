@@ -9,6 +9,7 @@ from heddle.extensions.languages.javascript import realm as realms
 from heddle.extensions.languages.javascript.realm import JavaScriptSyntaxError
 from heddle.runtime.assembly.language import CompileError
 from heddle.runtime.flow.errors import NodeError
+from heddle.schemas.errors import without_frames
 from heddle.schemas.sentences import lower_first
 from heddle.schemas.units import Duration
 
@@ -35,16 +36,14 @@ def shaped(code: str, typescript: bool, timeout: float, memory: int) -> ProgramF
         try:
             return _expression(code, typescript)
         except JavaScriptSyntaxError as error:
-            fault = error
+            fault = without_frames(error)
     try:
         text = _erased(code, typescript) if typescript or _MODULE.search(code) else code
         realms.current().check("module", text)
     except JavaScriptSyntaxError as error:
         # The reading that got further is the one that was meant.
-        meant = (
-            fault if fault and (fault.line, fault.column) > (error.line, error.column) else error
-        )
-        raise meant.error from None
+        further = fault is not None and (fault.line, fault.column) > (error.line, error.column)
+        raise (fault if fault is not None and further else error).error from None
     try:
         if realms.current().probe(text, timeout, memory):
             return ProgramForm("module", text)
