@@ -10,6 +10,7 @@ NAMES = (
     "kinds",
     "conditions",
     "items",
+    "validate",
     "tasks",
     "tasks_durable",
     "ping",

@@ -12,6 +12,7 @@ KINDS = {
     "proxy": "proxy.proxy:PROXY",
     "router": "router:ROUTER",
     "sse": "sse.sse:SSE",
+    "validate": "validation.validate:VALIDATE",
     "websocket": "ws.websocket:WEBSOCKET",
     "websocket-client": "ws.websocket_client:WEBSOCKET_CLIENT",
 }

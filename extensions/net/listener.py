@@ -33,6 +33,7 @@ from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http.response import status_of
 from heddle.extensions.net.http.server import Server
 from heddle.extensions.net.http.tls import TLS
+from heddle.runtime.flow.errors import InputError
 from heddle.runtime.flow.machine import PendingAnswer
 from heddle.runtime.flow.source import Source
 
@@ -273,7 +274,7 @@ class ListenerNode(Node):
         data: dict[str, Any] = (
             {} if request is None else {"request": f"{request.method_text} {request.raw_path}"}
         )
-        if isinstance(error, RequestError):
+        if isinstance(error, RequestError | InputError):
             # Without detail: whoever can send a request could fill the log with it.
             data["status"] = error.status
             self._host.emit(phrase, level="debug", reason=str(error), **data)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
+from heddle.schemas.ascii import trim
+
 Reader: TypeAlias = Callable[[str], Any]
 """Returns the value that a text stands for; None if the text does not fit."""
 
@@ -121,7 +123,7 @@ def parse_segment(text: str) -> RouteSegment:
     prefix, suffix = text[: braces.start()], text[braces.end() :]
     if _BRACES.search(prefix + suffix) or _colon(prefix) >= 0 or _colon(suffix) >= 0:
         raise RouteSegmentError(f'"{text}" has two parameters', "one parameter in each segment")
-    name, colon, kind = (part.strip() for part in braces[1].partition(":"))
+    name, colon, kind = (trim(part) for part in braces[1].partition(":"))
     if not _NAME.fullmatch(name):
         raise RouteSegmentError(f'"{braces[0]}" has no name', "{name}: letters, digits, _ and -")
     if colon and kind not in TYPES:

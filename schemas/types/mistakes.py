@@ -39,8 +39,13 @@ def list_mistakes(value: Any, schema: JsonSchema, *, most: int = 100) -> list[Mi
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         raise ValueError(f"the schema is not valid: {error.message}") from None
+    return mistakes_of(Draft202012Validator(schema).iter_errors(value), schema, most=most)
+
+
+def mistakes_of(errors: Iterable[Any], schema: Any, *, most: int = 100) -> list[Mistake]:
+    """Return the errors of jsonschema as mistakes, in the order of their paths; at most `most` of them."""
     mistakes: dict[Mistake, None] = {}
-    for each in _leaves(Draft202012Validator(schema).iter_errors(value)):
+    for each in _leaves(errors):
         mistakes[_mistake(each, schema)] = None
         if len(mistakes) >= most:
             break
@@ -52,7 +57,9 @@ def _leaves(errors: Iterable[Any]) -> Iterable[Any]:
     for error in errors:
         members: dict[Any, list[Any]] = {}
         for inner in error.context or ():
-            members.setdefault(inner.schema_path[0], []).append(inner)
+            # The error of the schema `false` has no path.
+            member = inner.schema_path[0] if inner.schema_path else len(members)
+            members.setdefault(member, []).append(inner)
         deeper = [
             each
             for each in members.values()
@@ -69,6 +76,8 @@ def _mistake(error: Any, root: JsonSchema) -> Mistake:
     word, schema, value = error.validator, error.schema, error.instance
     definitions = {"$defs": root["$defs"]} if isinstance(root, dict) and "$defs" in root else {}
     expected = describe_schema({**schema, **definitions}) if isinstance(schema, dict) else "nothing"
+    if word is None:
+        return Mistake(path, describe_type(value), "nothing here")
     if word == "required":
         name = _quoted(error.message)
         part = schema.get("properties", {}).get(name, True)

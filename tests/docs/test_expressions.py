@@ -149,6 +149,8 @@ PACKETS: Mapping[str, tuple[Any, ...]] = {
     "dedupe.md": ({"id": "7"},),
     "durable.md": ({"customer": "ada", "day": "2026-11-30"},),
     "embedding.md": ({"name": "Ada"},),
+    "validate.md": ({"query": {"limit": 20}, "body": {"title": "a", "done": False}},),
+    "router.md": ({"params": {"id": 7, "name": "a/b"}},),
     "http.md": ({"params": {"id": "7"}, "query": {"fields": ["a"]}, "body": {"name": "ada"}},),
     "if.md": ({"age": 18},),
     "log.md": ({"items": [1], "id": 1},),

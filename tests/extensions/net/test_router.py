@@ -101,9 +101,7 @@ TYPED = """
         ("/files", 200, '{"name":""}'),
     ],
 )
-async def test_a_parameter_has_its_type_and_what_does_not_fit_is_not_found(
-    path: str, status: int, text: str
-) -> None:
+async def test_a_parameter_has_its_type_or_is_not_found(path: str, status: int, text: str) -> None:
     async with running(TYPED) as rt:
         reply = await fetch(port_of(rt), path)
         assert (reply.status, reply.text) == (status, text)

@@ -1,0 +1,1 @@
+"""Validation: requests and other data are checked against JSON Schemas."""
