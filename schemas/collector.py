@@ -15,7 +15,7 @@ import asyncio
 import gc
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -49,6 +49,40 @@ RARE: Final = 3600.0
 """Seconds between two looks at most, if what was replaced is held by something else all the time."""
 
 
+class LoopTimer:
+    """One call that a loop makes later. A loop that has ended makes none: then it is not pending."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._handle: asyncio.TimerHandle | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether the loop that runs now is going to make the call."""
+        return self._handle is not None and self._loop is _running_loop()
+
+    def start(self, delay: float, call: Callable[[], None]) -> bool:
+        """Have it called in so many seconds, in the place of the call before; False if no loop runs."""
+        if self.pending and self._handle is not None:
+            self._handle.cancel()
+        # What a loop that has ended was to call is left to it: its handles cannot be used any more.
+        self._handle, self._loop = None, _running_loop()
+        if self._loop is not None:
+            self._handle = self._loop.call_later(delay, call)
+        return self._handle is not None
+
+    def clear(self) -> None:
+        """Note that the call was made."""
+        self._handle = self._loop = None
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 class Collector:
     """Says when this process collects garbage in full."""
 
@@ -57,7 +91,7 @@ class Collector:
         self._holds = 0
         self._began = 0.0
         self._before: tuple[int, int, int] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = LoopTimer()
         self._much = False
         self._symbols = 0
         self._most = 0
@@ -65,7 +99,7 @@ class Collector:
         self._replaced: list[tuple[float, weakref.ref[object]]] = []
         self._room = ROOM
         self._pause = FREED
-        self._look: asyncio.TimerHandle | None = None
+        self._look = LoopTimer()
 
     def take_over(self, symbols: int) -> None:
         """Set aside what has been made so far, so many symbols, and from now on whatever is much.
@@ -102,20 +136,16 @@ class Collector:
                 self._left()
                 self._room = max(ROOM, len(self._replaced) * 2)
             self._replaced.append((time.monotonic(), weakref.ref(thing)))
-            if self._look is None:
+            if not self._look.pending:
                 self._pause = FREED
                 self._look_later()
 
     def _look_later(self) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return
-        self._look = loop.call_later(self._pause, self._free)
+        self._look.start(self._pause, self._free)
 
     def _free(self) -> None:
         """Look at everything if something that was replaced is still there, ever more rarely if in vain."""
-        self._look = None
+        self._look.clear()
         if self._holds or self._before is not None:
             self._look_later()
             return
@@ -155,21 +185,15 @@ class Collector:
 
     def _release_later(self) -> None:
         left = self._began + LONGEST - time.monotonic()
-        if self._timer is not None:
-            if left <= 0:
-                # Work that follows on work may not put it off for ever.
-                return
-            self._timer.cancel()
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
+        if self._timer.pending and left <= 0:
+            # Work that follows on work may not put it off for ever.
+            return
+        if not self._timer.start(min(CALM, max(left, 0.0)), self._release):
             self._release()
-        else:
-            self._timer = loop.call_later(min(CALM, max(left, 0.0)), self._release)
 
     def _release(self) -> None:
         """Set aside what was made, and collect as before."""
-        self._timer = None
+        self._timer.clear()
         if self._before is None or self._holds:
             return
         if self._owns and self._much:

@@ -152,17 +152,13 @@ class Accepter:
         self._want(("spec", spec.id), spec, active=active)
         if values is None:
             return
-        before, after = self._uses.get(spec.id, frozenset()), frozenset(values)
-        self._uses[spec.id] = after
-        self._used.update(after - before)
-        self._release(before - after)
+        self._bind(spec.id, values)
         for uuid, value in values.items():
             self._want(("value", uuid), value, active=True)
 
     def hold(self, uuid: UUID, values: Iterable[UUID]) -> None:
         """Note that a Spec serves as it was accepted before, with these Values."""
-        self._uses[uuid] = frozenset(values)
-        self._used.update(self._uses[uuid])
+        self._bind(uuid, values)
 
     def forget(self, uuid: UUID) -> None:
         """Note that a Spec is gone. Never waits."""
@@ -174,6 +170,12 @@ class Accepter:
         for sort, uuid in list(self._stored):
             if sort == "value" and not self._used[uuid]:
                 self._drop((sort, uuid))
+
+    def _bind(self, uuid: UUID, values: Iterable[UUID]) -> None:
+        before, after = self._uses.get(uuid, frozenset()), frozenset(values)
+        self._uses[uuid] = after
+        self._used.update(after - before)
+        self._release(before - after)
 
     def _release(self, values: Iterable[UUID]) -> None:
         self._used.subtract(values)
@@ -207,9 +209,11 @@ class Accepter:
         if not self._tasks:
             return
         await self._tasks.stop()
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(LIMIT):
                 await self._write()
+        except TimeoutError as error:
+            self._events.failed("acceptance not kept", Error.of(error), level="warning")
 
     def _broke(self, error: Exception) -> None:
         self._events.failed("acceptance not kept", Error.of(error))
@@ -232,6 +236,10 @@ class Accepter:
         if not kept and not dropped:
             return True
         self._kept, self._dropped = {}, set()
+        # What the store holds of these is not known before it is written: until then nothing counts
+        # as stored, neither if it changes back meanwhile nor if the store fails after it wrote.
+        for key in (*kept, *dropped):
+            self._stored.pop(key, None)
         try:
             # Even to sort so many ids takes long enough to hold others up.
             keys = await asyncio.to_thread(sorted, dropped)
@@ -252,8 +260,6 @@ class Accepter:
         self._failing = False
         for record in records:
             self._stored[record.key] = record.revision, record.active, record.file
-        for key in dropped:
-            self._stored.pop(key, None)
         return True
 
     def _records(

@@ -38,6 +38,8 @@ class IndexedContract(Contract):
                 ("Value", "one", "default"),
             }
             assert not await indexed(store).named("default", [])
+            # Neither can be in every database, but is not the name without it either.
+            assert not await indexed(store).named("default", ["one\0", "one\ud800"])
 
         self.run(tmp_path, story)
 

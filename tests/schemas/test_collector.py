@@ -203,3 +203,38 @@ async def test_large_change_counts_with_what_it_made(monkeypatch: pytest.MonkeyP
         await until(lambda: its._before is None and its._most > 1)
         assert its._most == len(rt.table) == MUCH + 1
         assert not looks
+
+
+def test_loop_that_ended_leaves_nothing_undone_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A program may run one loop after the other; what the first was to do later, the next one does."""
+    monkeypatch.setattr(collector, "CALM", 0.01)
+    monkeypatch.setattr(collector, "FREED", 0.02)
+    its, before = Collector(), gc.get_threshold()
+    its.take_over(0)
+    left: list[ref[Cyclic]] = []
+
+    async def work() -> None:
+        with its.hold():
+            thing = Cyclic()
+            left.append(ref(thing))
+            its.watch(thing)
+
+    async def go_on() -> None:
+        await work()
+        await until(lambda: gc.get_threshold() == before)
+        await until(lambda: all(each() is None for each in left))
+
+    for loops in (asyncio.new_event_loop, new_uvloop):
+        loop = loops()
+        loop.run_until_complete(work())
+        loop.close()
+    asyncio.run(go_on())
+
+
+def new_uvloop() -> asyncio.AbstractEventLoop:
+    """Return a loop of the other kind."""
+    uvloop = pytest.importorskip("uvloop")
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop

@@ -8,7 +8,7 @@ most of it is out of date. One of a newer version is left alone.
 """
 
 # Paths are text here, as the folder store has them.
-# ruff: noqa: PTH105, PTH116
+# ruff: noqa: PTH105
 
 import os
 from collections.abc import Collection, Iterator, Sequence
@@ -21,6 +21,7 @@ from heddle.schemas.errors import StoreError
 from heddle.schemas.problem import Place, Problem
 from heddle.specs.files.spare import SPARE
 from heddle.specs.model.accepted import AcceptedKey, AcceptedResource, AcceptedState, updated
+from heddle.specs.stores.folder.read_mark import ReadMark, read_from
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -47,8 +48,7 @@ class AcceptedFile:
     def __init__(self, path: str, *, spare: int = SLACK) -> None:
         self.path = path
         self._spare = spare
-        self._stamp: tuple[int, int] = (0, 0)
-        self._offset = 0
+        self._mark = ReadMark()
         self._version = VERSION
         self._live = 0
         self._marks: dict[tuple[str, AcceptedKey], tuple[int, int]] = {}
@@ -102,7 +102,7 @@ class AcceptedFile:
             line = _Line(namespace=namespace, kept=tuple(kept), dropped=tuple(dropped))
             self._append(msgspec.json.encode(line) + b"\n")
             self._follow()
-        if self._offset > 2 * self._live + self._spare:
+        if self._mark.offset > 2 * self._live + self._spare:
             self._shorten()
 
     # --- reading ---
@@ -120,28 +120,28 @@ class AcceptedFile:
     def _follow(self) -> None:
         """Read what was added to the file since it was read last."""
         try:
-            status = os.stat(self.path)
+            handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            self._reset((0, 0))
+            self._reset()
             return
-        stamp = status.st_dev, status.st_ino
-        if stamp != self._stamp or status.st_size < self._offset:
-            self._reset(stamp)
-        with open(self.path, "rb") as file:  # noqa: PTH123 - only its end is read
-            file.seek(self._offset)
-            data = file.read()
-        whole = data.rpartition(b"\n")[0]
-        for line in whole.split(b"\n") if whole else ():
-            head = _decoded(line, _Head) if self._offset == 0 else None
-            self._offset += len(line) + 1
+        try:
+            if not self._mark.holds(handle):
+                self._reset()
+            start = self._mark.offset
+            whole = read_from(handle, start).rpartition(b"\n")[0]
+            self._mark.move(handle, whole + b"\n" if whole else b"")
+        finally:
+            os.close(handle)
+        for number, line in enumerate(whole.split(b"\n") if whole else ()):
+            head = _decoded(line, _Head) if start + number == 0 else None
             change = _decoded(line, _Line)
             if head is not None:
                 self._version = head.version
             elif change is not None:
                 self._note(change)
 
-    def _reset(self, stamp: tuple[int, int]) -> None:
-        self._stamp, self._offset, self._live, self._version = stamp, 0, 0, VERSION
+    def _reset(self) -> None:
+        self._mark, self._live, self._version = ReadMark(), 0, VERSION
         self._marks.clear()
 
     def _note(self, change: _Line) -> None:
@@ -185,7 +185,7 @@ class AcceptedFile:
         os.replace(part, self.path)
         self._follow()
         # What a line takes beside its records must not have it written anew each time.
-        self._live = max(self._live, self._offset)
+        self._live = max(self._live, self._mark.offset)
 
     def _changes(self) -> Iterator[_Line]:
         for line in self._bytes().split(b"\n"):

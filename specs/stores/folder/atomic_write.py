@@ -56,7 +56,7 @@ def write_files(
                 with suppress(OSError):
                     os.unlink(part)
     for folder in {os.path.dirname(target) for target, _ in parts}:
-        _flush_folder(folder)
+        flush_folder(folder)
     if stamp is not None:
         for folder in {os.path.dirname(target) for target, part in parts if part is None}:
             with suppress(OSError):
@@ -154,7 +154,8 @@ def _undo(contents: Mapping[str, tuple[bytes | None, bytes | None]], done: list[
                 _place(target, _beside(target, old) if old is not None else None)
 
 
-def _flush_folder(folder: str) -> None:
+def flush_folder(folder: str) -> None:
+    """Have what was renamed in a folder on disk, as far as its file system does that."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

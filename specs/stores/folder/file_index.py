@@ -15,6 +15,8 @@ class FileIndex:
     def __init__(self) -> None:
         self.resources = ResourceIndex()
         self.clashes: tuple[Problem, ...] = ()
+        self.stale = False
+        """Whether it may not agree with the files, as something failed on the way."""
         self._holders: dict[Key, str] = {}
 
     def holder(self, resource: Resource) -> str | None:
@@ -32,8 +34,11 @@ class FileIndex:
             if name in files
             for each in files[name].entries
         )
-        if self.clashes or not self._exchange(files, old, changed, before):
-            return self._rebuild(files, before)
+        # Until it is done: if it fails on the way, the files say otherwise from now on.
+        anew, self.stale = self.stale or bool(self.clashes), True
+        if anew or not self._exchange(files, old, changed, before):
+            before = self._rebuild(files, before)
+        self.stale = False
         return before
 
     def _exchange(
@@ -43,9 +48,29 @@ class FileIndex:
         changed: list[str],
         before: dict[Key, Resource | None],
     ) -> bool:
-        """Put what the changed files say in the place of what they said; False if names clash."""
+        """Put what the changed files say in the place of what they said; False if names clash.
+
+        If they do, or if it fails on the way, everything is what it was: who had a name keeps it.
+        """
         for key in before:
             before[key] = self.resources.get(key)
+        holders = {key: self._holders.get(key) for key in before}
+        done = False
+        try:
+            done = self._put(files, old, changed, before)
+        finally:
+            if not done:
+                self._restore(before, holders)
+        return done
+
+    def _put(
+        self,
+        files: Mapping[str, SpecFile],
+        old: list[Resource],
+        changed: list[str],
+        before: Mapping[Key, Resource | None],
+    ) -> bool:
+        """Put what the changed files say in the place of what they said; False as soon as names clash."""
         for resource in old:
             self.resources.drop(key_of(resource))
             self._holders.pop(key_of(resource), None)
@@ -56,15 +81,22 @@ class FileIndex:
                     self.resources.get(key) is not None
                     or self.resources.named(resource) is not None
                 ):
-                    # Back to what it was: who had the name keeps it.
-                    for each, was in before.items():
-                        self.resources.drop(each)
-                        if was is not None:
-                            self.resources.put(was)
                     return False
                 self.resources.put(kept_revision(resource, before.get(key)))
                 self._holders[key] = name
         return True
+
+    def _restore(
+        self, before: Mapping[Key, Resource | None], holders: Mapping[Key, str | None]
+    ) -> None:
+        # All are dropped first: a name may have gone from one to another.
+        for key in before:
+            self.resources.drop(key)
+            self._holders.pop(key, None)
+        for resource in before.values():
+            if resource is not None:
+                self.resources.put(resource)
+        self._holders.update({key: name for key, name in holders.items() if name is not None})
 
     def _rebuild(
         self, files: Mapping[str, SpecFile], before: dict[Key, Resource | None]
@@ -73,16 +105,17 @@ class FileIndex:
         was, holders = self.resources, self._holders
         entries = [(name, each) for name in sorted(files) for each in files[name].entries]
         entries.sort(key=lambda each: holders.get(key_of(each[1])) != each[0])
-        self.resources, self._holders = ResourceIndex(), {}
+        resources, homes = ResourceIndex(), dict[Key, str]()
         clashes: list[Problem] = []
         for name, resource in entries:
             key = key_of(resource)
-            first = self.resources.get(key) or self.resources.named(resource)
+            first = resources.get(key) or resources.named(resource)
             if first is not None:
                 clashes.append(taken(resource, first))
                 continue
-            self.resources.put(kept_revision(resource, was.get(key)))
-            self._holders[key] = name
-        self.clashes = tuple(clashes)
+            resources.put(kept_revision(resource, was.get(key)))
+            homes[key] = name
+        # Not before all of it is made: if it fails on the way, the next one compares with what was.
+        self.resources, self._holders, self.clashes = resources, homes, tuple(clashes)
         keys = {**before, **dict.fromkeys(was.keys()), **dict.fromkeys(self.resources.keys())}
         return {key: was.get(key) for key in keys}

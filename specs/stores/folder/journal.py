@@ -9,7 +9,7 @@ written down, only that it changed; a sealed one is recorded as it is sealed.
 """
 
 # Paths are text here, as the folder store has them.
-# ruff: noqa: PTH105, PTH110, PTH116
+# ruff: noqa: PTH105, PTH108, PTH110, PTH116, PTH120
 
 import asyncio
 import base64
@@ -34,6 +34,8 @@ from heddle.specs.model.record import is_withheld, recorded
 from heddle.specs.model.revision import Revision, RevisionChange
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
+from heddle.specs.stores.folder.atomic_write import flush_folder
+from heddle.specs.stores.folder.read_mark import ReadMark
 from heddle.specs.stores.folder.state_folder import FILE_MODE
 
 LIMIT = 4 << 20
@@ -65,7 +67,7 @@ class Journal:
         self.path = path
         self.problems: tuple[Problem, ...] = ()
         self._limit = limit
-        self._stamp: tuple[int, int] = (0, 0)
+        self._mark = ReadMark()
         self._state: dict[Key, Resource] = {}
         self._newest = 0
         self._beyond = 0
@@ -103,8 +105,8 @@ class Journal:
 
     def state(self) -> Mapping[Key, Resource]:
         """Return what everything was at the last Revision; secrets in clear are masked."""
-        self._load()
-        return self._state
+        with self._loaded():
+            return self._state
 
     @property
     def slow(self) -> bool:
@@ -118,16 +120,14 @@ class Journal:
             status = os.stat(self.path)
         except OSError:
             return False
-        node, size = self._stamp
-        return status.st_size - (size if status.st_ino == node else 0) > ASIDE
+        return self._mark.left(status) > ASIDE
 
     def history(
         self, namespace: str | None = None, *, before: int | None = None, limit: int = 50
     ) -> Sequence[Revision]:
         """Return the Revisions, the newest first; see RevisionStore.history."""
-        self._load()
         revisions: list[Revision] = []
-        with self._reading() as read:
+        with self._loaded() as read:
             for entry in reversed(self._entries):
                 if len(revisions) >= limit:
                     break
@@ -142,8 +142,7 @@ class Journal:
 
     def revision(self, number: int) -> Revision:
         """Return one Revision; raise NotFoundError if there is none of that number."""
-        self._load()
-        revision = self._last(entry for entry in reversed(self._entries) if entry.number == number)
+        revision = self._last(lambda entry: entry.number == number)
         if revision is None:
             raise NotFoundError(
                 f"{self.path} has no revision {number}. See them with: heddle history"
@@ -152,32 +151,30 @@ class Journal:
 
     def keyed(self, key: UUID) -> Revision | None:
         """Return the Revision that was made under this key; None if there is none, or it is in the base."""
-        self._load()
-        return self._last(entry for entry in reversed(self._entries) if entry.key == str(key))
+        return self._last(lambda entry: entry.key == str(key))
 
-    def _last(self, entries: Iterator[_Entry]) -> Revision | None:
-        entry = next(entries, None)
-        if entry is None:
-            return None
-        with self._reading() as read:
-            return _revision(read(entry))
+    def _last(self, matches: Callable[[_Entry], bool]) -> Revision | None:
+        with self._loaded() as read:
+            entry = next(filter(matches, reversed(self._entries)), None)
+            return _revision(read(entry)) if entry is not None else None
 
     @contextmanager
-    def _reading(self) -> Iterator[Callable[[_Entry], bytes]]:
-        """Give what reads the line of an entry; nothing is opened before it is asked."""
-        handle = -1
+    def _loaded(self) -> Iterator[Callable[[_Entry], bytes]]:
+        """Read what was written since it was read last; give what reads the line of an entry.
 
-        def read(entry: _Entry) -> bytes:
-            nonlocal handle
-            if handle < 0:
-                handle = SPARE.attempt(lambda: os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
-            return os.pread(handle, entry.size, entry.start)
-
+        All of it is about the file that is open meanwhile, even if another process writes it anew.
+        """
         try:
-            yield read
+            handle = _opened(self.path, os.O_RDONLY)
+        except (FileNotFoundError, NotADirectoryError):
+            self._reset(ReadMark())
+            yield lambda _: b""
+            return
+        try:
+            self._load(handle)
+            yield lambda entry: os.pread(handle, entry.size, entry.start)
         finally:
-            if handle >= 0:
-                os.close(handle)
+            os.close(handle)
 
     # --- writing ---
 
@@ -185,65 +182,66 @@ class Journal:
         """Begin it with what the files say now; raise OSError if it cannot be written."""
         state = {key_of(each): recorded(each) for each in resources}
         self._replace([_base(state.values())])
-        stamp = self._stamp
-        self._reset(stamp)
+        self._reset(self._mark)
         self._state, self._number = state, 1
 
     def append(self, revision: Revision, key: UUID | None = None) -> None:
-        """Add one Revision, made under this key, on disk when it returns; raise OSError if it cannot be written."""
+        """Add one Revision, made under this key, on disk when it returns; raise OSError if it cannot be written.
+
+        Then nothing of it is left in the file, as far as that can be had.
+        """
         line = _line(revision, key)
         handle = _opened(self.path, os.O_RDWR | os.O_APPEND)
         try:
             size = os.fstat(handle).st_size
             torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-            _write(handle, (b"\n" if torn else b"") + line)
-            os.fsync(handle)
-            known = (os.fstat(handle).st_ino, size) == self._stamp and not torn
+            known = not torn and self._mark.holds(handle) and self._mark.offset == size
+            try:
+                _write(handle, (b"\n" if torn else b"") + line)
+                os.fsync(handle)
+            except OSError:
+                with suppress(OSError):
+                    os.ftruncate(handle, size)
+                raise
             if known:
-                self._stamp = _stamp(os.fstat(handle))
+                self._mark.move(handle, line)
+                self._number += 1
+                self._note(_entry(line, revision, size))
+                self._apply(revision)
+                self._beyond += len(line)
+            else:
+                self._load(handle)
         finally:
             os.close(handle)
-        if not known:
-            self._load()
-        else:
-            self._number += 1
-            self._note(_entry(line, revision, size))
-            self._apply(revision)
-            self._beyond += len(line)
         if self._beyond > self._limit:
-            self._shorten()
+            # The Revision is recorded by then: if this fails, the next one tries it again.
+            with suppress(OSError):
+                self._shorten()
 
     def settle(self, key: Key, resource: Resource) -> None:
         """Have this object stand for what was recorded, as it says the same: it is held once then."""
         if not is_withheld(resource):
             self._state[key] = resource
 
-    def _load(self) -> None:
-        """Read what was written since it was read last: all of it, if it is another file.
-
-        OSError if there is a file that cannot be read.
-        """
-        try:
-            status = os.stat(self.path)
-        except (FileNotFoundError, NotADirectoryError):
-            self._reset((0, 0))
+    def _load(self, handle: int) -> None:
+        """Read what was written since it was read last: all of it, if it is another file."""
+        if not self._mark.holds(handle):
+            self._reset(ReadMark())
+        elif self._mark.offset == os.fstat(handle).st_size:
             return
-        node, size = self._stamp
-        if (node, size) == _stamp(status):
-            return
-        if status.st_ino != node or status.st_size < size or self._torn:
-            self._reset((status.st_ino, 0))
-        self._read()
+        elif self._torn:
+            self._reset(ReadMark())
+        self._read(handle)
 
-    def _reset(self, stamp: tuple[int, int]) -> None:
-        self._stamp, self._state, self._newest, self._beyond = stamp, {}, 0, 0
+    def _reset(self, mark: ReadMark) -> None:
+        self._mark, self._state, self._newest, self._beyond = mark, {}, 0, 0
         self._entries, self._number, self._torn, self.problems = [], 0, False, ()
         self._largest = 0
 
-    def _read(self) -> None:
+    def _read(self, handle: int) -> None:
         """Take in the lines from where the reading ended last."""
-        _, start = self._stamp
-        data = self._bytes(start)
+        start = self._mark.offset
+        data = self._mark.read(handle)
         lines = data.split(b"\n")
         # Somebody may write the rest of the last one: then all is read anew.
         self._torn = bool(lines[-1])
@@ -251,7 +249,6 @@ class Journal:
             self._number += 1
             self._take(line, start)
             start += len(line) + 1
-        self._stamp = self._stamp[0], self._stamp[1] + len(data)
 
     def _note(self, entry: _Entry) -> None:
         self._entries.append(entry)
@@ -270,21 +267,6 @@ class Journal:
         elif line.strip():
             self.problems = (*self.problems, _broken(self.path, self._number))
 
-    def _bytes(self, start: int) -> bytes:
-        def read() -> bytes:
-            with Path(self.path).open("rb") as file:
-                file.seek(start)
-                return file.read()
-
-        try:
-            return SPARE.attempt(read)
-        except (FileNotFoundError, NotADirectoryError):
-            return b""
-
-    def _lines(self) -> list[bytes]:
-        """Return its lines; none without a file. Raise OSError if there is one that cannot be read."""
-        return self._bytes(0).split(b"\n")
-
     def _apply(self, revision: Revision) -> None:
         for turn in revision.turns:
             if turn.after is not None:
@@ -295,7 +277,8 @@ class Journal:
 
     def _shorten(self) -> None:
         """Let the older Revisions go into the base."""
-        lines = [line for line in self._lines() if line.strip()]
+        text = SPARE.attempt(Path(self.path).read_bytes)
+        lines = [line for line in text.split(b"\n") if line.strip()]
         bases = [number for number, line in enumerate(lines) if _based(line) is not None]
         rest = lines[bases[-1] + 1 :] if bases else lines
         kept, size = len(rest) - 1, len(rest[-1])
@@ -325,15 +308,21 @@ class Journal:
         self._beyond = size
 
     def _replace(self, lines: list[bytes]) -> None:
-        part = f"{self.path}.part"
-        handle = _opened(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        part, data, mark = f"{self.path}.part", b"".join(lines), ReadMark()
+        handle = _opened(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         try:
-            _write(handle, b"".join(lines))
+            _write(handle, data)
             os.fsync(handle)
-            self._stamp = _stamp(os.fstat(handle))
+            mark.move(handle, data)
+            os.replace(part, self.path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(part)
+            raise
         finally:
             os.close(handle)
-        os.replace(part, self.path)
+        self._mark = mark
+        flush_folder(os.path.dirname(self.path))
 
 
 # --- files --------------------------------------------------------------------------------------
@@ -347,10 +336,6 @@ def _opened(path: str, flags: int) -> int:
 def _write(handle: int, data: bytes) -> None:
     while data:
         data = data[os.write(handle, data) :]
-
-
-def _stamp(status: os.stat_result) -> tuple[int, int]:
-    return status.st_ino, status.st_size
 
 
 async def _lock(handle: int) -> bool:

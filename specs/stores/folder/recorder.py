@@ -35,13 +35,19 @@ class Recorder:
             if self._journal.there:
                 for revision in self._edited():
                     self._journal.append(revision)
+                    # Not before it is on disk: if it fails on the way, the rest is recorded later.
+                    self._settle(revision)
             else:
                 self._journal.begin(self._files.index.all())
+                self._files.unrecorded.clear()
         except OSError:
             return False
         self._files.newest = max(self._files.newest, self._journal.newest)
         self.synced = True
         return True
+
+    def _settle(self, revision: Revision) -> None:
+        self._files.unrecorded -= {turn.key for turn in revision.turns}
 
     def _edited(self) -> list[Revision]:
         """Return what the files say otherwise than the Journal: a Revision for each time of a change."""
@@ -49,7 +55,6 @@ class Recorder:
         keys = set(files.unrecorded)
         if not self.synced:
             keys |= {*state, *files.index.keys()}
-        files.unrecorded.clear()
         turns: dict[int, list[RevisionChange]] = {}
         for key in sorted(keys, key=str):
             was, now = state.get(key), files.index.get(key)
@@ -58,7 +63,12 @@ class Recorder:
                 files.unrecorded.add(key)
             elif now is not None and was is not None and recorded(now) == was:
                 self._journal.settle(key, now)
-            elif now is not None or was is not None:
+                files.unrecorded.discard(key)
+            elif now is None and was is None:
+                files.unrecorded.discard(key)
+            else:
+                # Until it is on disk, even if it was compared only because all were.
+                files.unrecorded.add(key)
                 number = now.revision if now is not None else files.newest
                 turns.setdefault(number, []).append(RevisionChange(before=was, after=now))
         last = self._journal.newest
@@ -88,4 +98,4 @@ class Recorder:
             self._journal.append(revision, note.key)
         except OSError:
             return
-        self._files.unrecorded -= {turn.key for turn in turns}
+        self._settle(revision)

@@ -116,7 +116,8 @@ class SpecFiles:
         """Whether there are so many files, or so large ones, that to work on them takes a while."""
         if len(self._files) > MANY:
             return True
-        return any(record.stamp[1] > ASIDE for record in self._files.values())
+        # Of a copy: a thread may be reading the files at this moment.
+        return any(record.stamp[1] > ASIDE for record in list(self._files.values()))
 
     def _size(self, name: str) -> int:
         try:
@@ -225,14 +226,13 @@ class SpecFiles:
             self._away = self._leaving(name for name in self._files if name not in there)
             known = [*there.union(self._files)]
             self._gone = None
-        old: list[Resource] = []
-        changed: list[str] = []
-        for name in sorted(set(known)):
-            entries = self._files[name].entries if name in self._files else ()
-            if not (careful and self.saving(name)) and self._read(name, careful):
-                old.extend(entries)
-                changed.append(name)
-        if not changed:
+        try:
+            old, changed = self._read_all(sorted(set(known)), careful)
+        except BaseException:
+            # What was read of it will not be read again: everything is fitted together anew.
+            self._fitted.stale = True
+            raise
+        if not changed and not self._fitted.stale:
             # A file with a new time says the same, at a later revision: who follows has seen it.
             stamps = (self._files[name].stamp[0] for name in known if name in self._files)
             later = max(stamps, default=0) // 1000
@@ -240,8 +240,19 @@ class SpecFiles:
             self.newest = max(self.newest, later)
             new = before != (self._gone, self.outside)
             return self._change_set((), self.outside if new else (), again or new)
-        self.newest = max(self.newest, *(self._changed_at(name) for name in changed))
+        self.newest = max([self.newest, *(self._changed_at(name) for name in changed)])
         return self._arrange(old, changed)
+
+    def _read_all(self, names: Iterable[str], careful: bool) -> tuple[list[Resource], list[str]]:
+        """Read those of these files that changed; return their names, and what they held before."""
+        old: list[Resource] = []
+        changed: list[str] = []
+        for name in names:
+            entries = self._files[name].entries if name in self._files else ()
+            if not (careful and self.saving(name)) and self._read(name, careful):
+                old.extend(entries)
+                changed.append(name)
+        return old, changed
 
     def _present(self, careful: bool) -> list[str] | None:
         """Return the files of the folder; None while it is being filled or emptied, OSError when it is gone.
@@ -286,7 +297,7 @@ class SpecFiles:
         if any(os.path.exists(self.full(name)) for name in names):
             return False
         known = False
-        for name, record in self._files.items():
+        for name, record in list(self._files.items()):
             if record.entries:
                 known = True
                 if os.path.exists(self.full(name)):

@@ -13,13 +13,13 @@ half of another.
 import asyncio
 import os
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 from uuid import UUID
 
 from heddle.schemas.errors import NotFoundError, StoreError
-from heddle.schemas.pieces import by_turns
 from heddle.schemas.problem import Problem
 from heddle.specs.files.debounce import LONGEST, QUICK, SLOW, PathDebounce
 from heddle.specs.files.notices import EVERYTHING, REMOVED
@@ -45,6 +45,7 @@ from heddle.specs.stores.folder.report_files import Noticeboard
 from heddle.specs.stores.folder.spec_files import FEW, SpecFiles
 from heddle.specs.stores.folder.state_folder import StateFolder, lock_path, state_of
 from heddle.specs.stores.lease_file import FileLease, machine_lease
+from heddle.specs.yaml.document import failed
 
 T = TypeVar("T")
 
@@ -93,7 +94,12 @@ class FolderStore:
         self._notifier: Notifier | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._open = False
-        self._aside = Aside()
+        self._aside = Aside(self._publish)
+        # Never swapped for another: a thread may be adding to it.
+        self._changes: deque[ChangeSet] = deque()
+        # What is accepted stands in a file of its own: nobody has to wait for it to read the specs.
+        self._accepting = Aside()
+        self._failed: Problem | None = None
         self._following: set[asyncio.Task[None]] = set()
 
     @property
@@ -127,7 +133,8 @@ class FolderStore:
         self._stop()
         for task in self._following:
             task.cancel()
-        await self._aside.do(lambda: None, long=False)
+        for aside in (self._aside, self._accepting):
+            await aside.do(lambda: None, long=False)
         self._feed.end()
 
     async def specs(
@@ -152,12 +159,13 @@ class FolderStore:
     async def mentioning(self, namespace: str, words: Collection[str]) -> Sequence[Spec]:
         """Return the Specs of a namespace that mention one of these texts; see IndexedStore."""
         await self._look()
-        return await by_turns(self._files.index.mentioning(namespace, words))
+        return await self._aside.by_turns(lambda: self._files.index.mentioning(namespace, words))
 
     async def problems(self) -> Sequence[Problem]:
         """Return what is wrong in the files at this moment, file by file; and in the history, once it was read."""
         await self._look()
-        return [*self._files.problems, *self._files.outside, *self._journal.problems]
+        failed = [self._failed] if self._failed is not None else []
+        return [*failed, *self._files.problems, *self._files.outside, *self._journal.problems]
 
     async def invalid(self, namespace: str | None = None) -> Sequence[Spec]:
         """Return the Specs in files with Problems, as far as they can be read, that do not count."""
@@ -172,13 +180,12 @@ class FolderStore:
     async def look(self, namespace: str) -> bool:
         """Read the files that hold Values of this namespace, or would, if they changed; see Looking."""
         self._check_open()
-        homes = self._files.homes(namespace)
+        homes = await self._aside.do(lambda: self._files.homes(namespace), long=False)
         # Before, not after: what has just been saved by then was not read.
         left = self._files.left(homes)
-        change_set = await self._aside.do(
-            lambda: self._files.refresh(homes, careful=True), long=self._files.long(list(homes))
+        await self._aside.do(
+            lambda: self._refresh(homes, careful=True), long=self._files.long(list(homes))
         )
-        self._publish(change_set)
         return not left
 
     async def misplaced(self, steps: Sequence[Step]) -> Sequence[Problem]:
@@ -212,20 +219,16 @@ class FolderStore:
             )
             if made is not None:
                 return put_under(changes, made)
-            change_set, put = await self._aside.do(
+            return await self._aside.do(
                 lambda: self._write(changes, note, alone),
                 long=len(changes) > FEW
                 or self._files.long(self._homes(changes))
                 or self._journal.behind
                 or not self._recorder.synced,
             )
-        self._publish(change_set)
-        return put
 
-    def _write(
-        self, changes: Sequence[Change], note: Note, alone: bool
-    ) -> tuple[ChangeSet | None, list[Resource]]:
-        """Write all of them, or none; return what changed, and what is put."""
+    def _write(self, changes: Sequence[Change], note: Note, alone: bool) -> list[Resource]:
+        """Write all of them, or none; return what is put."""
         from heddle.specs.stores.folder.atomic_write import write_files
 
         number = max(self._files.newest + 1, time.time_ns() // 1000)
@@ -244,13 +247,13 @@ class FolderStore:
         recording = alone and bool(changed) and self._recorder.begin()
         root = None if self._files.single else self._root
         write_files(contents, stamp=number * 1000, root=root)
-        change_set = self._files.refresh(edits)
+        self._refresh(edits)
         self._files.written(edits)
         self._files.newest = max(self._files.newest, number if changed else 0)
         if recording:
             self._recorder.record(changed, number, note)
         index = self._files.index
-        return change_set, [index.get(key_of(new)) or new for _, new in steps if new is not None]
+        return [index.get(key_of(new)) or new for _, new in steps if new is not None]
 
     def watch(self, namespace: str | None = None) -> AsyncIterator[ChangeSet]:
         """Change sets from the first `anext` on; those of other namespaces may be among them."""
@@ -367,7 +370,7 @@ class FolderStore:
     async def accepted(self, namespace: str) -> AcceptedState:
         """Return what a runtime accepted last in this namespace."""
         self._check_open()
-        return await asyncio.to_thread(self._accepted.read, namespace)
+        return await self._accepting.do(lambda: self._accepted.read(namespace), long=True)
 
     async def accept(
         self,
@@ -385,7 +388,9 @@ class FolderStore:
                 raise StoreError(
                     f"{self._accepted.path} cannot be written: it is locked, or has no folder"
                 )
-            await asyncio.to_thread(self._accepted.write, namespace, kept, dropped)
+            await self._accepting.do(
+                lambda: self._accepted.write(namespace, kept, dropped), long=True
+            )
 
     def lease(self, name: str, ttl: float, holder: Holder) -> Lease:
         """Return the lease of this name: the lock of a file beside the history, on this machine.
@@ -412,7 +417,12 @@ class FolderStore:
             raise StoreError(f"{self._path} cannot be watched: {error.strerror}") from error
         # From now on others run beside it: what takes long is done in a thread.
         self._files.aside = True
-        self._publish(self._files.refresh(None))
+        if not self._aside.free:
+            # A thread reads the files at this moment, for somebody who came before.
+            self._changed(frozenset({EVERYTHING}))
+            return
+        self._refresh(None)
+        self._publish()
         if self._files.again:
             self._settling.touch(EVERYTHING, AGAIN)
 
@@ -438,9 +448,12 @@ class FolderStore:
             names = [self._recent.name(path) for path in paths]
         self._recent.note(paths)
         if not self._files.long(names) and self._aside.free:
-            with self._passing(paths):
-                self._publish(self._files.refresh(names, careful=True))
-            self._look_later(paths, left=self._files.left(names))
+            left = False
+            with self._retrying(paths):
+                self._refresh(names, careful=True)
+                left = self._files.left(names)
+            self._publish()
+            self._look_later(paths, left=left)
             return
         task = asyncio.ensure_future(self._follow(paths, names))
         self._following.add(task)
@@ -450,29 +463,47 @@ class FolderStore:
         """Read what changed in a thread, as it may take long."""
         left = False
 
-        def look() -> ChangeSet | None:
-            nonlocal left
-            change_set = self._files.refresh(names, careful=True)
-            left = self._files.left(names)
-            return change_set
+        def look() -> bool:
+            self._refresh(names, careful=True)
+            return self._files.left(names)
 
-        with self._passing(paths):
-            change_set = await self._aside.do(look, long=self._files.long(names))
-            if self._open:
-                self._publish(change_set)
+        with self._retrying(paths):
+            left = await self._aside.do(look, long=self._files.long(names))
         if self._open:
             self._look_later(paths, left=left)
 
     @contextmanager
-    def _passing(self, paths: frozenset[str]) -> Iterator[None]:
-        """Have these looked at again when it fails for a reason that may pass."""
+    def _retrying(self, paths: frozenset[str]) -> Iterator[None]:
+        """Have these looked at again if it fails for a reason that may pass, else everything.
+
+        A failure of the second kind is a defect of Heddle, and a Problem until all could be read.
+        """
         try:
             yield
         except Exception as error:
-            if not is_passing(error) or self._settling is None:
-                raise
-            for path in paths:
-                self._settling.touch(path, AGAIN)
+            passing = is_passing(error)
+            if not passing:
+                self._note_failure(failed(error, self._path))
+            if self._settling is not None:
+                for path in paths if passing else (EVERYTHING,):
+                    self._settling.touch(path, AGAIN)
+        else:
+            if EVERYTHING in paths:
+                self._note_failure(None)
+
+    def _note_failure(self, problem: Problem | None) -> None:
+        """Tell those who watch that the files cannot be looked at, or can again."""
+        if problem == self._failed:
+            return
+        self._failed = problem
+        self._changes.append(
+            ChangeSet(
+                problems=() if problem is None else (problem,),
+                origin=f"file://{self._path}",
+                revision=self._files.newest,
+            )
+        )
+        self._publish()
 
     def _look_later(self, paths: frozenset[str], *, left: bool) -> None:
         """Look again at what is left."""
@@ -489,9 +520,18 @@ class FolderStore:
         if self._settling is not None:
             self._settling.touch(EVERYTHING)
 
-    def _publish(self, changes: ChangeSet | None) -> None:
-        if changes is not None:
-            self._feed.publish(changes)
+    def _refresh(self, names: Iterable[str] | None, *, careful: bool = False) -> None:
+        """Read what changed among these files; it is published once the work in hand has ended."""
+        change_set = self._files.refresh(names, careful=careful)
+        if change_set is not None:
+            self._changes.append(change_set)
+
+    def _publish(self) -> None:
+        """Tell those who watch what was read. Not in a thread."""
+        while self._changes:
+            change_set = self._changes.popleft()
+            if self._open:
+                self._feed.publish(change_set)
 
     def _check_open(self) -> None:
         if not self._open:
@@ -503,10 +543,7 @@ class FolderStore:
         if always or self._settling is None:
             names = self._touched()
             long = self._files.many if names is None else self._files.long(names)
-            change_set = await self._aside.do(
-                lambda: self._files.refresh(names, careful=always), long=long
-            )
-            self._publish(change_set)
+            await self._aside.do(lambda: self._refresh(names, careful=always), long=long)
             self._check_open()
         elif not self._aside.free:
             # What is being read is not to be seen half.

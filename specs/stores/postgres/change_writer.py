@@ -34,7 +34,7 @@ class ChangeWriter:
         self._bodies: dict[Key, str] = {}
         self._before: dict[Key, str] = {}
         self._changes = [self._kept(change) for change in changes]
-        self._note = [_clean(note.author), _clean(note.message)]
+        self._note = [storable(note.author), storable(note.message)]
         # By this the log says whether a commit that was never answered was done.
         self.key = note.key or uuid4()
         self._repeated = note.key is not None
@@ -173,6 +173,6 @@ class ChangeWriter:
         return {"number": number, **columns}
 
 
-def _clean(text: str) -> str:
-    """Text as the database takes it: without what no UTF-8 can hold, and without NUL."""
+def storable(text: str) -> str:
+    """Return a text as the database takes it: without what no UTF-8 can hold, and without NUL."""
     return text.encode("utf-8", "replace").decode().replace("\0", "")

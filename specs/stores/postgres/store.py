@@ -20,7 +20,7 @@ from heddle.specs.model.store import Change, ChangeSet, Resource
 from heddle.specs.model.value import Value
 from heddle.specs.stores.postgres.address import read_address
 from heddle.specs.stores.postgres.change_feed import MOST, ChangeListener, change_set, read_since
-from heddle.specs.stores.postgres.change_writer import ChangeWriter
+from heddle.specs.stores.postgres.change_writer import ChangeWriter, storable
 from heddle.specs.stores.postgres.connections import Connections, not_open
 from heddle.specs.stores.postgres.leases import Leases, RowLease
 from heddle.specs.stores.postgres.migrator import migrate
@@ -114,7 +114,7 @@ class PostgresStore:
 
     async def named(self, namespace: str, names: Collection[str]) -> Sequence[Resource]:
         """Return the Specs and Values of a namespace that have one of these names."""
-        given = {"namespace": namespace, "names": [_stored(name) for name in names]}
+        given = {"namespace": namespace, "names": [storable(name) for name in names]}
 
         async def work(connection: Connection) -> list[tuple[str, list[Any]]]:
             async with connection.pipeline():
@@ -125,13 +125,15 @@ class PostgresStore:
                 return [(sort, await cursor.fetchall()) for sort, cursor in cursors.items()]
 
         entries = await self._run(work)
-        return [
+        resources = [
             self._read(sort, body, revision) for sort, rows in entries for body, revision in rows
         ]
+        # A name that the database cannot hold is looked for without what it leaves out.
+        return [each for each in resources if each.name in names]
 
     async def mentioning(self, namespace: str, words: Collection[str]) -> Sequence[Spec]:
         """Return the Specs of a namespace that mention one of these texts; see IndexedStore."""
-        given = {"namespace": namespace, "words": [_stored(word) for word in words]}
+        given = {"namespace": namespace, "words": [storable(word) for word in words]}
         rows = await self._rows(self._queries.mentioning, given)
         resources = [self._read("spec", body, revision) for body, revision in rows]
         return [spec for spec in resources if isinstance(spec, Spec)]
@@ -356,8 +358,3 @@ class PostgresStore:
         if self._connections is None:
             raise not_open(self._address)
         return self._connections
-
-
-def _stored(text: str) -> str:
-    """Return a text as the database takes it: none that it holds has NUL or half of a character pair in it."""
-    return text.encode("utf-8", "replace").decode().replace("\0", "")
