@@ -140,7 +140,9 @@ class Linker:
 
     def _template(self, fields: TaskFields, function: TaskFunction | None) -> dict[str, Any]:
         return {
-            self._input_name(fields, function, name): source.value if source.has_value else None
+            self._input_name(fields, function, name): (
+                source.value if source.has_value else _absent(source.through)
+            )
             for name, source in fields.inputs.items()
         }
 
@@ -241,7 +243,8 @@ class Linker:
                 reference = source.reference
                 if reference is not None and reference.of_run:
                     given = self._input_name(fields, self._functions.get((place, 0)), name)
-                    runs.append(RunFlow(self._number[place], given, str(reference.path[0])))
+                    value, get = str(reference.path[0]), _part((), "run", source.through)
+                    runs.append(RunFlow(self._number[place], given, value, get))
         return runs
 
     # -- outputs -------------------------------------------------------------------------------
@@ -284,19 +287,20 @@ class Linker:
             chain = self._chain(source.through, path)
         else:
             chain = None
+        absent = _absent(source.through)
         if reference.of_run:
-            value = str(reference.path[0])
-            return TaskResult(name, lambda results: results.run(value)), set()
+            flow = RunFlow(0, name, str(reference.path[0]), _part((), "run", source.through))
+            return TaskResult(name, _run_result(flow, chain)), set()
         if reference.of_input:
             feed = self._feed(0, name, reference, source)
-            return TaskResult(name, _input_result(feed, chain)), set()
+            return TaskResult(name, _input_result(feed, chain, absent)), set()
         number = self._number[self._places[reference.source]]
         if reference.of_error:
             get = _part(reference.path[1:], str(reference), source.through)
-            return TaskResult(name, _error_result(number, get, chain)), {number}
+            return TaskResult(name, _error_result(number, get, chain, absent)), {number}
         each = self._fields.tasks[self._places[reference.source]].each is not None
         get = _part(reference.path, str(reference), source.through, each=each)
-        return TaskResult(name, _task_result(number, get, chain)), {number}
+        return TaskResult(name, _task_result(number, get, chain, absent)), {number}
 
 
 def _work(
@@ -377,20 +381,44 @@ def _prepared(
     return prepare
 
 
-def _input_result(feed: InputFlow, chain: Get | None) -> Callable[[Results], Any]:
+def _absent(through: Sequence[Transform]) -> Any:
+    """Return what the transforms before any code make of a value that never comes."""
+    value: Any = None
+    for transform in through:
+        if transform.expression is not None:
+            break
+        value = transform.default(value)
+    return value
+
+
+def _run_result(flow: RunFlow, chain: Get | None) -> Callable[[Results], Any]:
+    def take(results: Results) -> Any:
+        value: Any = results.run(flow.value)
+        if flow.get is not None:
+            value = flow.get(value)
+        return chain(value) if chain is not None else value
+
+    return take
+
+
+def _input_result(feed: InputFlow, chain: Get | None, absent: Any) -> Callable[[Results], Any]:
     def take(results: Results) -> Any:
         value: Any = results.inputs.get(feed.name) if feed.name else results.inputs
-        if feed.get is not None and value is not None:
+        if value is None:
+            value = absent
+        elif feed.get is not None:
             value = feed.get(value)
         return chain(value) if chain is not None else value
 
     return take
 
 
-def _task_result(number: int, get: Get | None, chain: Get | None) -> Callable[[Results], Any]:
+def _task_result(
+    number: int, get: Get | None, chain: Get | None, absent: Any
+) -> Callable[[Results], Any]:
     def take(results: Results) -> Any:
         if number not in results.values:
-            return None
+            return absent
         value = results.values[number]
         if get is not None:
             value = get(value)
@@ -399,11 +427,13 @@ def _task_result(number: int, get: Get | None, chain: Get | None) -> Callable[[R
     return take
 
 
-def _error_result(number: int, get: Get | None, chain: Get | None) -> Callable[[Results], Any]:
+def _error_result(
+    number: int, get: Get | None, chain: Get | None, absent: Any
+) -> Callable[[Results], Any]:
     def take(results: Results) -> Any:
         error: Error | None = results.errors.get(number)
         if error is None:
-            return None
+            return absent
         value: Any = error_data(error)
         if get is not None:
             value = get(value)

@@ -66,7 +66,7 @@ class GraphTask(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """One task of a graph, as the scheduler needs it.
 
     `place` is its place in the list. `template` has every input in order, with the values that are
-    known beforehand. `over` are the inputs whose items a `for_each` works on. `rule` says when a failed attempt is repeated; `timeout` is in seconds.
+    known beforehand, and of references what stands for a value that never comes. `over` are the inputs whose items a `for_each` works on. `rule` says when a failed attempt is repeated; `timeout` is in seconds.
     `fallback` is a value (in a tuple), the work of each fallback task, or None.
     """
 
@@ -105,11 +105,12 @@ class InputFlow(NamedTuple):
 
 
 class RunFlow(NamedTuple):
-    """An input of a task that comes from the run itself: `id` or `token`."""
+    """An input of a task that comes from the run itself: `id` or `token`, and what is made of it."""
 
     task: int
     input: str
     value: str
+    get: Get | None = None
 
 
 class TaskResult(NamedTuple):

@@ -11,7 +11,11 @@ from typing import Any, ClassVar, Final, Self, TypeAlias
 import msgspec
 
 from heddle.extensions.extension import Error, Expression, FieldError, FieldType, NodeError
-from heddle.extensions.tasks.graph.reference import getter, parse_reference
+from heddle.extensions.tasks.graph.reference import (
+    ReferenceSyntaxError,
+    getter,
+    parse_reference,
+)
 from heddle.schemas.data_type import describe_type
 from heddle.schemas.suggestion import did_you_mean
 
@@ -29,13 +33,13 @@ BOOLEAN: Final[Type] = {"type": "boolean"}
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
     """One transform: its parameters (name: whether it must be given), what it does and what it makes.
 
-    `accepts` is the type that it works on; `makes` gives the type of its result.
+    `accepts` gives the type that it works on; `makes` gives the type of its result.
     """
 
     make: Callable[..., Apply]
     makes: Callable[[Type, Mapping[str, Any]], Type]
     params: Mapping[str, bool] = {}
-    accepts: Type = None
+    accepts: Callable[[Mapping[str, Any]], Type] = lambda _params: None
     help: str = ""
 
 
@@ -51,9 +55,17 @@ def _text(value: Any, name: str) -> str:
     return value
 
 
+def _steps(path: str) -> tuple[str | int, ...]:
+    """Return the steps of a path such as `a.b[0]` or `[0].a`; ReferenceSyntaxError if it is not one."""
+    root = "" if path.startswith("[") else "."
+    try:
+        return parse_reference(f"value{root}{path}").path
+    except ReferenceSyntaxError as error:
+        raise ReferenceSyntaxError(str(error).replace(f"value{root}", "", 1)) from None
+
+
 def _pick(path: str) -> Apply:
-    steps = parse_reference(f"value.{path}" if not path.startswith("[") else f"value{path}").path
-    take = getter(steps, f"pick {path}")
+    take = getter(_steps(path), f"pick {path}")
     return take if take is not None else lambda value: value
 
 
@@ -171,12 +183,21 @@ def part_of(type_: Type, path: tuple[str | int, ...]) -> Type:
 
 
 def _picked(type_: Type, params: Mapping[str, Any]) -> Type:
-    path = str(params["path"])
-    return part_of(type_, parse_reference(f"value.{path}").path)
+    return part_of(type_, _steps(str(params["path"])))
+
+
+def _picked_from(params: Mapping[str, Any]) -> Type:
+    """Return the type that a part is picked from: the one that the first step of the path goes into."""
+    steps = _steps(str(params["path"]))
+    return {"type": "array" if steps and isinstance(steps[0], int) else "object"}
 
 
 def _made(type_: Type) -> Callable[[Type, Mapping[str, Any]], Type]:
     return lambda _type, _params: type_
+
+
+def _of(type_: Type) -> Callable[[Mapping[str, Any]], Type]:
+    return lambda _params: type_
 
 
 TRANSFORMS: Final[Mapping[str, Definition]] = {
@@ -184,7 +205,7 @@ TRANSFORMS: Final[Mapping[str, Definition]] = {
         make=_pick,
         makes=_picked,
         params={"path": True},
-        accepts={"type": "object"},
+        accepts=_picked_from,
         help="the part at `path`, such as `a.b[0]`",
     ),
     "index": Definition(
@@ -202,47 +223,47 @@ TRANSFORMS: Final[Mapping[str, Definition]] = {
     "uppercase": Definition(
         make=lambda: lambda value: _text(value, "uppercase").upper(),
         makes=_made(STRING),
-        accepts=STRING,
+        accepts=_of(STRING),
         help="the text in capitals",
     ),
     "lowercase": Definition(
         make=lambda: lambda value: _text(value, "lowercase").lower(),
         makes=_made(STRING),
-        accepts=STRING,
+        accepts=_of(STRING),
         help="the text in small letters",
     ),
     "truncate": Definition(
         make=_truncate,
         makes=_made(STRING),
         params={"max": True},
-        accepts=STRING,
+        accepts=_of(STRING),
         help="the first `max` characters",
     ),
     "substring": Definition(
         make=_substring,
         makes=_made(STRING),
         params={"start": False, "end": False},
-        accepts=STRING,
+        accepts=_of(STRING),
         help="the characters from `start` to before `end`",
     ),
     "unixToIsoDate": Definition(
         make=_unix_to_iso,
         makes=_made(STRING),
         params={"unit": False},
-        accepts=NUMBER,
+        accepts=_of(NUMBER),
         help="a date of seconds since 1970 (`unit: ms`: milliseconds)",
     ),
     "isoDateToUnix": Definition(
         make=_iso_to_unix,
         makes=_made(NUMBER),
         params={"unit": False},
-        accepts=STRING,
+        accepts=_of(STRING),
         help="seconds since 1970 (`unit: ms`: milliseconds) of a date",
     ),
     "numberToString": Definition(
         make=lambda: _number_to_string,
         makes=_made(STRING),
-        accepts=NUMBER,
+        accepts=_of(NUMBER),
         help="the number as a text",
     ),
     "toBoolean": Definition(
@@ -254,7 +275,10 @@ TRANSFORMS: Final[Mapping[str, Definition]] = {
         make=lambda: _stringify, makes=_made(STRING), help="the value as JSON text"
     ),
     "parseJson": Definition(
-        make=lambda: _parse_json, makes=_made(None), accepts=STRING, help="the value of a JSON text"
+        make=lambda: _parse_json,
+        makes=_made(None),
+        accepts=_of(STRING),
+        help="the value of a JSON text",
     ),
 }
 """The transforms by name."""
@@ -338,7 +362,11 @@ class Transform(FieldType):
     @property
     def accepts(self) -> Type:
         """The type of values that it works on."""
-        return None if self.expression is not None else TRANSFORMS[self.id].accepts
+        return None if self.expression is not None else TRANSFORMS[self.id].accepts(self.params)
+
+    def default(self, value: Any) -> Any:
+        """Return what stands for a value that never comes: that of `coalesce`; any other keeps null."""
+        return self.apply(value) if value is not None or self.id == "coalesce" else None
 
     def makes(self, type_: Type) -> Type:
         """Return the type that it makes of a type."""

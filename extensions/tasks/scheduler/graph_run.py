@@ -77,12 +77,12 @@ class GraphRun(Work):
         self._inputs = inputs
         for number, name, source, get in graph.feeds:
             value: Any = inputs.get(source) if source else dict(inputs)
-            if get is not None and value is not None:
-                self._carry(number, name, get, value)
-            else:
+            if get is None:
                 self.records[number][name] = value
-        for number, name, text in graph.runs:
-            self.records[number][name] = self.value_of_run(text, number)
+            elif value is not None:
+                self._carry(number, name, get, value)
+        for number, name, text, get in graph.runs:
+            self._carry(number, name, get, self.value_of_run(text, number))
         if self.keeps and self.journal.recorded:
             self._restore()
 

@@ -101,6 +101,66 @@ async def test_transforms_change_a_value_on_its_way() -> None:
     assert await answer(tasks) == {"last": "GRA", "code": "2"}
 
 
+@pytest.mark.parametrize(
+    "through",
+    [
+        "[uppercase, {id: truncate, max: 2}]",
+        "[uppercase, {language: cel, code: 'self.substring(0, 2)'}]",
+    ],
+)
+async def test_transforms_change_whatever_a_reference_names(through: str) -> None:
+    """They change an output, an error, an input and a value of the run, in inputs and in outputs."""
+    tasks = """
+- {name: a, run: '$:note', inputs: {x: {value: ab}}}
+- {name: bad, run: '$:fail', inputs: {message: {value: ef}}, on_error: finish}
+- name: b
+  run: $:note
+  inputs:
+    task: {from: a.x, through: THROUGH}
+    error: {from: bad.error.message, through: THROUGH}
+    input: {from: in.x, through: THROUGH}
+    id: {from: run.id, through: THROUGH}
+    token: {from: run.token, through: THROUGH}
+"""
+    outputs = """
+    b: b
+    task: {from: a.x, through: THROUGH}
+    error: {from: bad.error.message, through: THROUGH}
+    input: {from: in.x, through: THROUGH}
+    id: {from: run.id, through: THROUGH}
+    token: {from: run.token, through: THROUGH}"""
+    given = await answer(
+        tasks.replace("THROUGH", through),
+        {"x": "cd"},
+        inputs="{x: {type: string}}",
+        outputs=outputs.replace("THROUGH", through),
+    )
+    for values in (given.pop("b"), given):
+        assert (values["task"], values["error"], values["input"]) == ("AB", "EF", "CD")
+        assert {len(value) for value in values.values()} == {2}
+
+
+async def test_a_value_that_never_comes_is_null_and_coalesce_gives_another() -> None:
+    through = "[uppercase, {id: coalesce, defaultValue: none}, uppercase]"
+    tasks = f"""
+- {{name: a, run: '$:note', when: 'false', inputs: {{x: {{value: ab}}}}}}
+- name: b
+  run: $:note
+  join: settled
+  inputs:
+    plain: a.x
+    upper: {{from: a.x, through: [uppercase]}}
+    task: {{from: a.x, through: {through}}}
+    error: {{from: a.error.message, through: {through}}}
+    input: {{from: in.x, through: {through}}}
+"""
+    outputs = f"""{{b: b, plain: a.x, upper: {{from: a.x, through: [uppercase]}}, task: {{from: a.x, through: {through}}},
+      error: {{from: a.error.message, through: {through}}}, input: {{from: in.x, through: {through}}}}}"""
+    given = await answer(tasks, {}, inputs="{x: {type: string, required: false}}", outputs=outputs)
+    assert given.pop("b") == given
+    assert given == {"plain": None, "upper": None, "task": "NONE", "error": "NONE", "input": "NONE"}
+
+
 async def test_outputs_name_values_of_tasks_inputs_and_the_run() -> None:
     tasks = "- {name: a, run: '$:double', inputs: {x: in.x}}"
     outputs = "{twice: a, x: in.x, more: {value: [1]}, sum: {code: a + 1}, run: run.id}"

@@ -14,6 +14,9 @@ from heddle.schemas.types.mistakes import list_mistakes
 
 CASES: list[tuple[Any, Any, Any]] = [
     ({"id": "pick", "path": "a.b[1]"}, {"a": {"b": [1, 2]}}, 2),
+    ({"id": "pick", "path": "[1].a"}, [{"a": 1}, {"a": 2}], 2),
+    ({"id": "pick", "path": "[-1]"}, [1, 2], 2),
+    ({"id": "pick", "path": '["a b"].c'}, {"a b": {"c": 3}}, 3),
     ({"id": "index", "index": -1}, [1, 2], 2),
     ({"id": "coalesce", "defaultValue": 0}, None, 0),
     ({"id": "coalesce", "defaultValue": 0}, 5, 5),
@@ -81,7 +84,7 @@ def test_a_value_that_it_cannot_change_is_a_failure_in_words(written: Any, value
         ({"id": "truncate", "max": "x"}, 'the text "x"'),
         ({"id": "truncate", "max": 1, "mx": 1}, 'truncate has no parameter "mx"'),
         ({"id": "unixToIsoDate", "unit": "h"}, 'the text "h"'),
-        ({"id": "pick", "path": "a["}, '"value.a[" cannot be read from "[" on'),
+        ({"id": "pick", "path": "a["}, '"a[" cannot be read from "[" on'),
         ({"path": "a"}, "a transform without id"),
         (3, "the number 3"),
     ],
@@ -95,6 +98,12 @@ def test_what_is_not_a_transform_is_a_problem(written: Any, found: str) -> None:
 def test_a_part_has_the_type_of_the_part() -> None:
     source = {"type": "object", "properties": {"a": {"type": "array", "items": {"type": "string"}}}}
     assert Transform.read({"id": "pick", "path": "a[0]"}).makes(source) == {"type": "string"}
+    first = Transform.read({"id": "pick", "path": "[0].a"})
+    assert first.makes({"type": "array", "items": source}) == source["properties"]["a"]
+    assert (first.accepts, Transform.read({"id": "pick", "path": "a[0]"}).accepts) == (
+        {"type": "array"},
+        {"type": "object"},
+    )
     assert Transform.read({"id": "index", "index": 2}).makes({"type": "array", "items": {}}) == {}
 
 
