@@ -214,7 +214,8 @@ def retry(
 ) -> None:
     """Let tasks that failed, were lost or were skipped be tried again: one TASK, or all of them.
 
-    A task of unknown outcome of a blocked run is tried again, too. Completed tasks stay completed.
+    With a TASK, what it holds is tried again, too: the items of a `for_each`, the tasks of a workflow
+    inside. So is a task of unknown outcome of a blocked run. Completed tasks stay completed.
     """
     if last and run is not None and task is None:
         run, task = None, run
@@ -245,7 +246,10 @@ def skip(
     as_json: bool,
     config: str | None,
 ) -> None:
-    """Count a TASK as skipped. Its dependents are skipped, too, unless their `join` says otherwise."""
+    """Count a TASK as skipped. Its dependents are skipped, too, unless their `join` says otherwise.
+
+    The result of a skipped item of a `for_each` is null; with `on_error: skip`, it is left out.
+    """
     run, name = _task_of(run, task, last)
 
     async def work(runs: "Runs", record: "RunRecord", actor: str) -> "RunRecord":

@@ -265,3 +265,11 @@ class TaskGraph:
 def item_path(path: str, item: int) -> str:
     """Return the task path of one item of a `for_each`: `page#17`."""
     return f"{path}#{item}"
+
+
+def walk_outward(path: str) -> Iterator[str]:
+    """Yield a task path and those that hold it, innermost first: `page#3/load`, `page#3`, `page`."""
+    yield path
+    for place in range(len(path) - 1, 0, -1):
+        if path[place] in "#/":
+            yield path[:place]

@@ -1,9 +1,10 @@
 """What is known of the tasks of a run that goes on: completed outputs, tries, and what people decided."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from heddle.extensions.extension import Error
+from heddle.extensions.tasks.graph.task_graph import walk_outward
 from heddle.extensions.tasks.run_stores.contract import AttemptRecord, RunClaim
 from heddle.extensions.tasks.run_stores.payloads import decode_payload
 from heddle.extensions.tasks.scheduler.journal import CRASHED, Recorded
@@ -33,12 +34,66 @@ class Known:
         self.unknown: list[str] = []
 
 
+class Decisions:
+    """What people decided about the tasks of a run. The last decision about a task holds.
+
+    A retry is one of a task and of all that it holds: items, and the tasks of a workflow inside. `noted`
+    are the tasks whose skip is in the history and still holds, whoever skipped them.
+    """
+
+    def __init__(self) -> None:
+        self.noted: set[str] = set()
+        self._retried: dict[str, int] = {}
+        self._skipped: dict[str, int] = {}
+        self._reopened: dict[str, int] = {}
+
+    def take(self, transition: Transition) -> None:
+        """Take the next transition of the history."""
+        task, seq = transition.task, transition.seq
+        if transition.event == "retry":
+            self._retried[task] = seq
+            # What holds a task that is tried again has to run for it.
+            self._reopened.update(dict.fromkeys(walk_outward(task), seq))
+            # What was skipped for lack of an input may get it now.
+            self.noted.clear()
+        elif transition.event == "skipped":
+            self.noted.add(task)
+            if transition.actor:
+                self._skipped[task] = seq
+        elif transition.event == "decided":
+            self._skipped.pop(task, None)
+            self.noted.clear()
+
+    def retry_of(self, task: str) -> int:
+        """Return the number of the last retry of a task, or of what holds it; 0 if there was none."""
+        retried = self._retried
+        return max(retried.get("*", 0), *(retried.get(path, 0) for path in walk_outward(task)))
+
+    def skipped(self) -> list[str]:
+        """Return the tasks that a person skipped, and about which nothing was decided after that."""
+        return [
+            task
+            for task, seq in self._skipped.items()
+            if seq > max(self.retry_of(task), self._reopened.get(task, 0))
+        ]
+
+
+def read_decisions(history: Sequence[Transition]) -> Decisions:
+    """Return what was decided in the history of a run."""
+    decisions = Decisions()
+    for transition in history:
+        decisions.take(transition)
+    decisions.noted.update(decisions.skipped())
+    return decisions
+
+
 def read_claim(
     claim: RunClaim, is_idempotent: Callable[[str], bool], *, losses: int = LOSSES
 ) -> Known:
     """Return what a claim tells of each task."""
     known = Known()
-    decided = _decisions(claim.history, known)
+    decisions = read_decisions(claim.history)
+    known.skipped = decisions.noted
     recorded = known.recorded = {
         task: Recorded(
             status=_COMPLETED,
@@ -55,36 +110,12 @@ def read_claim(
             recorded.setdefault(attempt.task, _STOPPED_FIRST)
         else:
             troubled.setdefault(attempt.task, []).append(attempt)
-    recorded |= _skipped_by_person(claim.history)
+    recorded |= {task: Recorded(status=TaskStatus.SKIPPED) for task in decisions.skipped()}
     for task, attempts in troubled.items():
         if recorded.get(task, _STOPPED_FIRST) is _STOPPED_FIRST:
-            since = max(decided.get(task, 0), decided.get("*", 0))
+            since = decisions.retry_of(task)
             recorded[task] = _judge(known, attempts, since, is_idempotent, losses)
     return known
-
-
-def _decisions(history: Sequence[Transition], known: Known) -> Mapping[str, int]:
-    """Return the number of the last retry of each task, "*" for all; note which skips are told."""
-    retried: dict[str, int] = {}
-    for transition in history:
-        if transition.event == "retry":
-            retried[transition.task] = transition.seq
-            # What was skipped for lack of an input may get it now.
-            known.skipped.clear()
-        elif transition.event == "skipped":
-            known.skipped.add(transition.task)
-    return retried
-
-
-def _skipped_by_person(history: Sequence[Transition]) -> dict[str, Recorded]:
-    """Return the tasks that somebody decided to skip, or whose retry was decided after that."""
-    skipped: dict[str, Recorded] = {}
-    for transition in history:
-        if transition.event == "skipped" and transition.actor:
-            skipped[transition.task] = Recorded(status=TaskStatus.SKIPPED)
-        elif transition.event == "retry":
-            skipped.pop(transition.task, None)
-    return skipped
 
 
 def _judge(

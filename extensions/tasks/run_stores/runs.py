@@ -19,6 +19,7 @@ from uuid import UUID
 import msgspec
 
 from heddle.extensions.extension import Error
+from heddle.extensions.tasks.graph.task_graph import walk_outward
 from heddle.extensions.tasks.run_stores.contract import (
     AttemptRecord,
     NoRun,
@@ -333,10 +334,17 @@ def _settle(views: dict[str, TaskView], seen: dict[str, int], transition: Transi
 
 
 def _reopen(views: dict[str, TaskView], seen: dict[str, int], transition: Transition) -> None:
-    """Show tasks that are not completed as pending again, if nothing came after that."""
+    """Show tasks that are not completed as pending again, if nothing came after that.
+
+    A task that is tried again takes what it holds with it, and runs inside of what holds it.
+    """
+    task = transition.task
+    holders = set(walk_outward(task))
     for name, view in views.items():
-        fits = transition.task in ("*", name) and seen.get(name, 0) < transition.seq
-        if fits and view.status in ("failed", "skipped", "cancelled"):
+        if view.status not in ("failed", "skipped", "cancelled"):
+            continue
+        fits = task == "*" or name in holders or task in walk_outward(name)
+        if fits and seen.get(name, 0) < transition.seq:
             views[name] = msgspec.structs.replace(view, status="pending", reason="")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from itertools import chain, islice, product
 from math import prod
-from time import monotonic
+from time import monotonic, time
 from typing import Any, Final
 
 from heddle.extensions.extension import NOTHING, Answer, Error, NodeError, Process
@@ -107,7 +107,7 @@ class ForEachRun(Work):
             yield batch if single else tuple(list(column) for column in zip(*batch, strict=True))
 
     def _restore(self) -> None:
-        """Settle the items that were settled before."""
+        """Settle the items that were settled before; one with a time to begin at waits for it."""
         recorded = self.journal.recorded
         for unit in range(self.count):
             known = recorded.get(item_path(self.path, unit))
@@ -120,9 +120,15 @@ class ForEachRun(Work):
                 self._held[unit] = item
                 self.fail(unit, known.error or Error("it failed before"))
                 continue
+            self._held[unit] = item
+            if known is not None and known.status is TaskStatus.SKIPPED:
+                self._skip(unit)
+                continue
             if known is not None:
                 self.tries[unit] = known.tries
-            self._held[unit] = item
+                if known.due is not None:
+                    self._pauses.append((unit, max(0.0, known.due - time())))
+                    continue
             heappush(self._again, unit)
 
     # -- what the base asks --------------------------------------------------------------------
@@ -294,12 +300,16 @@ class ForEachRun(Work):
             self._failure = error
             self.stop()
             return
-        value: Any = _OPEN
-        if policy == "keep":
-            value = {"error": error_data(error)}
-        if self.fields.batch is not None:
-            value = [value] * self._size_of(item)
-        self._put(unit, value)
+        self._put_for(unit, item, {"error": error_data(error)} if policy == "keep" else _OPEN)
+
+    def _skip(self, unit: int) -> None:
+        """Settle an item that a person skipped: its result is null, or left out with `on_error: skip`."""
+        item = self._held.pop(unit, None)
+        self._put_for(unit, item, _OPEN if self.fields.on_error == "skip" else None)
+
+    def _put_for(self, unit: int, item: Any, value: Any) -> None:
+        """Put a value in the place of the result of an item, or of each result of a batch."""
+        self._put(unit, value if self.fields.batch is None else [value] * self._size_of(item))
 
     def answer(self) -> Answer:
         """Return the list of results, or the Error of the item that failed for all."""

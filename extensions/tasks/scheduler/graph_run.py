@@ -32,8 +32,6 @@ _PENDING, _READY = int(TaskState.PENDING), int(TaskState.READY)
 _COMPLETED, _FAILED = int(TaskState.COMPLETED), int(TaskState.FAILED)
 _SKIPPED = int(TaskState.SKIPPED)
 
-_SKIPPED_BY_PERSON = TaskStatus.SKIPPED
-
 _LOOK = 0x3F
 """How often the loop looks at the clock: every 64 tasks."""
 
@@ -103,8 +101,6 @@ class GraphRun(Work):
             self.tries[number] = known.tries
             if known.status is completed:
                 self.complete(number, known.output)
-            elif known.status is _SKIPPED_BY_PERSON:
-                self.skip(number, number)
             elif known.status is failed:
                 self.fail(number, known.error or Error("it failed before", code="failed"))
             elif known.status is TaskStatus.SKIPPED:

@@ -38,6 +38,13 @@ def fail_until(name: str, times: int) -> str:
     return name
 
 
+async def fail_or_wait(name: str) -> str:
+    """Fail for `a`; for any other name, wait until its gate is open."""
+    if name == "a":
+        return fail_until("a", 1)
+    return str(await wait(name, name))
+
+
 def die(after: Any = None) -> None:
     """Kill the program."""
     del after
