@@ -170,7 +170,9 @@ class Assembler:
             if not binding.problems:
                 bound = True
                 running = context.running(spec)
-                if running is not None and running.binding.spec.same(binding.spec):
+                # Definitions that what it holds is made with show in its Symbols alone.
+                whole = running is not None and running.uses <= effective.uses
+                if running is not None and whole and running.binding.spec.same(binding.spec):
                     return AssembledSpec(spec, binding, same=True)
                 symbols = expander.symbols(effective)
                 return AssembledSpec(spec, binding, symbols, missing=frozenset(names.missed))

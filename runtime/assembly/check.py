@@ -224,9 +224,9 @@ def _parts(assembled: AssembledSpec, scheme: Scheme) -> list[FlowPart]:
             FlowPart(symbol.binding.spec, symbol.inlets, symbol.held, sends=symbol.sends)
             for symbol in symbols
         ]
-    kind = scheme.find(assembled.spec.kind)
+    kind = assembled.spec.kind
     # All of its links stand under `ports`, whatever else may be wrong with it.
-    settled = kind is not None and kind.expand is None and kind.links is None
+    settled = scheme.schema(kind) is not None and not scheme.leads(kind)
     return [FlowPart(spec, settled=settled, bound=False) for spec in assembled.parts]
 
 

@@ -90,6 +90,7 @@ class TableContext(Context):
         super().__init__(scheme, values, environment)
         self._table = table
         self._removes = change.removes
+        self._ids = {spec.id for spec in change.specs} | change.removes
         self._named = {spec.name: spec for spec in change.specs if spec.name is not None}
 
     def find(self, name: str) -> Spec | None:
@@ -97,8 +98,8 @@ class TableContext(Context):
         if name in self._named:
             return self._named[name]
         symbol = self._table.get(name)
-        gone = symbol is None or symbol.id in self._removes
-        return symbol.spec if symbol is not None and not gone else None
+        # One of the change with this name in the table goes, or has another name from now on.
+        return symbol.spec if symbol is not None and symbol.id not in self._ids else None
 
     def running(self, spec: Spec) -> Symbol | None:
         """Return the Symbol of this very Spec."""
@@ -115,7 +116,7 @@ class TableContext(Context):
         changed = [each.spec for each in specs if not each.same]
         ids = {spec.id for spec in changed} | self._removes
         changed += [symbol.spec for uuid in ids if (symbol := self._table.get(uuid)) is not None]
-        names = {spec.name for spec in changed if spec.name and "specs" in spec.fields}
+        names = {spec.name for spec in changed if spec.name}
         seen = {each.spec.id for each in specs} | self._removes
         return [each.spec for each in self._table.using(names) if each.id not in seen]
 
@@ -227,16 +228,27 @@ class Drafter:
         """Have a Draft hold what a Spec comes to."""
         spec = assembled.spec
         symbol = self._table.get(spec.id)
-        if assembled.same and symbol is not None:
+        changed = {each.id for each in assembled.symbols if not self._stays(draft, each)}
+        if symbol is not None and (assembled.same or (assembled.symbols and not changed)):
             moved(symbol, spec)
+        if assembled.same and symbol is not None:
             draft.rebound.append((symbol, assembled.binding))
         if assembled.problems:
             draft.reject(spec, assembled.problems)
         for each in assembled.symbols:
-            before = self._table.get(each.id)
-            # What is held and stays as it is keeps its Node.
-            if before is None or each.id == spec.id or not _alike(before, each):
+            if not changed:
+                dissolve(each.node)
+            elif each.id == spec.id or each.id in changed:
+                # What is held and stays as it is keeps its Node; whoever holds what changes does not.
                 draft.puts[each.id] = each
+
+    def _stays(self, draft: Draft, symbol: Symbol) -> bool:
+        """Return whether the table has a symbol like this one already, and note what that is bound to now."""
+        before = self._table.get(symbol.id)
+        if before is None or not _alike(before, symbol):
+            return False
+        draft.rebound.append((before, symbol.binding))
+        return True
 
     def _reject(self, draft: Draft, owner: Spec, problem: Problem) -> None:
         """Leave out a Spec for a Problem with its links, or with those of what it holds."""

@@ -152,7 +152,7 @@ class Expander:
     def symbols(self, effective: Effective) -> list[Symbol]:
         """Return the Symbol of a Spec, and one for each that it holds; SpecError with every Problem."""
         problems: list[Problem] = []
-        if self._expands(effective.spec.kind):
+        if self._scheme.expands(effective.spec.kind):
             bound = effective.binding.spec
             rooted = msgspec.structs.replace(bound, places=RootSite(bound))
             binding = msgspec.structs.replace(effective.binding, spec=rooted)
@@ -184,18 +184,14 @@ class Expander:
 
     def _defines(self, spec: Spec) -> bool:
         """Return whether it is there to be used by others only."""
-        return spec.fields.get("params") is not None and self._expands(spec.kind)
-
-    def _expands(self, kind: str) -> bool:
-        known = self._scheme.find(kind)
-        return known is not None and known.expand is not None
+        return spec.fields.get("params") is not None and self._scheme.expands(spec.kind)
 
     def _effective(self, spec: Spec, binding: BoundSpec, trail: tuple[str, ...]) -> Effective:
         """Return the Spec with what it uses put in, and with the links that stand among its fields."""
         uses: frozenset[str] = frozenset()
         whole = spec
         name = binding.spec.fields.get("uses")
-        if isinstance(name, str) and name and self._expands(spec.kind):
+        if isinstance(name, str) and name and self._scheme.expands(spec.kind):
             whole, binding = self._using(spec, binding, name, trail)
             uses = frozenset({name})
         kind = self._scheme.find(spec.kind)

@@ -69,7 +69,7 @@ class Loader:
         self._scheme = scheme
         self._environment = environment
         self._again: set[UUID] = set()
-        self._values = ValueReader(store, namespace, table, self.vault)
+        self._values = ValueReader(store, namespace, table, scheme, self.vault)
         self._recovery = Recovery(table, store, namespace, self.vault, accepter)
 
     @property
@@ -332,11 +332,7 @@ class Loader:
         # What cannot be read at the moment is not gone: what was accepted stands in for it.
         specs = self._recovery.stand_in(list(await self._store.specs(self.namespace, keys)), keys)
         await turns.rest()
-        identified = any(entry.identified for spec in specs for entry in spec.env.values())
-        await turns.rest()
-        nested = any("specs" in spec.fields or "uses" in spec.fields for spec in specs)
-        await turns.rest()
-        values = await self._values.needed(specs, keys) if identified or nested else ValueSet()
+        values = await self._values.needed(specs, keys)
         return await self._drafter.draft(specs, values, only=keys, forced=frozenset(forced))
 
     async def _live(

@@ -9,6 +9,7 @@ from heddle.runtime.assembly.guard import NodeGuard
 from heddle.runtime.assembly.language import Languages
 from heddle.runtime.assembly.retry_rule import RetryRule
 from heddle.runtime.flow.node import Node
+from heddle.runtime.flow.step import FAILURES
 from heddle.schemas.check import check, decode, decode_guard, unknown_kind
 from heddle.schemas.errors import SpecError
 from heddle.schemas.problem import Problem
@@ -72,13 +73,32 @@ class Scheme:
         self._kinds[kind] = made
         return made
 
+    def expands(self, kind: str) -> bool:
+        """Return whether a Spec of this kind may hold others, and be a definition that others use.
+
+        False for a kind that nobody serves or that cannot be imported: its Specs are rejected for that.
+        """
+        known = self._importable(kind)
+        return known is not None and known.expand is not None
+
+    def leads(self, kind: str) -> bool:
+        """Return whether a Spec of this kind may have links that do not stand under its `ports`."""
+        known = self._importable(kind)
+        return known is not None and (known.links is not None or known.expand is not None)
+
+    def _importable(self, kind: str) -> Kind[Any] | None:
+        try:
+            return self.find(kind)
+        except FAILURES:
+            return None
+
     def owner(self, kind: str) -> str:
         """Return the extension that a kind came from."""
         return self._owner.get(kind, "")
 
     def schema(self, kind: str) -> Schema[Any] | None:
-        """Return the Schema of a kind; None if nobody serves it."""
-        known = self.find(kind)
+        """Return the Schema of a kind; None if nobody serves it, or it cannot be imported."""
+        known = self._importable(kind)
         return known.schema if known is not None else None
 
     def compile(self, spec: Spec) -> Node:
@@ -129,7 +149,7 @@ class Scheme:
 
     def check_unbound(self, spec: Spec) -> list[Problem]:
         """Return every Problem of a Spec whose blanks are not known yet."""
-        schema = self.schema(spec.kind)
-        if schema is None:
+        kind = self.find(spec.kind)
+        if kind is None:
             return [unknown_kind(spec, self.names)]
-        return check(spec, schema, unfilled=True)
+        return check(spec, kind.schema, unfilled=True)

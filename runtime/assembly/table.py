@@ -92,12 +92,20 @@ class SymbolTable:
         return self._layout.symbols.values()
 
     def using(self, names: Collection[str]) -> list[Symbol]:
-        """Return the symbols whose Specs are made with one of these."""
-        return [self._layout.symbols[uuid] for uuid in self._bonds.using(names)]
+        """Return the symbols of the Specs in the store that are made with one of these."""
+        return self._sources(self._bonds.using(names))
 
     def asking(self, values: Iterable[Wanted]) -> list[Symbol]:
-        """Return the symbols that ask for one of these Values by its id or name, or were given it."""
-        return [self._layout.symbols[uuid] for uuid in self._bonds.asking(values)]
+        """Return the symbols of the Specs in the store that ask for one of these Values, or were given it.
+
+        A Value is asked for by its id or name, by the Spec itself or by one that it holds.
+        """
+        return self._sources(self._bonds.asking(values))
+
+    def _sources(self, ids: Iterable[UUID]) -> list[Symbol]:
+        """Return the symbols that these come of, each once."""
+        symbols = self._layout.symbols
+        return [symbols[source] for source in {symbols[uuid].source for uuid in ids}]
 
     def rebind(self, symbol: Symbol, binding: BoundSpec) -> None:
         """Note what a symbol is bound to now; it comes to the same as before."""

@@ -111,8 +111,8 @@ def relinks(step: Step, served: Served, registry: Registry) -> bool:
         return False
     if not isinstance(new, Spec) or new.id in served:
         return True
-    kind = registry.scheme.find(new.kind)
-    if kind is not None and (kind.links is not None or kind.expand is not None):
+    if any(registry.scheme.leads(spec.kind) for spec in (old, new)):
+        # What a Spec no longer holds goes as well, and others may lead there.
         return True
     renamed = (old.namespace, old.name) != (new.namespace, new.name)
     return renamed or not targets_of(new) <= targets_of(old)
@@ -171,14 +171,14 @@ class Linked(msgspec.Struct, frozen=True):
 
 def linked(spec: Spec, find: Find, values: ValueSet, registry: Registry) -> Iterator[Linked]:
     """Yield a Spec with its links as they count, and each that it holds; `find` gives what it may use."""
-    kind = registry.scheme.find(spec.kind)
-    if kind is None or (kind.links is None and kind.expand is None):
+    scheme = registry.scheme
+    if not scheme.leads(spec.kind):
         yield Linked(spec, spec.ports)
         return
-    expander = Expander(registry.scheme, values, _AnyEnvironment(), find)
+    expander = Expander(scheme, values, _AnyEnvironment(), find)
     try:
         effective = expander.bind(spec)
-        if kind.expand is None:
+        if not scheme.expands(spec.kind):
             linkeds = [Linked(effective.binding.spec, effective.binding.spec.ports)]
         else:
             linkeds = [

@@ -93,22 +93,18 @@ class _NeighbourReader:
     async def _around(self, words: Set[str], changed: Sequence[Spec]) -> list[Spec]:
         """Return who mentions one of these texts, or is made with somebody who does."""
         # Where a link with a blank leads is not known before the blank is filled.
-        kinds = self._registry.scheme.kinds.items()
-        words = words | {
-            f"{BLANK}{name}"
-            for name, kind in kinds
-            if kind.links is not None or kind.expand is not None
-        }
+        scheme = self._registry.scheme
+        words = words | {f"{BLANK}{name}" for name in scheme.names if scheme.leads(name)}
         around: dict[Key, Spec] = {}
         for spec in changed:
-            words = words | _defined(spec)
+            words = words | self._defined(spec)
         while words - self._mentioned:
             fresh = words - self._mentioned
             self._mentioned |= fresh
             words = set()
             for spec in await mentioning(self._store, self._namespace, fresh):
                 if around.setdefault(key_of(spec), spec) is spec:
-                    words |= _defined(spec)
+                    words |= self._defined(spec)
         self._keep(around.values())
         return list(around.values())
 
@@ -147,16 +143,20 @@ class _NeighbourReader:
         return self._targets_of(spec)
 
     def _targets_of(self, spec: Spec) -> set[str]:
-        kind = self._registry.scheme.find(spec.kind)
         # Its own name: whoever bears it already has a say.
         own = {spec.name} if spec.name is not None else set()
-        if kind is None or (kind.links is None and kind.expand is None):
+        if not self._registry.scheme.leads(spec.kind):
             return with_holders(targets_of(spec)) | own
         values = ValueSet([each for each in self._resources.values() if isinstance(each, Value)])
         for each in linked(spec, self._definition, values, self._registry):
             for links in each.links.values():
                 own |= {str(link.id) if link.id is not None else link.name or "" for link in links}
         return with_holders(own | targets_of(spec))
+
+    def _defined(self, spec: Spec) -> set[str]:
+        """Return the name of a Spec that others may be made with."""
+        expands = self._registry.scheme.expands(spec.kind)
+        return {spec.name} if spec.name is not None and expands else set()
 
     def _definition(self, name: str) -> Spec | None:
         for step in self._steps:
@@ -182,8 +182,3 @@ class _NeighbourReader:
                 if each.name is not None:
                     self._specs[each.name] = each
         return fresh
-
-
-def _defined(spec: Spec) -> set[str]:
-    """Return the name of a Spec that others may be made with."""
-    return {spec.name} if spec.name is not None and "specs" in spec.fields else set()

@@ -282,8 +282,8 @@ def steps_in_pieces(
     gone = {old.id for old, new in steps if new is None and isinstance(old, Spec)}
     before = [each for each in stored if isinstance(each, Spec)]
     others = [each for each in before if each.id not in changed and each.id not in gone]
-    bound = yield from _bound(steps, others)
-    users = _users(steps, others)
+    bound = yield from _bound(steps, others, registry)
+    users = _users(steps, others, registry)
     if not (specs or bound or users):
         return []
     values = ValueSet([each for each in after(steps, stored) if isinstance(each, Value)])
@@ -305,8 +305,8 @@ def steps_in_pieces(
     return problems
 
 
-def _bound(steps: Sequence[Step], others: Sequence[Spec]) -> Pieces[set[UUID]]:
-    """Return who is bound to a Value that these steps change."""
+def _bound(steps: Sequence[Step], others: Sequence[Spec], registry: Registry) -> Pieces[set[UUID]]:
+    """Return who is, or may be, bound to a Value that these steps change."""
     wanted: dict[str, set[UUID | str | None]] = {}
     for old, new in steps:
         if isinstance(new, Value) and old != new:
@@ -317,20 +317,17 @@ def _bound(steps: Sequence[Step], others: Sequence[Spec]) -> Pieces[set[UUID]]:
         if names is None:
             continue
         yield
-        if "uses" in spec.fields or bind(spec).asks & names:
+        if registry.scheme.expands(spec.kind) or bind(spec).asks & names:
             bound.add(spec.id)
     return bound
 
 
-def _users(steps: Sequence[Step], others: Sequence[Spec]) -> set[UUID]:
+def _users(steps: Sequence[Step], others: Sequence[Spec], registry: Registry) -> set[UUID]:
     """Return who may be made with a Spec that these steps change, take out or rename."""
     sides = [side for step in steps for side in step if isinstance(side, Spec)]
-    spaces = {side.namespace for side in sides if "specs" in side.fields}
-    return {
-        spec.id
-        for spec in others
-        if spec.namespace in spaces and ("uses" in spec.fields or "specs" in spec.fields)
-    }
+    scheme = registry.scheme
+    spaces = {side.namespace for side in sides if scheme.expands(side.kind)}
+    return {spec.id for spec in others if spec.namespace in spaces and scheme.expands(spec.kind)}
 
 
 def _invalid(steps: Sequence[Step]) -> list[Problem]:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from heddle.runtime.assembly.extension import Extension, registry
 from heddle.runtime.changes.plan import Plan, apply_plan, plan_delete, plan_steps
 from heddle.runtime.runtime import Runtime
 from heddle.schemas.link import Link
@@ -12,7 +13,7 @@ from heddle.specs.model.names import named_id
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import ChangeSet
 from heddle.specs.stores.memory import MemoryStore
-from tests.runtime.changing import codes, do, everything, plan, store_of
+from tests.runtime.changing import codes, do, everything, plan, read, store_of
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -127,3 +128,41 @@ async def test_what_runs_counts_when_the_newest_was_rejected() -> None:
         await until(is_kept)
         # What runs still leads to the leaf, whatever the store says of it.
         assert (await plan_delete(store, [leaf], everything())).problems
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        "{kind: block, name: outer, specs: [{kind: nop, name: inner}]}",
+        "{kind: step, name: outer, specs: [{kind: nop, name: inner}]}",
+        "{kind: workflow, name: outer, tasks: [{name: inner, do: {kind: nop}}]}",
+    ],
+)
+async def test_a_held_node_goes_when_its_holder_becomes_a_plain_kind(holder: str) -> None:
+    start = "{kind: pipe, name: start, ports: {'out[0]': [{name: outer/inner, port: in}]}}"
+    async with (
+        store_of(f"- {holder}\n- {start}\n") as store,
+        Runtime(store=store, kinds=everything(), watch=False) as rt,
+    ):
+        assert rt.table.waiting == 0
+        plain = "{kind: nop, name: outer}"
+        planned = await plan(store, plain)
+        assert codes(planned) == ["missing-link"]
+        # The runtime says the same to whoever does not ask.
+        await apply_plan(store, Plan(differences=planned.differences))
+        ids = frozenset(each.resource.id for each in planned.differences)
+        loaded = await rt.load(ChangeSet(specs=ids))
+        assert [problem.code for problem in loaded.problems] == ["missing-link"]
+
+
+async def test_a_kind_that_cannot_be_imported_holds_up_no_other_change() -> None:
+    def lost(extension: Extension) -> None:
+        extension.kinds("tests.runtime", {"lost": "no_such_file:KIND"})
+
+    kinds = registry([lost])
+    async with store_of(FLOW) as store:
+        steps = [(None, each) for each in read("{kind: nop, name: more}")]
+        assert not (await plan_steps(store, steps, kinds)).problems
+        steps = [(None, each) for each in read("{kind: lost, name: more}")]
+        (problem,) = (await plan_steps(store, steps, kinds)).problems
+        assert "no_such_file" in problem.found
