@@ -1,16 +1,22 @@
 """Writing files: all of them or none, each one whole at every moment."""
 
 # Paths are text here, as the folder store has them.
-# ruff: noqa: PTH101, PTH112, PTH114, PTH103, PTH105, PTH108, PTH116, PTH120
+# ruff: noqa: PTH116, PTH118
 
 import os
-import tempfile
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, EPERM, EROFS
+from errno import EACCES, ENAMETOOLONG, EPERM, EROFS
+from hashlib import sha256
 from pathlib import Path
 
 from heddle.schemas.errors import ConflictError, RejectedError, StoreError
+from heddle.specs.files.spec_names import is_below
+from heddle.specs.stores.folder.spec_target import SpecTarget
+from heddle.specs.stores.folder.write_log import PendingFile, PendingWrite, WriteLog
+
+_PREFIX, _SUFFIX = ".heddle-", ".part"
 
 
 def write_files(
@@ -18,86 +24,118 @@ def write_files(
     *,
     stamp: int | None = None,
     root: str | None = None,
+    log: WriteLog | None = None,
 ) -> None:
     """Write files, each given as what it held and what it is to hold (None: no file).
 
     With `stamp`, nanoseconds since 1970, all of them changed at that very time, and the folders of
-    those that are removed not before it. Folders are made below `root`, which has to be there.
+    those that are removed not before it. Folders are made below `root`, which has to be there. With
+    a `log`, what a process that ends on the way leaves can be finished: see `finish_write`. The log is
+    left to the caller, who ends it, if the files were written, or if they could not be put back.
 
     Everything is written beside the files first and flushed to disk, then renamed into place; a
     mode is kept, a link stays a link. When one of them fails, those before it are put back.
     Conflict when a file holds something else than it is said to; StoreError when writing fails, or
     a file is read-only.
     """
-    parts: list[tuple[str, str | None]] = []
-    done: list[str] = []
+    token = secrets.token_hex(6)
+    targets = [
+        (SpecTarget(path, root), f"{_PREFIX}{token}-{number}{_SUFFIX}", old, new)
+        for number, (path, (old, new)) in enumerate(contents.items())
+    ]
+    placed: list[tuple[SpecTarget, str, bytes | None]] = []
+    left = False
     try:
-        for path, (_, new) in contents.items():
-            target = os.path.realpath(path)
-            _check_inside(root, target)
-            _check_writable(target)
-            _make_below(root, os.path.dirname(target))
-            parts.append((target, _beside(target, new, stamp) if new is not None else None))
+        for target, _, _, _ in targets:
+            target.prepare()
+        if log is not None:
+            log.begin([_pending(*each) for each in targets])
+        for target, part, _, new in targets:
+            if new is not None:
+                target.write_part(part, new, stamp)
         for path, (old, _) in contents.items():
             if read_bytes(path) != old:
                 raise ConflictError(f"{path} was changed by somebody else in the meantime")
-        for target, part in parts:
-            _check_still(target)
-            _place(target, part)
-            done.append(target)
+        if log is not None:
+            log.place()
+        for target, part, old, new in targets:
+            target.place(part if new is not None else None)
+            placed.append((target, f"{part[: -len(_SUFFIX)]}-before{_SUFFIX}", old))
     except OSError as error:
-        _undo(contents, done)
+        left = not _undo(placed)
         # Nobody but who runs it can put these right: trying again does not help.
         kind = RejectedError if error.errno in (EACCES, EPERM, EROFS, ENAMETOOLONG) else StoreError
-        raise kind(f"{error.filename or 'a file'} cannot be written: {error.strerror}") from error
+        why = f"{error.filename or 'a file'} cannot be written: {error.strerror}"
+        if left:
+            raise StoreError(
+                f"{why}. Some of the files are written and cannot be put back at the moment; with the "
+                "next change the rest is written as well"
+            ) from error
+        raise kind(why) from error
+    except BaseException:
+        left = not _undo(placed)
+        raise
     finally:
-        for _, part in parts:
-            if part is not None:
-                with suppress(OSError):
-                    os.unlink(part)
-    for folder in {os.path.dirname(target) for target, _ in parts}:
-        flush_folder(folder)
-    if stamp is not None:
-        for folder in {os.path.dirname(target) for target, part in parts if part is None}:
-            with suppress(OSError):
-                if os.stat(folder).st_mtime_ns < stamp:
-                    os.utime(folder, ns=(stamp, stamp))
+        if len(placed) < len(targets) and not left:
+            for target, part, _, _ in targets:
+                target.drop_part(part)
+            if log is not None:
+                log.end()
+    _settle(
+        [target for target, _, _, _ in targets],
+        stamp,
+        [t for t, _, _, new in targets if new is None],
+    )
 
 
-def _check_inside(root: str | None, target: str) -> None:
-    """OSError if a link leads out of the root: it may have been put there since the plan was checked."""
-    if root is not None:
-        home = os.path.realpath(root)
-        if os.path.commonpath([target, home]) != home:
-            raise OSError(ELOOP, "a link leads out of the folder", target)
+def finish_write(write: PendingWrite, home: str) -> None:
+    """Put the rest of what was being written below a folder in its place, or remove it if it was not complete.
 
-
-def _check_still(target: str) -> None:
-    """OSError if a folder on the way has become a link since: the file would be written elsewhere.
-
-    Between this look and the rename it could still happen. Only who may write into the folder can
-    do that, and they can write specs anyway, which run with the same rights.
+    Raise OSError if that cannot be done now. A file that was changed since then stays as it is.
     """
-    folder = os.path.dirname(target)
-    if os.path.realpath(folder) != folder or os.path.islink(target):
-        raise OSError(ELOOP, "a link has come in between", target)
+    targets: list[tuple[SpecTarget, PendingFile]] = []
+    for each in write.files:
+        path = os.path.join(home, each.path)
+        target = SpecTarget(path, home)
+        # The log may have come with the folder, from somebody else.
+        own = not each.part or (each.part.startswith(_PREFIX) and each.part.endswith(_SUFFIX))
+        if own and os.sep not in each.part and is_below(target.path, target.home):
+            targets.append((target, each))
+    for target, each in targets:
+        if each.part and not target.has_part(each.part):
+            continue
+        if write.placing and _digest(read_bytes(target.path)) == each.before:
+            if each.part or each.before:
+                target.place(each.part or None)
+        elif each.part:
+            target.drop_part(each.part)
+    if write.placing:
+        removed = [target for target, each in targets if not each.part]
+        _settle([target for target, _ in targets], write.number * 1000, removed)
 
 
-def _make_below(root: str | None, folder: str) -> None:
-    """Make a folder; FileNotFoundError when the root that it has to stand in is gone."""
-    if root is not None and not os.path.isdir(root):
-        raise FileNotFoundError(ENOENT, "the folder is gone", root)
-    os.makedirs(folder, exist_ok=True)
+def _pending(target: SpecTarget, part: str, old: bytes | None, new: bytes | None) -> PendingFile:
+    return PendingFile(
+        path=os.path.relpath(target.path, target.home),
+        part=part if new is not None else "",
+        before=_digest(old),
+    )
 
 
-def _check_writable(target: str) -> None:
-    """PermissionError for a file that nobody may write: renaming would go over it."""
-    try:
-        mode = os.stat(target).st_mode
-    except OSError:
-        return
-    if not mode & 0o222:
-        raise PermissionError(EACCES, "it is read-only", target)
+def _digest(data: bytes | None) -> str:
+    return sha256(data).hexdigest() if data is not None else ""
+
+
+def _settle(
+    targets: Iterable[SpecTarget], stamp: int | None, removed: Iterable[SpecTarget]
+) -> None:
+    """Have what was renamed on disk, and folders from which files are gone changed by then."""
+    for folder in {target.folder for target in targets}:
+        flush_folder(folder)
+    for folder in {target.folder for target in removed} if stamp is not None else ():
+        with suppress(OSError):
+            if os.stat(folder).st_mtime_ns < (stamp or 0):
+                os.utime(folder, ns=(stamp or 0, stamp or 0))
 
 
 def read_bytes(path: str) -> bytes | None:
@@ -108,50 +146,19 @@ def read_bytes(path: str) -> bytes | None:
         return None
 
 
-def _beside(target: str, data: bytes, stamp: int | None = None) -> str:
-    """Return a file beside the target that holds the data, on disk, with the target's mode."""
-    folder = os.path.dirname(target)
-    handle, part = tempfile.mkstemp(prefix=".heddle-", suffix=".part", dir=folder)
+def _undo(placed: Sequence[tuple[SpecTarget, str, bytes | None]]) -> bool:
+    """Put back what was there; False if some of it cannot be: then nothing is, if possible."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if stamp is not None:
-            os.utime(part, ns=(stamp, stamp))
-        try:
-            status = os.stat(target)
-        except FileNotFoundError:
-            os.chmod(part, 0o666 & ~_umask())
-        else:
-            os.chmod(part, status.st_mode & 0o7777)
-            with suppress(OSError):
-                os.chown(part, status.st_uid, status.st_gid)
-    except BaseException:
-        os.unlink(part)
-        raise
-    return part
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _place(target: str, part: str | None) -> None:
-    if part is not None:
-        os.replace(part, target)
-    else:
-        os.unlink(target)
-
-
-def _undo(contents: Mapping[str, tuple[bytes | None, bytes | None]], done: list[str]) -> None:
-    for path, (old, _) in contents.items():
-        target = os.path.realpath(path)
-        if target in done:
-            with suppress(OSError):
-                _place(target, _beside(target, old) if old is not None else None)
+        for target, part, old in placed:
+            if old is not None:
+                target.write_part(part, old)
+        for target, part, old in placed:
+            target.place(part if old is not None else None)
+    except OSError:
+        for target, part, _ in placed:
+            target.drop_part(part)
+        return False
+    return True
 
 
 def flush_folder(folder: str) -> None:

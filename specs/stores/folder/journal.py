@@ -88,8 +88,8 @@ class Journal:
         return self._newest
 
     @asynccontextmanager
-    async def locked(self) -> AsyncIterator[bool]:
-        """Be the only writer of this folder until the block ends; False if that cannot be had."""
+    async def locked(self, patience: float = PATIENCE) -> AsyncIterator[bool]:
+        """Be the only writer of this folder until the block ends; False if that cannot be had in so many seconds."""
         try:
             # The folder is not made here: it may have been moved away.
             handle = _opened(f"{self.path}.lock", os.O_RDWR | os.O_CREAT)
@@ -97,7 +97,7 @@ class Journal:
             yield False
             return
         try:
-            yield await _lock(handle)
+            yield await _lock(handle, patience)
         finally:
             os.close(handle)
 
@@ -338,14 +338,14 @@ def _write(handle: int, data: bytes) -> None:
         data = data[os.write(handle, data) :]
 
 
-async def _lock(handle: int) -> bool:
+async def _lock(handle: int, patience: float) -> bool:
     """Lock a file against other processes and other tasks; False when it takes too long."""
     try:
         from fcntl import LOCK_EX, LOCK_NB, flock
     except ImportError:  # Windows has no such lock: two writers there may leave a change unrecorded
         return True
     loop = asyncio.get_running_loop()
-    end = loop.time() + PATIENCE
+    end = loop.time() + patience
     while True:
         with suppress(BlockingIOError):
             flock(handle, LOCK_EX | LOCK_NB)

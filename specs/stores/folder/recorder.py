@@ -3,11 +3,14 @@
 import time
 from collections.abc import Sequence
 
+import msgspec
+
 from heddle.specs.model.index import Step, key_of
 from heddle.specs.model.record import recorded
 from heddle.specs.model.revision import Note, Revision, RevisionChange
 from heddle.specs.stores.folder.journal import Journal
 from heddle.specs.stores.folder.spec_files import FEW, SpecFiles
+from heddle.specs.stores.folder.write_log import PendingWrite
 
 BY_HAND = "edited by hand"
 """The message of a Revision that nobody applied."""
@@ -29,12 +32,18 @@ class Recorder:
             return True
         return self._files.many and not self.synced
 
-    def begin(self) -> bool:
-        """Have the Journal say what the files say now; False if it cannot be written."""
+    def begin(self, write: PendingWrite | None = None) -> bool:
+        """Have the Journal say what the files say now; False if it cannot be written.
+
+        With `write`, a change set that another process left unfinished: what changed by it is its own.
+        """
         try:
             if self._journal.there:
-                for revision in self._edited():
-                    self._journal.append(revision)
+                for revision in self._edited(write):
+                    key = None
+                    if write is not None and write.number == revision.number:
+                        revision, key = _as_applied(revision, write), write.key
+                    self._journal.append(revision, key)
                     # Not before it is on disk: if it fails on the way, the rest is recorded later.
                     self._settle(revision)
             else:
@@ -49,7 +58,7 @@ class Recorder:
     def _settle(self, revision: Revision) -> None:
         self._files.unrecorded -= {turn.key for turn in revision.turns}
 
-    def _edited(self) -> list[Revision]:
+    def _edited(self, write: PendingWrite | None) -> list[Revision]:
         """Return what the files say otherwise than the Journal: a Revision for each time of a change."""
         state, files = self._journal.state(), self._files
         keys = set(files.unrecorded)
@@ -70,6 +79,8 @@ class Recorder:
                 # Until it is on disk, even if it was compared only because all were.
                 files.unrecorded.add(key)
                 number = now.revision if now is not None else files.newest
+                if now is None and write is not None and key[1] in write.removed:
+                    number = write.number
                 turns.setdefault(number, []).append(RevisionChange(before=was, after=now))
         last = self._journal.newest
         revisions: list[Revision] = []
@@ -99,3 +110,9 @@ class Recorder:
         except OSError:
             return
         self._settle(revision)
+
+
+def _as_applied(revision: Revision, write: PendingWrite) -> Revision:
+    return msgspec.structs.replace(
+        revision, time=write.time, author=write.author, message=write.message
+    )

@@ -14,13 +14,21 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TypeVar
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 from uuid import UUID
 
 from heddle.schemas.errors import NotFoundError, StoreError
-from heddle.schemas.problem import Problem
+from heddle.schemas.problem import Place, Problem
 from heddle.specs.files.debounce import LONGEST, QUICK, SLOW, PathDebounce
 from heddle.specs.files.notices import EVERYTHING, REMOVED
 from heddle.specs.files.spare import SPARE, is_passing
@@ -44,6 +52,7 @@ from heddle.specs.stores.folder.recorder import Recorder
 from heddle.specs.stores.folder.report_files import Noticeboard
 from heddle.specs.stores.folder.spec_files import FEW, SpecFiles
 from heddle.specs.stores.folder.state_folder import StateFolder, lock_path, state_of
+from heddle.specs.stores.folder.write_log import WriteLog
 from heddle.specs.stores.lease_file import FileLease, machine_lease
 from heddle.specs.yaml.document import failed
 
@@ -89,6 +98,8 @@ class FolderStore:
         self._board = Noticeboard("")
         self._accepted = AcceptedFile("")
         self._recorder = Recorder(self._files, self._journal)
+        self._log = WriteLog("")
+        self._finishing: asyncio.TimerHandle | None = None
         self._feed = ChangeFeed()
         self._settling: PathDebounce | None = None
         self._notifier: Notifier | None = None
@@ -100,6 +111,7 @@ class FolderStore:
         # What is accepted stands in a file of its own: nobody has to wait for it to read the specs.
         self._accepting = Aside()
         self._failed: Problem | None = None
+        self._unfinished: Problem | None = None
         self._following: set[asyncio.Task[None]] = set()
 
     @property
@@ -126,6 +138,11 @@ class FolderStore:
         SPARE.keep()
         self._open = True
         self._files.refresh(None)
+        if self._log.there:
+            async with self._journal.locked(0) as alone:
+                # If it fails it is a Problem: that must not keep what is there from being served.
+                with suppress(StoreError):
+                    await self._finish(alone)
 
     async def close(self) -> None:
         """Stop watching; the files stay."""
@@ -164,8 +181,8 @@ class FolderStore:
     async def problems(self) -> Sequence[Problem]:
         """Return what is wrong in the files at this moment, file by file; and in the history, once it was read."""
         await self._look()
-        failed = [self._failed] if self._failed is not None else []
-        return [*failed, *self._files.problems, *self._files.outside, *self._journal.problems]
+        own = [each for each in (self._failed, self._unfinished) if each is not None]
+        return [*own, *self._files.problems, *self._files.outside, *self._journal.problems]
 
     async def invalid(self, namespace: str | None = None) -> Sequence[Spec]:
         """Return the Specs in files with Problems, as far as they can be read, that do not count."""
@@ -209,6 +226,7 @@ class FolderStore:
         self._check_open()
         self._prepare()
         async with self._journal.locked() as alone:
+            await self._finish(alone)
             await self._still()
             await self._look(always=True)
             if self._files.lost:
@@ -246,14 +264,47 @@ class FolderStore:
             ) from error
         recording = alone and bool(changed) and self._recorder.begin()
         root = None if self._files.single else self._root
-        write_files(contents, stamp=number * 1000, root=root)
+        log = self._log if recording else None
+        removed = (old.id for old, new in changed if old is not None and new is None)
+        self._log.describe(number, note, removed)
+        write_files(contents, stamp=number * 1000, root=root, log=log)
         self._refresh(edits)
         self._files.written(edits)
         self._files.newest = max(self._files.newest, number if changed else 0)
         if recording:
             self._recorder.record(changed, number, note)
+            self._log.end()
         index = self._files.index
         return [index.get(key_of(new)) or new for _, new in steps if new is not None]
+
+    async def _finish(self, alone: bool) -> None:
+        """Finish what a process that ended in the midst of it was writing; only who is alone may do that."""
+        if alone and self._log.there:
+            try:
+                await self._aside.do(self._finish_write, long=True)
+            except StoreError as error:
+                self._unfinished = Problem(
+                    code="unfinished", found=str(error), place=Place(self._log.path)
+                )
+                raise
+            self._unfinished = None
+
+    def _finish_write(self) -> None:
+        from heddle.specs.stores.folder.atomic_write import finish_write
+
+        try:
+            write = self._log.read()
+            if write is not None:
+                root = os.path.realpath(self._root)
+                finish_write(write, os.path.dirname(root) if self._files.single else root)
+        except OSError as error:
+            path = error.filename or self._log.path
+            raise StoreError(
+                f"{path}: an earlier change set cannot be finished: {(error.strerror or str(error)).lower()}"
+            ) from error
+        self._refresh(None)
+        self._recorder.begin(write)
+        self._log.end()
 
     def watch(self, namespace: str | None = None) -> AsyncIterator[ChangeSet]:
         """Change sets from the first `anext` on; those of other namespaces may be among them."""
@@ -321,6 +372,7 @@ class FolderStore:
         self._check_open()
         if self._journal.there:
             async with self._journal.locked() as alone:
+                await self._finish(alone)
                 await self._still()
                 await self._look(always=True)
                 if alone:
@@ -353,6 +405,7 @@ class FolderStore:
         if path != self._journal.path:
             self._journal = Journal(path)
             self._recorder = Recorder(self._files, self._journal)
+            self._log = WriteLog(self.state.file(f"{prefix}writing.jsonl"))
             self._board = Noticeboard(self.state.file(f"{prefix}runtimes"))
             self._accepted = AcceptedFile(self.state.file(f"{prefix}accepted.jsonl"))
         if self.state.beside and self.state.there and not self._files.single:
@@ -437,7 +490,9 @@ class FolderStore:
             self._settling.close()
         if self._retry is not None:
             self._retry.cancel()
-        self._notifier = self._settling = self._retry = None
+        if self._finishing is not None:
+            self._finishing.cancel()
+        self._notifier = self._settling = self._retry = self._finishing = None
 
     def _changed(self, paths: frozenset[str]) -> None:
         names: list[str] | None = None
@@ -455,7 +510,10 @@ class FolderStore:
             self._publish()
             self._look_later(paths, left=left)
             return
-        task = asyncio.ensure_future(self._follow(paths, names))
+        self._begin(self._follow(paths, names))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
         self._following.add(task)
         task.add_done_callback(self._following.discard)
 
@@ -514,6 +572,23 @@ class FolderStore:
                 self._settling.touch(path, SLOW)
         if self._files.again and self._retry is None:
             self._retry = asyncio.get_running_loop().call_later(AGAIN, self._look_again)
+
+        if self._finishing is None and self._log.there:
+            # Who writes is done by then; else it has ended in the midst of it.
+            call = self._finish_later
+            self._finishing = asyncio.get_running_loop().call_later(AGAIN, call)
+
+    def _finish_later(self) -> None:
+        self._finishing = None
+        if self._log.there:
+            self._begin(self._finish_for_others())
+
+    async def _finish_for_others(self) -> None:
+        with self._retrying(frozenset({EVERYTHING})):
+            async with self._journal.locked(0) as alone:
+                await self._finish(alone)
+        if self._open:
+            self._look_later(frozenset(), left=False)
 
     def _look_again(self) -> None:
         self._retry = None

@@ -1,0 +1,179 @@
+"""Whatever fails or ends in the midst of a write: files, index and history agree afterwards."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heddle.schemas.errors import HeddleError
+from heddle.specs.model.revision import Note
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import Delete, Put
+from heddle.specs.stores.contract_story import spec
+from heddle.specs.stores.folder.recorder import BY_HAND
+from heddle.specs.stores.folder.store import FolderStore
+from tests.specs.stores.folder.failing_calls import (
+    check_sound,
+    code_of,
+    failing,
+    leftovers,
+    no_process,
+)
+
+MOST = 400
+"""More calls than any of these writes makes."""
+
+Story = Callable[[FolderStore], Awaitable[Any]]
+
+
+def put(version: int) -> list[Put]:
+    """Return a change set of three files."""
+    return [
+        Put(
+            resource=spec(
+                f"s{number}",
+                fields={"v": version},
+                annotations={"heddle/file": f"f{number}.yaml"},
+            )
+        )
+        for number in range(3)
+    ]
+
+
+def clear() -> list[Delete]:
+    """Return the change set that removes all of it."""
+    return [Delete(type=Spec, id=each.resource.id) for each in put(0)]
+
+
+def with_store(path: Path, story: Story) -> Any:
+    """Return what a story with an open store comes to."""
+
+    async def tell() -> Any:
+        store = FolderStore(path)
+        await store.open()
+        try:
+            return await story(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(tell())
+
+
+async def versions(path: Path, store: FolderStore | None = None) -> set[Any]:
+    """Return the versions in a folder that is sound."""
+    return {getattr(each, "fields", {})["v"] for each in (await check_sound(path, store)).values()}
+
+
+@pytest.mark.parametrize("last", [None, MOST])
+@pytest.mark.parametrize("changes", [lambda: put(2), clear])
+def test_each_call_of_an_apply_may_fail(
+    tmp_path: Path, changes: Callable[[], list[Any]], last: int | None
+) -> None:
+    """All of the change set is made, or nothing; the next one is recorded as if nothing had been.
+
+    Also if nothing works any more from then on, for a while.
+    """
+
+    async def story(store: FolderStore) -> None:
+        await store.apply(put(1), Note("ada", "first"))
+        failed = False
+        with failing(number, path, last=last) as calls:
+            try:
+                await store.apply(changes(), Note("ada", "second"))
+            except HeddleError:
+                failed = True
+        there = await versions(path, store)
+        done = {2} if len(changes()) and isinstance(changes()[0], Put) else set()
+        assert there in ({1}, done), calls
+        assert last is not None or (there == {1}) == failed, calls
+        assert not leftovers(path), calls
+        await store.apply(put(3), Note("ada", "third"))
+        assert await versions(path, store) == {3}
+        made.append(len(calls))
+
+    made: list[int] = []
+    for number in range(MOST):
+        path = tmp_path / str(number)
+        path.mkdir()
+        with_store(path, story)
+        if made[-1] <= number:
+            assert number > 10
+            return
+    raise AssertionError("there is no end of calls")
+
+
+@pytest.mark.parametrize("changes", [lambda: put(2), clear])
+def test_process_may_end_between_any_two_calls_of_an_apply(
+    tmp_path: Path, changes: Callable[[], list[Any]]
+) -> None:
+    """All of the change set is made, or nothing, and who made it is in the history."""
+
+    async def begin(store: FolderStore) -> None:
+        await store.apply(put(1), Note("ada", "first"))
+
+    async def die(store: FolderStore) -> None:
+        with failing(number, path, no_process):
+            await store.apply(changes(), Note("bob", "second"))
+
+    async def check(store: FolderStore) -> None:
+        there = await versions(path, store)
+        (newest, *_) = await store.history()
+        done: set[int] = {2} if isinstance(changes()[0], Put) else set()
+        assert (there, newest.message, newest.author) in (
+            ({1}, "first", "ada"),
+            (done, "second", "bob"),
+        )
+        assert not leftovers(path)
+        await store.apply(put(3), Note("ada", "third"))
+        assert await versions(path, store) == {3}
+
+    for number in range(MOST):
+        path = tmp_path / str(number)
+        path.mkdir()
+        with_store(path, begin)
+        code = code_of(partial(with_store, path, die))
+        with_store(path, check)
+        if not code:
+            assert number > 10
+            return
+    raise AssertionError("there is no end of calls")
+
+
+@pytest.mark.parametrize("last", [None, MOST])
+def test_edit_by_hand_is_recorded_once_whichever_call_fails(
+    tmp_path: Path, last: int | None
+) -> None:
+    """A history that cannot be written for a moment loses nothing of what happened meanwhile."""
+
+    async def story(store: FolderStore) -> None:
+        await store.apply(put(1), Note("ada", "first"))
+        for each in range(3):
+            file = path / f"f{each}.yaml"
+            status = file.stat()
+            file.write_text(file.read_text().replace("v: 1", "v: 2"))
+            # Three Revisions, as each has a time of its own.
+            when = status.st_mtime_ns + 1_000_000 * (each + 1)
+            os.utime(file, ns=(when, when))
+        with failing(number, path, last=last) as calls, suppress(HeddleError):
+            await store.history()
+        assert await versions(path, store) == {2}
+        edits = [each for each in await store.history() if each.message == BY_HAND]
+        assert [len(each.turns) for each in edits] == [1, 1, 1], calls
+        await store.apply(put(3), Note("ada", "third"))
+        assert await versions(path, store) == {3}
+        made.append(len(calls))
+
+    made: list[int] = []
+    for number in range(MOST):
+        path = tmp_path / str(number)
+        path.mkdir()
+        with_store(path, story)
+        if made[-1] <= number:
+            assert number > 5
+            return
+    raise AssertionError("there is no end of calls")
