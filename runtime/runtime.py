@@ -443,6 +443,7 @@ class Runtime:
             conditions=self._health.overall(degraded),
             symbols=degraded,
             leases=self._duties.held,
+            rejected_values=self._loader.rejected_values.named(self._loader.rejected.keys()),
         )
 
 

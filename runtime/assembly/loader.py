@@ -14,8 +14,9 @@ import msgspec
 from heddle.runtime.assembly.accepter import Accepter
 from heddle.runtime.assembly.check import check_partial_in_pieces
 from heddle.runtime.assembly.draft import Draft, Drafter, stopping
-from heddle.runtime.assembly.outcome import LoadResult, TryResult
+from heddle.runtime.assembly.outcome import LoadResult, TryResult, some_of, summary_of
 from heddle.runtime.assembly.recovery import Recovery
+from heddle.runtime.assembly.rejected_values import RejectedValues
 from heddle.runtime.assembly.rejection import Rejection, of_invalid
 from heddle.runtime.assembly.rollout import Shift, ShiftError
 from heddle.runtime.assembly.scheme import Scheme
@@ -58,6 +59,7 @@ class Loader:
         self.vault = vault if vault is not None else Vault()
         self.rejected: dict[UUID, Rejection] = {}
         """What the store says and the table does not, and why not."""
+        self.rejected_values = RejectedValues()
         self.invalid: dict[UUID, Rejection] = {}
         """What documents say that cannot be read as they are, and the table does not."""
         self.unreadable: tuple[Problem, ...] = ()
@@ -105,6 +107,7 @@ class Loader:
             return await self._load_over(specs, values)
         draft = await self._drafter.draft(specs, values)
         self._reject(draft, set(draft.problems), draft.all_problems())
+        self._note_values(values)
         invalid: Sequence[Spec] = ()
         if self.unreadable and isinstance(self._store, PartialStore):
             invalid = await self._store.invalid(self.namespace)
@@ -179,6 +182,7 @@ class Loader:
         """Remember what serves instead of the newest, and tell of it."""
         self.rejected = start.rejected
         self._again = set(start.rejected)
+        self._note_values(values)
         labels = self._recovery.remember(start)
         invalid: Sequence[Spec] = ()
         if self.unreadable and isinstance(self._store, PartialStore):
@@ -192,7 +196,7 @@ class Loader:
             self._events.emit(
                 "last accepted revision serves",
                 level="error",
-                reason=f"the newest of {_some(labels)} has problems",
+                reason=f"the newest of {some_of(labels)} has problems",
                 problems=problems,
                 generation=self._table.wiring.generation.number,
                 symbols=labels,
@@ -205,7 +209,7 @@ class Loader:
             self._events.emit(
                 "source waits",
                 level="error",
-                reason=f"{_some(sorted(waiting.values()))} was active before this start",
+                reason=f"{some_of(sorted(waiting.values()))} was active before this start",
             )
         return msgspec.structs.replace(loaded, problems=problems)
 
@@ -242,6 +246,7 @@ class Loader:
             with_those = await self._try_most(before, required=uuids, forced=forced)
             tried = tried if with_those.rejected else with_those
         if not tried.rejected:
+            self.rejected_values.forget(changes.values)
             if self._again - uuids:
                 await self._try_most(self._again - uuids)
             if unread:
@@ -251,6 +256,7 @@ class Loader:
         if trial:
             return LoadResult(problems=problems)
         self._reject(tried.draft, uuids, tried.problems)
+        self.rejected_values.note(changes.values, tried.draft.ids & uuids)
         return self._emit_rejection(problems, changes.origin)
 
     async def look_again(self) -> None:
@@ -262,6 +268,8 @@ class Loader:
         await self._recovery.unblock(self.unreadable)
         await self._try_most({spec.id for spec in specs} | known | self._again)
         await self._look_at_invalid()
+        if self.rejected:
+            self._note_values(await self._values.all())
         problems = {
             problem for rejection in self.rejected.values() for problem in rejection.problems
         }
@@ -358,7 +366,7 @@ class Loader:
         self._events.emit(
             "generation live",
             generation=number,
-            reason=_summary(changed, removed),
+            reason=summary_of(changed, removed),
             symbols=len(self._table),
             changed=len(changed),
             removed=len(removed),
@@ -405,6 +413,17 @@ class Loader:
                 why = tuple(draft.problems.get(uuid, problems))
                 rejection = Rejection(spec=spec, problems=why, gone=uuid in draft.removes)
                 self.rejected[uuid] = rejection.after(before.get(uuid))
+
+    def _note_values(self, values: ValueSet) -> None:
+        """Note which Values are not live, as what is made with them is rejected: any may have changed."""
+        specs = [rejection.spec for rejection in self.rejected.values() if not rejection.gone]
+        named = {spec.name: spec for spec in specs if spec.name is not None}
+
+        def find(name: str) -> Spec | None:
+            symbol = self._table.get(name)
+            return named.get(name) or (symbol.spec if symbol is not None else None)
+
+        self.rejected_values.note_needs(specs, values, find)
 
     def _emit_rejection(self, problems: tuple[Problem, ...], origin: str) -> LoadResult:
         """Tell that what ran goes on running, and why."""
@@ -479,18 +498,3 @@ class Loader:
             if bind(rejection.spec, (), self._environment).asks & words:
                 bound.add(uuid)
         return bound
-
-
-def _some(labels: Sequence[str]) -> str:
-    """`pong, router and 3 more`."""
-    return f"{', '.join(labels[:5])}{f' and {len(labels) - 5} more' if len(labels) > 5 else ''}"
-
-
-def _summary(changed: tuple[str, ...], removed: tuple[str, ...]) -> str:
-    """Return `changed pong, router; removed old`, shortened."""
-    parts = []
-    for word, labels in (("changed", changed), ("removed", removed)):
-        if labels:
-            more = f" and {len(labels) - 5} more" if len(labels) > 5 else ""
-            parts.append(f"{word} {', '.join(labels[:5])}{more}")
-    return "; ".join(parts)

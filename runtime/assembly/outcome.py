@@ -1,6 +1,6 @@
 """What became of a change set: Loaded for those who wait for it, Tried inside the Loader."""
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from uuid import UUID
 
 import msgspec
@@ -52,3 +52,18 @@ class TryResult:
     def rejected(self) -> bool:
         """Whether nothing of it is live."""
         return bool(self.problems)
+
+
+def some_of(labels: Sequence[str]) -> str:
+    """Return labels as people read them, `pong, router and 3 more`."""
+    return f"{', '.join(labels[:5])}{f' and {len(labels) - 5} more' if len(labels) > 5 else ''}"
+
+
+def summary_of(changed: tuple[str, ...], removed: tuple[str, ...]) -> str:
+    """Return `changed pong, router; removed old`, shortened."""
+    parts = []
+    for word, labels in (("changed", changed), ("removed", removed)):
+        if labels:
+            more = f" and {len(labels) - 5} more" if len(labels) > 5 else ""
+            parts.append(f"{word} {', '.join(labels[:5])}{more}")
+    return "; ".join(parts)

@@ -22,7 +22,8 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 
     `live`: everything of it runs. `waiting`: it was taken up, and something of it waits for what it
     leads to. `rejected`: the runtime goes on with what it had. `behind`: it has not looked yet.
-    `symbols` are those of the change set that are not well, `report` is what the runtime said last.
+    `symbols` are those of the change set that are not well, and those that cannot be made with a Value
+    of it; `report` is the last one of the runtime.
     """
 
     state: ArrivalState
@@ -93,11 +94,13 @@ def _looked(
 
 
 def _arrival(report: Report, revision: int, changed: Collection[UUID]) -> Arrival:
-    mine = tuple(each for each in report.symbols if each.id in changed)
+    values = [uuid for uuid in report.rejected_values if uuid in changed]
+    rejecting = {uuid for value in values for uuid in report.rejected_values[value]}
+    mine = tuple(each for each in report.symbols if each.id in changed or each.id in rejecting)
     if report.observed < revision:
         return Arrival(state="behind", report=report)
     state: ArrivalState = "live"
-    if any(each.rejected for each in mine):
+    if values or any(each.rejected for each in mine):
         state = "rejected"
     elif any(each.state == "waiting" for each in mine):
         state = "waiting"

@@ -4,7 +4,7 @@ It names only the symbols that are not well: of all others everything is live up
 costs what is wrong, not what the namespace holds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 from uuid import UUID
 
@@ -32,7 +32,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one runtime says of itself.
 
     `observed` is the newest revision of the store that it has looked at, be it live or rejected.
-    `symbols` are those with a condition that is not as it should be. `seen` is when it said so, in
+    `symbols` are those with a condition that is not as it should be. `rejected_values` are the Values
+    that are not live as the store has them, each with some of the symbols that cannot be made with it.
+    `seen` is when it said so, in
     seconds since 1970; it says it again every `interval` seconds. `leases` are the symbols for which
     it acts in the place of all other runtimes.
     """
@@ -55,6 +57,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     conditions: tuple[Condition, ...] = ()
     symbols: tuple[SymbolStatus, ...] = ()
     leases: tuple[UUID, ...] = ()
+    rejected_values: Mapping[UUID, tuple[UUID, ...]] = {}
 
     def late(self, now: float) -> bool:
         """Return whether it was not renewed for so long that its runtime must be gone."""

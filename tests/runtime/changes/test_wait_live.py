@@ -54,6 +54,47 @@ async def test_a_rejection_is_told_with_its_reason() -> None:
         assert (symbol.name, symbol.revision, symbol.observed) == ("other", 2, 1)
 
 
+WORD = "{kind: snippet, name: sum, language: cel, code: '{{ WORD }}', env: {WORD: {name: word}}}"
+GROUP = """\
+- {kind: step, name: sum, uses: add}
+- kind: step
+  name: add
+  params: {}
+  specs: [{kind: snippet, name: say, language: cel, code: '{{ WORD }}', env: {WORD: {name: word}}}]
+"""
+
+
+@pytest.mark.parametrize("made", [WORD, GROUP])
+async def test_a_value_is_rejected_by_whoever_cannot_be_made_with_it(made: str) -> None:
+    good, other = "{name: word, data: 1 + 1}", "{name: other, data: 1}"
+    async with store_of(f"- {good}\n- {other}\n", made) as store, Runtime(store=store):
+        await until(store, lambda _: True)
+        for name, data, states in (
+            ("word", "1 +", ["rejected"]),
+            ("other", "2", ["live"]),
+            ("word", "2 + 2", ["live"]),
+        ):
+            changed = read(f"{{name: {name}, data: {data}}}")
+            await store.apply([Put(resource=each) for each in changed])
+            revision, ids = await store.newest(), {each.id for each in changed}
+            waited = await wait_live(store, "default", revision, ids, timeout=20)
+            assert [each.state for each in waited.arrivals] == states
+            symbols = [symbol for each in waited.arrivals for symbol in each.symbols]
+            assert [symbol.rejected for symbol in symbols] == [False] * len(symbols)
+            assert bool(symbols) is waited.rejected
+
+
+async def test_a_value_that_a_start_cannot_use_is_rejected() -> None:
+    async with store_of("{name: word, data: 1 +}") as store:
+        await store.apply([Put(resource=each) for each in read(WORD)])
+        async with Runtime(store=store):
+            await until(store, lambda _: True)
+            ids = {each.id for each in await store.values()}
+            waited = await wait_live(store, "default", 1, ids, timeout=20)
+            assert [each.state for each in waited.arrivals] == ["rejected"]
+            assert [symbol.name for each in waited.arrivals for symbol in each.symbols] == ["sum"]
+
+
 async def test_what_waits_for_its_target_is_neither_live_nor_rejected() -> None:
     async with store_of(FLOW) as store, Runtime(store=store):
         await until(store, lambda _: True)
