@@ -43,7 +43,37 @@ def left_behind(
     served: Served = NOBODY,
 ) -> list[Problem]:
     """Return the Problems of whatever would stop, or lose its Value, with these steps."""
-    return at_once(left_in_pieces(steps, stored, registry, served))
+    left = at_once(left_in_pieces(steps, stored, registry, served))
+    return at_once(left.explain(registry))
+
+
+class LeftBehind(msgspec.Struct, frozen=True):
+    """What would lose its Value with some steps (`bonds`), and what would stop (`stops`), not yet explained."""
+
+    bonds: Sequence[Problem] = ()
+    now: "_Graph | None" = None
+    stops: Sequence["_Node"] = ()
+    gone: Mapping[object, Resource] = {}
+
+    @property
+    def mistyped(self) -> bool:
+        """Whether something stops as a link of it leads to nobody, who does not go with the steps."""
+        return self.now is not None and any(
+            self.now.find(node[0], link) is None
+            and _target(Spec, self.now.nodes[node].spec, link) not in self.gone
+            for node in self.stops
+            for links in self.now.nodes[node].spec.ports.values()
+            for link in links
+        )
+
+    def explain(
+        self, registry: Registry, names: Sequence[tuple[str, str]] = ()
+    ) -> Pieces[list[Problem]]:
+        """Return the Problem of each. `names` are more that a link may have meant, by namespace."""
+        if self.now is None:
+            return list(self.bonds)
+        reasons = yield from _reasons(self.now, self.stops, self.gone, registry, names)
+        return [*self.bonds, *reasons]
 
 
 def left_in_pieces(
@@ -51,11 +81,10 @@ def left_in_pieces(
     stored: Sequence[Resource],
     registry: Registry,
     served: Served = NOBODY,
-    names: Sequence[tuple[str, str]] = (),
-) -> Pieces[list[Problem]]:
-    """As `left_behind`, a Spec at a time. `names` are more that a link may have meant, by namespace."""
+) -> Pieces[LeftBehind]:
+    """Return whatever would stop, or lose its Value, with these steps, a Spec at a time."""
     if all(old is None for old, _ in steps):
-        return []
+        return LeftBehind()
     before = [each for each in _running(stored, served) if isinstance(each, Spec)]
     later = list(after(steps, stored))
     changed = {key_of(side) for step in steps for side in step if side is not None}
@@ -71,16 +100,13 @@ def left_in_pieces(
         yield
         bonds += _bonds(spec, gone)
     if not any(relinks(step, served, registry) for step in steps):
-        return bonds
+        return LeftBehind(bonds)
     was = _Graph([each for each in stored if isinstance(each, Value)], registry)
     yield from was.build(before)
     now = _Graph([each for each in later if isinstance(each, Value)], registry)
     yield from now.build(specs)
     stops = [entry for entry in was.active if entry in now.nodes and entry not in now.active]
-    if not stops:
-        return bonds
-    problems = yield from _reasons(now, stops, gone, registry, names)
-    return [*bonds, *problems]
+    return LeftBehind(bonds, now, stops, gone) if stops else LeftBehind(bonds)
 
 
 def after(steps: Sequence[Step], stored: Sequence[Resource]) -> Iterator[Resource]:

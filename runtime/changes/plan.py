@@ -223,7 +223,8 @@ async def check_change(
     await have_keys(stored, registry.keys)
     problems = await by_turns(steps_in_pieces(steps, stored, registry)) if whole else []
     left = await by_turns(left_in_pieces(steps, stored, registry, served))
-    if any(problem.code == "missing-link" for problem in left):
+    names: list[tuple[str, str]] = []
+    if left.mistyped:
         # A mistyped name is told with the one that was meant: that may be any.
         sides = [side for step in steps for side in step if side is not None]
         changed = {key_of(side) for side in sides}
@@ -234,8 +235,8 @@ async def check_change(
             for spec in await store.specs(space)
             if spec.name is not None and key_of(spec) not in changed
         ]
-        left = await by_turns(left_in_pieces(steps, stored, registry, served, names))
-    return list(dict.fromkeys([*problems, *left]))
+    problems += await by_turns(left.explain(registry, names))
+    return list(dict.fromkeys(problems))
 
 
 async def _served(store: Store, steps: Sequence[Step]) -> Served:

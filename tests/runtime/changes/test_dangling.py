@@ -1,10 +1,16 @@
 """Whatever writes to a store gives the answer that the runtime would give."""
 
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heddle.runtime.assembly.extension import Extension, registry
+from heddle.runtime.changes import dangling
+from heddle.runtime.changes.dangling import Linked, linked
 from heddle.runtime.changes.plan import Plan, apply_plan, plan_delete, plan_steps
 from heddle.runtime.runtime import Runtime
 from heddle.schemas.link import Link
@@ -166,3 +172,23 @@ async def test_a_kind_that_cannot_be_imported_holds_up_no_other_change() -> None
         steps = [(None, each) for each in read("{kind: lost, name: more}")]
         (problem,) = (await plan_steps(store, steps, kinds)).problems
         assert "no_such_file" in problem.found
+
+
+async def test_a_suggested_name_costs_no_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: Counter[str] = Counter()
+
+    def counted(spec: Spec, *rest: Any) -> Iterator[Linked]:
+        looks[spec.label] += 1
+        return linked(spec, *rest)
+
+    monkeypatch.setattr(dangling, "linked", counted)
+    async with store_of(FLOW, "{kind: nop, name: further}") as store:
+        (problem,) = (
+            await plan(
+                store,
+                "{kind: pipe, name: start, ports: {out: [{name: furter, port: in}]}}",
+            )
+        ).problems
+        assert 'Did you mean "further"?' in problem.hint
+    # Once as it was, and once as it would be.
+    assert looks["start"] == 2
