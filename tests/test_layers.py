@@ -27,7 +27,9 @@ WINGS = {
 DOORS = frozenset({"heddle.cli.main", "heddle.cli.__main__", "heddle.cli.serve"})
 """Files of `cli` that may import its wings: the program begins there."""
 
-SHARED = frozenset({"heddle.extensions.extension", "heddle.extensions.drawing"})
+SHARED = frozenset(
+    {"heddle.extensions.extension", "heddle.extensions.response", "heddle.extensions.drawing"}
+)
 """What every family of `extensions` may use."""
 
 FLOW_MAY_USE = "heddle.specs.model.names"

@@ -1,12 +1,15 @@
 """fork: answers at once and lets the packet go on in a child process."""
 
-from typing import Any
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
 
 from heddle.extensions.extension import (
     IN,
     NOTHING,
     Answer,
     Build,
+    Expression,
     Fields,
     Flow,
     Handler,
@@ -16,20 +19,40 @@ from heddle.extensions.extension import (
     Payload,
     Port,
     Process,
+    Program,
     Schema,
     Source,
     Visit,
+    about,
 )
+from heddle.extensions.response import HttpResponse
+from heddle.runtime.flow.elsewhere import await_program
+
+_Status: TypeAlias = Annotated[int, msgspec.Meta(ge=200, le=599)]
 
 
 class Fork(Fields):
-    """A `fork` has no fields of its own."""
+    """What a `fork` says."""
+
+    answer: Annotated[
+        Expression | None,
+        about("What is answered at once, made of the packet; NOTHING without it."),
+    ] = None
+    status: Annotated[
+        _Status | None,
+        about(
+            "Answer a response with this status, whose body is what `answer` makes.",
+            examples=[202],
+        ),
+    ] = None
 
 
 class ForkNode(Node):
     """Starts a child process for each packet."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: Program | None = None, status: int | None = None) -> None:
+        self._answer = answer
+        self._status = status
         self._visit = Visit(self._act)
         self._source: Source | None = None
 
@@ -42,12 +65,17 @@ class ForkNode(Node):
         self._source = Source(host, "fork failed")
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
-        if not flow.linked("out"):
-            return NOTHING
-        if self._source is None:
-            raise RuntimeError("the node is not open")
-        self._source.tasks.start(self._run(self._source, flow, flow.fork(), payload))
-        return NOTHING
+        answer: Answer = NOTHING
+        if self._answer is not None:
+            # First: whoever is answered an Error has started nothing.
+            answer = await await_program(self._answer, payload)
+        if flow.linked("out"):
+            if self._source is None:
+                raise RuntimeError("the node is not open")
+            self._source.tasks.start(self._run(self._source, flow, flow.fork(), payload))
+        if self._status is None:
+            return answer
+        return HttpResponse(status=self._status, body=None if answer is NOTHING else answer)
 
     async def _run(self, source: Source, flow: Flow, child: Process, payload: Payload) -> None:
         """Send the packet in the child; the sender was answered before."""
@@ -55,9 +83,9 @@ class ForkNode(Node):
 
 
 def compile_fork(fields: Fork, build: Build) -> Node:
-    """There is nothing to set."""
-    del fields, build
-    return ForkNode()
+    """Compile what is answered."""
+    answer = build.program(fields.answer, "answer") if fields.answer is not None else None
+    return ForkNode(answer, fields.status)
 
 
 FORK: Kind[Any] = Kind(
@@ -75,6 +103,8 @@ FORK: Kind[Any] = Kind(
         example="""\
 - kind: fork
   name: background
+  status: 202
+  answer: "{'accepted': true}"
   ports:
     out:
       - {name: slow, port: in}
@@ -83,7 +113,8 @@ FORK: Kind[Any] = Kind(
   interval: 10ms
 """,
         details="""\
-The answer is NOTHING, before the child has begun. The child reads its parent's data and writes its
+The answer comes before the child has begun: NOTHING, or what `answer` makes of the packet; with `status`, a response. If
+`answer` fails, no child begins. The child reads its parent's data and writes its
 own. It outlives the answer: the parent process ends when its children have ended, and when the parent
 is cancelled they are too. An Error that the child is answered goes to `error`; not linked, it is told
 in the log.

@@ -33,6 +33,7 @@ from heddle.extensions.manage.operations import OPERATIONS
 from heddle.extensions.manage.paths import relative
 from heddle.extensions.manage.problem_response import ApiError
 from heddle.extensions.manage.request import KEY, ApiRequest
+from heddle.extensions.response import HttpResponse
 from heddle.runtime.managed import home_of, managed_by
 from heddle.schemas.ascii import lower, trim
 from heddle.schemas.errors import (
@@ -236,9 +237,9 @@ def _failed(error: Error) -> dict[str, Any]:
         # What a client did wrong says its own status; a program wraps it in errors of its own.
         value = getattr(cause, "status", None)
         if isinstance(value, int) and 400 <= value < 500:
-            return {"status": value, "header": header, "detail": str(cause)}
+            return HttpResponse({"status": value, "header": header, "detail": str(cause)})
         cause = cause.__cause__
-    return {"status": status, "header": header}
+    return HttpResponse({"status": status, "header": header})
 
 
 async def _refusing(request: ApiRequest, operation: Operation) -> ApiReply:
@@ -287,14 +288,18 @@ def rendered(reply: ApiReply, accept: str) -> Answer:
     if reply.plain:
         return reply.body
     if reply.body is None:
-        return {"status": reply.status, "header": header}
+        return HttpResponse({"status": reply.status, "header": header})
     if reply.resources is not None:
         header["Vary"] = "Accept"
         if prefers_yaml(accept):
             header["Content-Type"] = f"{YAML}; charset=utf-8"
-            return {"status": reply.status, "header": header, "body": to_yaml(reply.resources())}
+            return HttpResponse(
+                {"status": reply.status, "header": header, "body": to_yaml(reply.resources())}
+            )
     header["Content-Type"] = JSON
-    return {"status": reply.status, "header": header, "body": msgspec.json.encode(reply.body)}
+    return HttpResponse(
+        {"status": reply.status, "header": header, "body": msgspec.json.encode(reply.body)}
+    )
 
 
 def prefers_yaml(accept: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 
 from heddle.extensions.extension import about
+from heddle.extensions.response import HttpResponse
 from heddle.schemas.problem import Problem
 
 MEDIA = "application/problem+json"
@@ -112,7 +113,7 @@ class ApiError(Exception):
         """The response as a listener takes it."""
         header = {"Content-Type": MEDIA, "Cache-Control": "no-store", **self.header}
         body = msgspec.json.encode(self.document)
-        return {"status": self.status, "header": header, "body": body}
+        return HttpResponse({"status": self.status, "header": header, "body": body})
 
 
 def wrong(problem: Problem) -> ProblemModel:

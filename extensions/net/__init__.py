@@ -10,6 +10,7 @@ KINDS = {
     "http": "http_client.http:HTTP",
     "listener": "listener:LISTENER",
     "proxy": "proxy.proxy:PROXY",
+    "respond": "respond:RESPOND",
     "router": "router:ROUTER",
     "sse": "sse.sse:SSE",
     "validate": "validation.validate:VALIDATE",

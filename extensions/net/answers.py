@@ -5,14 +5,20 @@ from typing import Any
 from heddle.extensions.extension import NOTHING, Answer, Error
 from heddle.extensions.net.http.latin import kept_bytes
 from heddle.extensions.net.http.request import HttpRequest
-from heddle.extensions.net.http.response import is_envelope
+from heddle.extensions.net.http.response import AnswerMode, is_response
 from heddle.extensions.net.http.upgrade import Upgrade
+from heddle.extensions.response import HttpResponse
 from heddle.schemas.ascii import lower, upper
 
 Headers = dict[str, list[str]]
 
 
-def with_headers(answer: Answer, added: Headers) -> Answer:
+def mode_of(payload: Any) -> AnswerMode:
+    """Return which maps the listener of a request takes for responses."""
+    return payload.answer_mode if type(payload) is HttpRequest else "auto"
+
+
+def with_headers(answer: Answer, added: Headers, mode: AnswerMode = "auto") -> Answer:
     """Return the same response with headers added; an Error and an Upgrade stay as they are.
 
     `Vary` and `Set-Cookie` join what the answer says itself; every other name replaces it.
@@ -20,14 +26,16 @@ def with_headers(answer: Answer, added: Headers) -> Answer:
     if not added or isinstance(answer, Error | Upgrade):
         return answer
     if answer is NOTHING:
-        return {"status": 204, "header": dict(added)}
-    if not isinstance(answer, dict) or not is_envelope(answer):
+        return HttpResponse(status=204, header=dict(added))
+    if not isinstance(answer, dict) or not is_response(answer, mode):
+        header: dict[str, Any]
         if answer is None:
             # In an envelope, null is not a body at all.
-            return {"header": {**added, "Content-Type": ["application/json"]}, "body": b"null"}
-        return {"header": dict(added), "body": answer}
+            header = {**added, "Content-Type": ["application/json"]}
+            return HttpResponse(header=header, body=b"null")
+        return HttpResponse(header=dict(added), body=answer)
     given = answer.get("header")
-    header: dict[str, Any] = {}
+    header = {}
     joined = {lower(name): list(values) for name, values in added.items() if name in _JOINED}
     for name, value in (given or {}).items():
         small = lower(str(name))
@@ -39,7 +47,7 @@ def with_headers(answer: Answer, added: Headers) -> Answer:
         header[name] = joined.get(lower(name), values)
     # A request that is echoed is told from data by its method: that stays.
     base = answer.plain() if isinstance(answer, HttpRequest) else answer
-    return {**base, "header": kept_bytes(header, given)}
+    return HttpResponse(base, header=kept_bytes(header, given))
 
 
 _JOINED = frozenset({"Vary", "Set-Cookie"})

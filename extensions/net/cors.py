@@ -21,8 +21,16 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.extensions.net.answers import Headers, header_of, method_of, with_headers
+from heddle.extensions.net.answers import (
+    Headers,
+    header_of,
+    method_of,
+    mode_of,
+    with_headers,
+)
+from heddle.extensions.net.http.head import Head
 from heddle.extensions.net.origins import Origins
+from heddle.extensions.response import HttpResponse
 from heddle.schemas.ascii import upper
 
 _Token = Annotated[str, msgspec.Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
@@ -66,8 +74,8 @@ class Cors(Fields):
             )
 
 
-class CorsNode(Node):
-    """Answers what browsers ask beforehand, and adds to every other answer."""
+class CorsPolicy:
+    """What pages of each origin may, as header lines of responses."""
 
     def __init__(self, fields: Cors, origins: Origins) -> None:
         self._origins = origins
@@ -77,22 +85,17 @@ class CorsNode(Node):
         self._expose = ", ".join(fields.expose)
         self._credentials = fields.credentials
         self._age = str(int(fields.max_age))
-        self._visit = Visit(self._act, plain=True)
 
-    def handler(self, port: str) -> Handler | None:
-        """Return the handler of its only in port."""
-        return self._visit if port == "in" else None
-
-    async def _act(self, flow: Flow, payload: Payload) -> Answer:
+    def preflight(self, payload: Payload) -> Answer | None:
+        """Return the answer to what a browser asks beforehand; None for every other request."""
         origin = header_of(payload, "Origin")
-        method = method_of(payload)
-        if method == "OPTIONS" and origin and header_of(payload, "Access-Control-Request-Method"):
-            return self._preflight(payload, origin)
-        answer = await flow.send("out", payload)
-        return with_headers(answer, self._allowed(origin))
-
-    def _preflight(self, payload: Payload, origin: str) -> Answer:
-        header = self._allowed(origin)
+        if (
+            not origin
+            or method_of(payload) != "OPTIONS"
+            or not header_of(payload, "Access-Control-Request-Method")
+        ):
+            return None
+        header = self.allowed(origin)
         if "Access-Control-Allow-Origin" in header:
             headers = self._headers
             if headers is None:
@@ -103,9 +106,19 @@ class CorsNode(Node):
                 header["Access-Control-Allow-Headers"] = [headers]
             header["Access-Control-Max-Age"] = [self._age]
         header.pop("Access-Control-Expose-Headers", None)
-        return {"status": 204, "header": header}
+        return HttpResponse({"status": 204, "header": header})
 
-    def _allowed(self, origin: str) -> Headers:
+    def lines(self, given: bytes, head: Head) -> bytes:
+        """Return the lines that a response has beside the given ones; none if a node has set them."""
+        if b"Access-Control-" in given:
+            return b""
+        header = self.allowed(head.get("Origin"))
+        return b"".join(
+            f"{name}: {', '.join(values)}\r\n".encode("latin-1", "replace")
+            for name, values in header.items()
+        )
+
+    def allowed(self, origin: str) -> Headers:
         """Return what is said to pages of this origin; to those that may not, only that others may."""
         if self._every:
             header = {"Access-Control-Allow-Origin": ["*"]}
@@ -122,12 +135,37 @@ class CorsNode(Node):
         return header
 
 
+class CorsNode(Node):
+    """Answers what browsers ask beforehand, and adds to every other answer."""
+
+    def __init__(self, policy: CorsPolicy) -> None:
+        self._policy = policy
+        self._visit = Visit(self._act, plain=True)
+
+    def handler(self, port: str) -> Handler | None:
+        """Return the handler of its only in port."""
+        return self._visit if port == "in" else None
+
+    async def _act(self, flow: Flow, payload: Payload) -> Answer:
+        preflight = self._policy.preflight(payload)
+        if preflight is not None:
+            return preflight
+        answer = await flow.send("out", payload)
+        allowed = self._policy.allowed(header_of(payload, "Origin"))
+        return with_headers(answer, allowed, mode_of(payload))
+
+
 def compile_cors(fields: Cors, build: Build) -> Node:
-    """Return an origin that is none is a Problem."""
+    """Compile the origins; one that cannot be read is a Problem."""
+    return CorsNode(policy_of(fields, build))
+
+
+def policy_of(fields: Cors, build: Build, *path: str) -> CorsPolicy:
+    """Return the policy that the fields at a path say; an origin that cannot be read is a Problem."""
     try:
-        return CorsNode(fields, Origins(fields.origins))
+        return CorsPolicy(fields, Origins(fields.origins))
     except ValueError as error:
-        build.reject("origins", found=str(error), wanted="https://example.com, or *")
+        build.reject(*path, "origins", found=str(error), wanted="https://example.com, or *")
 
 
 CORS: Kind[Any] = Kind(
@@ -159,8 +197,8 @@ It stands between a listener and its router. `OPTIONS` with `Access-Control-Requ
 page read it. Pages of other origins get the response without them: their browser keeps it from them.
 That is no protection from anyone but browsers.
 
-An Error that nobody has handled passes without the headers, and the page cannot tell what it was; a `try`
-behind this node makes a response of it. A response that sets `Access-Control-…` itself is overruled.
+An Error that nobody has handled passes without the headers, and so does what the listener answers itself: the
+page cannot tell what it was. `cors` of a [listener](listener.md) has the same fields, and is on every response. A response that sets `Access-Control-…` itself is overruled.
 """,
     ),
     compile_cors,

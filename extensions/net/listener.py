@@ -25,12 +25,13 @@ from heddle.extensions.extension import (
 )
 from heddle.extensions.net.berth import Berth
 from heddle.extensions.net.certificate import files_of, follow, pem
+from heddle.extensions.net.cors import Cors, CorsPolicy, policy_of
 from heddle.extensions.net.http.errors import RequestError
 from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.limits import HttpLimits
 from heddle.extensions.net.http.live import Live
 from heddle.extensions.net.http.request import HttpRequest
-from heddle.extensions.net.http.response import status_of
+from heddle.extensions.net.http.response import AnswerMode, status_of
 from heddle.extensions.net.http.server import Server
 from heddle.extensions.net.http.tls import TLS
 from heddle.runtime.flow.errors import InputError
@@ -93,6 +94,18 @@ class ListenerFields(Fields):
     port: Annotated[int, about("The port to listen on; 0 takes a free one.", ge=0, le=65535)]
     tls: Annotated[TlsFields | None, about("Speak HTTPS, with this certificate.")] = None
     limits: Annotated[LimitFields, about("What is allowed.")] = LimitFields()
+    answer: Annotated[
+        Literal["auto", "data", "response"],
+        about(
+            "Which maps that a flow answers are responses. `response`: all of them. `data`: none but those "
+            "that kinds make, such as `respond`. `auto`: those with no other keys than `status`, `header` "
+            "and `body`, whose values fit a response."
+        ),
+    ] = "auto"
+    cors: Annotated[
+        Cors | None,
+        about("Which pages of other sites may use it; every response says so, errors included."),
+    ] = None
     stream: Annotated[
         bool, about("Begin the process when the head is there; `body` is a byte stream.")
     ] = False
@@ -101,11 +114,14 @@ class ListenerFields(Fields):
 class ListenerNode(Node):
     """Owns one server; who comes to its address takes it over as it runs."""
 
-    def __init__(self, fields: ListenerFields, tls: TLS | None, label: str) -> None:
+    def __init__(
+        self, fields: ListenerFields, tls: TLS | None, label: str, cors: CorsPolicy | None = None
+    ) -> None:
         self._fields = fields
         self._tls = tls
         self._label = label
-        self._limits = limits_of(fields.limits)
+        self._cors = cors
+        self._limits = limits_of(fields.limits, fields.answer)
         self._berth = Berth(fields.host, fields.port, secure=fields.tls is not None)
         self._host: Host | None = None
         self._source: Source | None = None
@@ -142,6 +158,7 @@ class ListenerNode(Node):
             stream_body=self._fields.stream,
             name=self._label,
             on_error=self._report,
+            cors=self._cors.lines if self._cors is not None else None,
         )
 
     def _begun(self, server: Server) -> None:
@@ -155,6 +172,7 @@ class ListenerNode(Node):
             tls=self._tls,
             stream_body=self._fields.stream,
             on_error=self._report,
+            cors=self._cors.lines if self._cors is not None else None,
         )
         server.name = self._label
         self._follow(host)
@@ -223,6 +241,11 @@ class ListenerNode(Node):
         if source is None:
             exchange.reply(Error("the node is closed", code="dropped"))
             return
+        if self._cors is not None:
+            preflight = self._cors.preflight(exchange.request)
+            if preflight is not None:
+                exchange.reply(preflight)
+                return
         process, answer = source.send(exchange.request)
         kind = type(answer)
         if kind is not PendingAnswer and kind is not Error and not process.owns:
@@ -238,16 +261,16 @@ class ListenerNode(Node):
         """Wait for the answer, end the process by it, and send it."""
         try:
             answer = await source.handle(process, answer)
-            body = answer.get("body") if type(answer) is dict else answer
+            body = answer.get("body") if isinstance(answer, dict) else answer
             streamed = isinstance(body, ByteStream) or hasattr(body, "__aiter__")
             if streamed and not isinstance(body, Live):
                 # The process lives until its stream is sent: what feeds it may belong to it.
                 exchange.on_sent = lambda complete: self._sent(source, process, complete)
                 exchange.reply(answer)
                 return
-            ended = process.end(outcome(answer))
+            ended = process.end(outcome(answer, self._limits.answer))
             failed = await ended if isinstance(ended, Awaitable) else ended
-            if failed is not None and outcome(answer) is None:
+            if failed is not None and outcome(answer, self._limits.answer) is None:
                 answer = failed
             exchange.reply(answer)
         except BaseException as error:
@@ -287,17 +310,17 @@ async def _await(ended: Awaitable[Any]) -> None:
     await ended
 
 
-def outcome(answer: Answer) -> Error | None:
+def outcome(answer: Answer, mode: AnswerMode = "auto") -> Error | None:
     """Return how a process with this answer ended: an Error and a status of 400 or more are failures."""
     if type(answer) is Error:
         return answer
-    status = status_of(answer)
+    status = status_of(answer, mode)
     if status >= 400:
         return Error(f"answered with status {status}", code="status", data=status)
     return None
 
 
-def limits_of(fields: LimitFields) -> HttpLimits:
+def limits_of(fields: LimitFields, answer: AnswerMode = "auto") -> HttpLimits:
     """Return the limits as the server takes them: None if there is none."""
     return HttpLimits(
         header_bytes=int(fields.header) or 2**31,
@@ -313,6 +336,7 @@ def limits_of(fields: LimitFields) -> HttpLimits:
         answer_timeout=float(fields.answer_timeout) or None,
         send_timeout=float(fields.send_timeout) or None,
         compress_bytes=int(fields.compress) or None,
+        answer=answer,
     )
 
 
@@ -325,7 +349,8 @@ def compile_listener(fields: ListenerFields, build: Build) -> Node:
             Server(lambda exchange: exchange.reply(NOTHING), tls=tls)
         except ValueError as error:
             build.reject("tls", found=str(error).removeprefix("tls: "), code="tls")
-    return ListenerNode(fields, tls, build.spec.label)
+    cors = policy_of(fields.cors, build, "cors") if fields.cors is not None else None
+    return ListenerNode(fields, tls, build.spec.label, cors)
 
 
 LISTENER: Kind[Any] = Kind(
@@ -361,8 +386,10 @@ A request is a map of `method`, `scheme`, `host`, `path`, `query`, `protocol`, `
 `remote`. `query` and `header` map names to lists. `body` is what its Content-Type makes of it: JSON is
 data, a form a map of lists, text a text, anything else bytes.
 
-An answer that is a map with `status`, `header` or `body`, and no key that a request does not have, is
-the response. NOTHING is 204. An Error that nobody handled is 500, without a word from inside. Any other
+`answer` says which maps are responses, `auto` if nothing is said: a map with `status`, `header` or `body`, with no
+other keys, and with values that fit a response (a status from 200 to 599, names and texts in `header`). So
+`{"status": "open"}` is data. Write `answer: data` when a flow may answer data with such words, and make responses with
+[respond](respond.md). A request that is echoed is a response without the headers of its client. NOTHING is 204. An Error that nobody handled is 500, without a word from inside. Any other
 answer is a body with status 200. With `out` not linked, every request is answered 204.
 
 A limit of zero is no limit. A listener whose spec changes hands its server over, connections and all,

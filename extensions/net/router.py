@@ -23,6 +23,7 @@ from heddle.extensions.net.http.path import segments_of
 from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.route_segment import RouteSegmentError, parse_path, template_of
 from heddle.extensions.net.routes import ANY, Routes
+from heddle.extensions.response import HttpResponse
 from heddle.schemas.ascii import upper
 from heddle.schemas.common import Target
 from heddle.schemas.link import Link
@@ -138,13 +139,13 @@ class RouterNode(Node):
         else:
             methods = self._routes.methods(segments)
         if not methods:
-            return {"status": 404, "body": "Not Found"}
+            return HttpResponse({"status": 404, "body": "Not Found"})
         if "GET" in methods:
             methods.add("HEAD")
         allow = {"Allow": [", ".join(["OPTIONS", *sorted(methods - {"OPTIONS"})])]}
         if method == "OPTIONS":
-            return {"status": 204, "header": allow}
-        return {"status": 405, "header": allow, "body": "Method Not Allowed"}
+            return HttpResponse({"status": 204, "header": allow})
+        return HttpResponse({"status": 405, "header": allow, "body": "Method Not Allowed"})
 
 
 def method_and_path(payload: Payload) -> tuple[str, str]:

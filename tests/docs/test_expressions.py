@@ -57,6 +57,7 @@ def failure() -> dict[str, Any]:
 
 
 PAYLOADS: Mapping[tuple[str, str], Callable[[], Any]] = {
+    ("respond", "headers"): lambda: {"id": 7},
     ("assert", "expect"): lambda: {"status": 200, "body": None},
     ("auth", "allow"): request,
     ("breaker", "when"): failure,
@@ -149,6 +150,7 @@ PACKETS: Mapping[str, tuple[Any, ...]] = {
     "dedupe.md": ({"id": "7"},),
     "durable.md": ({"customer": "ada", "day": "2026-11-30"},),
     "embedding.md": ({"name": "Ada"},),
+    "respond.md": ({"id": 7},),
     "validate.md": ({"query": {"limit": 20}, "body": {"title": "a", "done": False}},),
     "router.md": ({"params": {"id": 7, "name": "a/b"}},),
     "http.md": ({"params": {"id": "7"}, "query": {"fields": ["a"]}, "body": {"name": "ada"}},),

@@ -28,6 +28,7 @@ from heddle.extensions.net.authn.secrets import Passwords, Tokens
 from heddle.extensions.net.certificate import pem
 from heddle.extensions.net.cookies.cookie import parsed
 from heddle.extensions.net.http_client.pool import missing
+from heddle.extensions.response import HttpResponse
 from heddle.schemas.ascii import lower, trim
 
 _Secrets = dict[str, Annotated[str, msgspec.Meta(min_length=1)]]
@@ -161,7 +162,7 @@ class AuthNode(Node):
             return "denied", self._denied("")
         value = with_fields(payload, auth=known)
         if self._allow is not None and known is not None and not self._allow(value):
-            return "denied", {"status": 403, "body": "Forbidden"}
+            return "denied", HttpResponse({"status": 403, "body": "Forbidden"})
         return "out", value
 
     def _known(self, payload: dict[str, Any]) -> dict[str, Any] | None:
@@ -216,7 +217,7 @@ class AuthNode(Node):
         if self._passwords is not None:
             asks.append(f'Basic realm="{realm}", charset="UTF-8"')
         header = {"WWW-Authenticate": asks, "Cache-Control": ["no-store"]}
-        return {"status": 401, "header": header, "body": "Unauthorized"}
+        return HttpResponse({"status": 401, "header": header, "body": "Unauthorized"})
 
 
 def compile_auth(fields: Auth, build: Build) -> Node:

@@ -22,11 +22,12 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.extensions.net.answers import header_of, with_fields, with_headers
+from heddle.extensions.net.answers import header_of, mode_of, with_fields, with_headers
 from heddle.extensions.net.cookies.cookie import Attributes, parsed, rejected, set_cookie
 from heddle.extensions.net.cookies.signing import Signer
 from heddle.extensions.net.http.request import HttpRequest
-from heddle.extensions.net.http.response import is_envelope
+from heddle.extensions.net.http.response import is_response
+from heddle.extensions.response import HttpResponse
 
 
 class Cookies(Fields):
@@ -97,11 +98,13 @@ class CookiesNode(Node):
         if not isinstance(payload, dict):
             raise TypeError("found no request (wanted: a map with header, as a listener sends it)")
         answer = await flow.send("out", with_fields(payload, cookies=self._read(payload)))
-        if type(answer) is not dict or "cookies" not in answer:
+        if type(answer) not in (dict, HttpResponse) or "cookies" not in answer:
             return answer
         given = answer["cookies"]
-        rest = {name: value for name, value in answer.items() if name != "cookies"}
-        if not is_envelope(rest):
+        kind = type(answer)
+        rest = kind({name: value for name, value in answer.items() if name != "cookies"})
+        mode = mode_of(payload)
+        if not is_response(rest, mode):
             return answer
         if "method" in rest:
             # The request is echoed: these are the cookies that came.
@@ -109,7 +112,7 @@ class CookiesNode(Node):
         if not isinstance(given, dict):
             raise rejected(f"cookies is {type(given).__name__}", "a map of names to values")
         lines = [self._line(str(name), value) for name, value in given.items()]
-        return with_headers(rest, {"Set-Cookie": lines}) if lines else rest
+        return with_headers(rest, {"Set-Cookie": lines}, mode) if lines else rest
 
     def _is_signed(self, name: str) -> bool:
         return self._signer is not None and (self._signed is None or name in self._signed)

@@ -481,7 +481,7 @@ class HttpConnection(Channel):
             else:
                 shared.report("a bad request", fault, exchange.request)
         try:
-            response = respond(answer, head)
+            response = respond(answer, head, shared.limits.answer)
         except Exception as error:
             fault = fault_of(error)
             if fault is None:
@@ -492,6 +492,8 @@ class HttpConnection(Channel):
                 shared.report("a bad request", fault, exchange.request)
                 response = respond_fault(fault)
         status, lines, body, coding = pack_response(response, head, shared.limits.compress_bytes)
+        if shared.cors is not None:
+            lines += shared.cors(lines, head)
         if self._body is not None or shared.draining or self._retired:
             self._keep = False
         version = head.version
@@ -514,7 +516,7 @@ class HttpConnection(Channel):
             shared.report("an answer found no memory", _no_memory(size), exchange.request)
             status, lines, _, _ = plain_response(503)
             prefix = shared.clock.prefix(status)
-            lines += RETRY
+            lines += RETRY if shared.cors is None else RETRY + shared.cors(lines, head)
             body = b"the server is short of memory for answers; try again later"
             if not self._keep:
                 lines = CLOSE + lines

@@ -1,6 +1,6 @@
 """Limits say how much of everything one server takes, and how long it waits."""
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -33,7 +33,7 @@ class HttpLimits(msgspec.Struct, frozen=True, kw_only=True):
     whole must bring `body_rate` bytes a second over each `body_timeout`; one that is streamed must
     not be silent for so long. `idle_timeout` is the silence between two requests, `answer_timeout`
     the flow's answer, `send_timeout` the time in which a client must take what was sent to it.
-    `compress_bytes` is the smallest body that is compressed, None compresses nothing.
+    `answer` says which maps are responses (see `response`). `compress_bytes` is the smallest body that is compressed, None compresses nothing.
     """
 
     header_bytes: int = 32 * 1024
@@ -49,6 +49,7 @@ class HttpLimits(msgspec.Struct, frozen=True, kw_only=True):
     answer_timeout: float | None = None
     send_timeout: float | None = 30.0
     compress_bytes: int | None = 1024
+    answer: Literal["auto", "data", "response"] = "auto"
 
 
 USUAL: Final = HttpLimits()

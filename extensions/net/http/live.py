@@ -28,7 +28,7 @@ class Live(ByteStream):
 
 def dropped(answer: Any) -> None:
     """Nobody waits for this answer: let go of what it holds."""
-    body = answer.get("body") if type(answer) is dict else answer
+    body = answer.get("body") if isinstance(answer, dict) else answer
     if isinstance(body, Live):
         body.leave()
     elif isinstance(body, Upgrade):

@@ -5,7 +5,7 @@ never built, and a request that a router passed on shares what was decoded with 
 """
 
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
-from typing import Any, Final, NoReturn
+from typing import Any, Final, Literal, NoReturn
 
 from heddle.extensions.net.http.bodies import LARGE, decode, decoded_size
 from heddle.extensions.net.http.compression import unpack
@@ -102,6 +102,11 @@ class HttpRequest(dict[str, Any]):
     def raw_body(self) -> bytes | ByteStream | None:
         """The body as it came, packed; if the listener streams, the stream of it unpacked."""
         return self._body
+
+    @property
+    def answer_mode(self) -> Literal["auto", "data", "response"]:
+        """Which maps its listener takes for responses."""
+        return self._peer.limits.answer
 
     def with_fields(self, **fields: Any) -> "HttpRequest":
         """Return the same request with fields added or replaced; decoding is done once for both."""

@@ -1,13 +1,15 @@
 """A response is what a flow answered, as HTTP: a status, header lines and a body.
 
-An answer that is a map with a `status`, a `body` or a `header`, and with no key that an envelope
-does not have, says all of that itself. Every other answer is a body with status 200.
+An HttpResponse says all of that itself. Whether another map does depends on the mode of the listener:
+`response` takes every map for a response, `data` none, and `auto` the map that has a `status`, a `body` or
+a `header`, no key that a response does not have, and values that fit one. Every other answer is a body
+with status 200.
 """
 
 import re
 from collections.abc import AsyncIterable
 from http import HTTPStatus
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from heddle.extensions.net.http import media
 from heddle.extensions.net.http.bodies import encode
@@ -17,14 +19,19 @@ from heddle.extensions.net.http.latin import LatinHeader, kept_latin, latin_of, 
 from heddle.extensions.net.http.negotiate import accepts
 from heddle.extensions.net.http.request import FIELDS
 from heddle.extensions.net.http.upgrade import Upgrade
+from heddle.extensions.response import HttpResponse
 from heddle.runtime.flow.errors import NOTHING, Error, InputError, NodeError
 from heddle.runtime.flow.stream import ByteStream
 from heddle.schemas.ascii import elements, is_number, lower
 
-ENVELOPE: Final = frozenset([*FIELDS, "status", "params"])
+AnswerMode: TypeAlias = Literal["auto", "data", "response"]
+"""Which maps a listener takes for responses."""
+
+ENVELOPE: Final = frozenset(["status", "header", "body"])
 """The keys that a map may have to be read as a response."""
 
-_CHECKED: Final = ENVELOPE | {"auth", "cookies"}
+_REQUEST: Final = frozenset([*FIELDS, "status", "params", "auth", "cookies"])
+"""The keys of a request on its way, which may be the answer as well."""
 
 _PHRASES: Final = {
     413: "Content Too Large",
@@ -97,10 +104,18 @@ _ASKING: Final = words(
 )
 
 
-def respond(answer: Any, head: Head) -> Response:
+def respond(answer: Any, head: Head, mode: AnswerMode = "auto") -> Response:
     """Return the response that an answer becomes for the request with that head; BadAnswer when none."""
     if isinstance(answer, dict):
-        if is_envelope(answer):
+        if mode == "auto" and type(answer) is dict:
+            if is_envelope(answer):
+                try:
+                    return _envelope(answer, head)
+                except AnswerError:
+                    # Its values do not fit a response: it is data with the words of one.
+                    if not _is_data(answer):
+                        raise
+        elif is_response(answer, mode):
             return _envelope(answer, head)
         if takes(head, media.JSON):
             return 200, _JSON, media.to_json(answer), True
@@ -138,22 +153,51 @@ def is_envelope(answer: dict[str, Any]) -> bool:
         if answer.keys() <= ENVELOPE:
             return True
         # A request that was checked on its way is still one when it is echoed, not data.
-        return "method" in answer and answer.keys() <= _CHECKED
+        return "method" in answer and answer.keys() <= _REQUEST
     return False
 
 
-def status_of(answer: Any) -> int:
+def is_response(answer: dict[str, Any], mode: AnswerMode = "auto") -> bool:
+    """Return whether a listener of this mode takes a map for a response; an echoed request is one."""
+    if type(answer) is not dict or mode == "response":
+        return type(answer) is HttpResponse or mode == "response" or is_envelope(answer)
+    return mode == "auto" and is_envelope(answer) and fits_response(answer)
+
+
+def fits_response(answer: dict[str, Any]) -> bool:
+    """Return whether the status and the header of a map are those of a response."""
+    try:
+        _header_lines(answer.get("header"), "method" in answer, _status(answer.get("status")))
+    except AnswerError:
+        return False
+    return True
+
+
+def _is_data(answer: dict[str, Any]) -> bool:
+    """Return whether a map that is not a response can be written as data."""
+    return not isinstance(answer.get("body"), AsyncIterable) and not fits_response(answer)
+
+
+def status_of(answer: Any, mode: AnswerMode = "auto") -> int:
     """Return the status that `respond` would give, without building the body; 500 for a bad answer."""
     if answer is NOTHING:
         return 204
     if isinstance(answer, Error):
         return respond_error(answer)[0]
-    if isinstance(answer, dict) and is_envelope(answer):
-        try:
-            return _status(answer.get("status"))
-        except AnswerError:
-            return 500
-    return 200
+    if not isinstance(answer, dict):
+        return 200
+    if mode == "auto" and type(answer) is dict:
+        status = answer.get("status")
+        # Most maps are no failures: only one that may be is looked at closely.
+        if status is None or not is_envelope(answer) or not fits_response(answer):
+            return 200
+        return _status(status)
+    if not is_response(answer, mode):
+        return 200
+    try:
+        return _status(answer.get("status"))
+    except AnswerError:
+        return 500
 
 
 def fault_of(error: Error | BaseException) -> RequestError | InputError | None:
@@ -218,6 +262,9 @@ def phrase(status: int) -> str:
 
 
 def _envelope(answer: dict[str, Any], head: Head) -> Response:
+    if not answer.keys() <= _REQUEST:
+        names = ", ".join(sorted(str(name) for name in answer.keys() - _REQUEST))
+        raise AnswerError(f"found {names} in a response, wanted status, header and body")
     status = _status(answer.get("status"))
     header: Any = answer.get("header")
     value = answer.get("body")

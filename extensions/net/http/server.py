@@ -13,7 +13,14 @@ from heddle.extensions.net.http.connection import HttpConnection
 from heddle.extensions.net.http.door import Address, Claim, Door, allow_beside, covered, overlap
 from heddle.extensions.net.http.limits import HttpLimits
 from heddle.extensions.net.http.request import address_text
-from heddle.extensions.net.http.shared import Handler, Report, ServerShared, Tenant, log_report
+from heddle.extensions.net.http.shared import (
+    CorsLines,
+    Handler,
+    Report,
+    ServerShared,
+    Tenant,
+    log_report,
+)
 from heddle.extensions.net.http.tls import TLS, Certificate
 from heddle.runtime.flow.tasks import Tasks
 from heddle.specs.files.spare import is_passing
@@ -50,6 +57,7 @@ class Server:
         name: str = "http",
         server_name: str = "",
         on_error: Report = log_report,
+        cors: CorsLines | None = None,
     ) -> None:
         """ValueError when the certificate cannot be used."""
         self.name = name
@@ -62,6 +70,7 @@ class Server:
             server_name=server_name,
             report=on_error,
         )
+        self._shared.cors = cors
         self.on_closed: Callable[[], None] | None = None
         """Called once when it accepts no more and its sockets are closed."""
         self.doors: list[Door] = []
@@ -166,14 +175,16 @@ class Server:
         tls: TLS | None = None,
         stream_body: bool | None = None,
         on_error: Report | None = None,
+        cors: CorsLines | None = None,
     ) -> None:
-        """Change what is given; open connections use it from their next request on.
+        """Change what is given, and the lines of CORS in any case; open connections use it from their next request on.
 
         A new certificate is for new connections. ValueError when it cannot be used, or when the
         server speaks no TLS: that wants a successor on the same sockets (see `detach`).
         """
         if tls is not None:
             self.reload_tls(tls)
+        self._shared.cors = cors
         if handler is not None:
             self._shared.handler = handler
         if limits is not None:

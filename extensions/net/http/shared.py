@@ -10,7 +10,7 @@ from heddle.extensions.net.http.descriptors import DESCRIPTORS
 from heddle.extensions.net.http.door import Address
 from heddle.extensions.net.http.errors import RequestError
 from heddle.extensions.net.http.exchange import Exchange
-from heddle.extensions.net.http.head import RequestLine, parse_line
+from heddle.extensions.net.http.head import Head, RequestLine, parse_line
 from heddle.extensions.net.http.limits import HttpLimits
 from heddle.extensions.net.http.request import HttpRequest
 from heddle.runtime.flow.errors import Error
@@ -21,6 +21,9 @@ Handler: TypeAlias = Callable[[Exchange], None]
 
 Report: TypeAlias = Callable[[str, Error | BaseException, HttpRequest | None], None]
 """Told a fixed phrase, what went wrong, and at which request; a BadRequest is the client's fault."""
+
+CorsLines: TypeAlias = Callable[[bytes, Head], bytes]
+"""Returns the lines that a response has to have beside its own, for the request with that head."""
 
 _log: Final = logging.getLogger("heddle.http")
 _KEPT_LINES: Final = 1024
@@ -82,6 +85,7 @@ class ServerShared:
         self.stream_body = stream_body
         self.scheme = scheme
         self.report = report
+        self.cors: CorsLines | None = None
         self.draining = False
         self.clock = LoopClock(self._on_tick, server_name)
         self.clock.pace(limits)

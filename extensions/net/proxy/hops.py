@@ -6,6 +6,7 @@ from heddle.extensions.extension import Payload
 from heddle.extensions.net.answers import header_of, method_of
 from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http_client.request import OutgoingRequest
+from heddle.extensions.response import HttpResponse
 from heddle.schemas.ascii import is_number, lower
 
 _COUNTED: Final = ("OPTIONS", "TRACE")
@@ -22,10 +23,12 @@ def last_hop(payload: Payload) -> dict[str, Any] | None:
     if method not in _COUNTED or _hops(header_of(payload, "Max-Forwards")) != 0:
         return None
     if method == "OPTIONS":
-        return {"status": 204, "header": {"Allow": _ALLOW}}
+        return HttpResponse({"status": 204, "header": {"Allow": _ALLOW}})
     if type(payload) is not HttpRequest:
-        return {"status": 405, "header": {"Allow": _ALLOW.removesuffix(", TRACE")}}
-    return {"status": 200, "header": {"Content-Type": "message/http"}, "body": _reflected(payload)}
+        return HttpResponse({"status": 405, "header": {"Allow": _ALLOW.removesuffix(", TRACE")}})
+    return HttpResponse(
+        {"status": 200, "header": {"Content-Type": "message/http"}, "body": _reflected(payload)}
+    )
 
 
 def counted(outgoing: OutgoingRequest) -> None:

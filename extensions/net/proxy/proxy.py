@@ -44,6 +44,7 @@ from heddle.extensions.net.proxy.health import HealthCheck
 from heddle.extensions.net.proxy.hops import counted, last_hop
 from heddle.extensions.net.proxy.own import Own, own_headers
 from heddle.extensions.net.proxy.tunnel import TunnelRejectedError, dig, wants_websocket
+from heddle.extensions.response import HttpResponse
 from heddle.runtime.flow.elsewhere import ElsewhereError, await_program, resume
 from heddle.schemas.ascii import upper
 
@@ -252,10 +253,10 @@ class ProxyNode(Node):
         size = response.content_length
         bare = response.method == "HEAD" or response.status in (204, 304)
         silence = float(self._fields.limits.silence) or None
-        answer: dict[str, Any] = {"status": response.status, "header": header}
+        answer = HttpResponse(status=response.status, header=header)
         if not bare and size is not None and size <= SMALL:
             parts = [part async for part in pieces(response, silence)]
-            return {**answer, "body": b"".join(parts)}, False
+            return HttpResponse(answer, body=b"".join(parts)), False
         body = ByteStream(pieces(response, silence), size=size)
 
         def ended(_: Error | None) -> None:

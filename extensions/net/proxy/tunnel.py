@@ -17,6 +17,7 @@ from heddle.extensions.net.http_client.hop_headers import hop_by_hop
 from heddle.extensions.net.http_client.pool import ResponseError
 from heddle.extensions.net.http_client.raw_head import Latin1
 from heddle.extensions.net.http_client.request import OutgoingRequest
+from heddle.extensions.response import HttpResponse
 from heddle.schemas.ascii import elements, lower
 
 _BODY: Final = 64 * 1024
@@ -172,7 +173,7 @@ class TunnelRejectedError(Exception):
 
     def __init__(self, status: int, header: dict[str, list[str]], body: bytes) -> None:
         super().__init__(f"answered {status}")
-        self.response = {"status": status, "header": header, "body": body}
+        self.response = HttpResponse(status=status, header=header, body=body)
 
 
 async def dig(

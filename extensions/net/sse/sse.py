@@ -29,6 +29,7 @@ from heddle.extensions.extension import (
 from heddle.extensions.net.answers import header_of, method_of
 from heddle.extensions.net.sse.event import KEYS, is_event, lines_of, written
 from heddle.extensions.net.sse.feed import Feeders
+from heddle.extensions.response import HttpResponse
 from heddle.runtime.flow.elsewhere import await_program
 
 
@@ -129,7 +130,9 @@ class SseNode(Node):
     async def _begin(self, flow: Flow, payload: Payload) -> Answer:
         method, last = _request_of(payload)
         if method not in ("GET", "HEAD"):
-            return {"status": 405, "header": {"Allow": "GET"}, "body": "Method Not Allowed"}
+            return HttpResponse(
+                {"status": 405, "header": {"Allow": "GET"}, "body": "Method Not Allowed"}
+            )
         topics = None
         if self._topics is not None:
             topics = _names(await await_program(self._topics, payload), "topics")
@@ -191,16 +194,18 @@ async def _from(first: bytes, stream: ByteStream) -> AsyncIterator[bytes]:
 
 
 def _response(body: bytes | ByteStream) -> Answer:
-    return {
-        "status": 200,
-        "header": {
-            "Content-Type": "text/event-stream; charset=utf-8",
-            "Cache-Control": "no-cache",
-            # Some proxies keep a response back until there is enough of it.
-            "X-Accel-Buffering": "no",
-        },
-        "body": body,
-    }
+    return HttpResponse(
+        {
+            "status": 200,
+            "header": {
+                "Content-Type": "text/event-stream; charset=utf-8",
+                "Cache-Control": "no-cache",
+                # Some proxies keep a response back until there is enough of it.
+                "X-Accel-Buffering": "no",
+            },
+            "body": body,
+        }
+    )
 
 
 def compile_sse(fields: Sse, build: Build) -> Node:

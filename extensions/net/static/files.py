@@ -31,6 +31,7 @@ from heddle.extensions.net.http_client.target import written_query
 from heddle.extensions.net.static import known, reading
 from heddle.extensions.net.static.place import SWAPS, Folder, Links, StaticFile, StaticRoot
 from heddle.extensions.net.static.ranges import Range, RangeError, ranges_of
+from heddle.extensions.response import HttpResponse
 from heddle.runtime.flow.stream import ByteStream
 from heddle.schemas.ascii import lower
 from heddle.specs.files.spare import is_passing
@@ -136,7 +137,9 @@ class FilesNode(Node):
     async def _act(self, payload: Payload, process: Process) -> Answer:
         method = method_of(payload)
         if method not in ("GET", "HEAD"):
-            return {"status": 405, "header": {"Allow": "GET, HEAD"}, "body": "Method Not Allowed"}
+            return HttpResponse(
+                {"status": 405, "header": {"Allow": "GET, HEAD"}, "body": "Method Not Allowed"}
+            )
         path = self._path(payload)
         if path is None:
             return _LOST
@@ -190,11 +193,13 @@ class FilesNode(Node):
                 last = path.rpartition("/")[2]
                 location = f"./{raw_of(last)}/"
                 # With a body, HEAD gives the same headers as GET: of an empty one it gives no length.
-                return {
-                    "status": 301,
-                    "header": {"Location": location},
-                    "body": "Moved Permanently",
-                }
+                return HttpResponse(
+                    {
+                        "status": 301,
+                        "header": {"Location": location},
+                        "body": "Moved Permanently",
+                    }
+                )
             name, entry = self._index(path)
         if entry is None and self._fields.fallback:
             name = self._fields.fallback
@@ -238,18 +243,22 @@ class FilesNode(Node):
                 ranges = ranges_of(text, static_file.size)
             except RangeError:
                 mapping = {"Content-Range": f"bytes */{static_file.size}"}
-                return {"status": 416, "header": mapping, "body": "Range Not Satisfiable"}
+                return HttpResponse(
+                    {"status": 416, "header": mapping, "body": "Range Not Satisfiable"}
+                )
             if ranges is not None:
                 return _partial(static_file, ranges, mapping, kind)
         if method == "HEAD":
-            return {
-                "status": 200,
-                "header": mapping,
-                "body": ByteStream(_nothing(), size=static_file.size),
-            }
+            return HttpResponse(
+                {
+                    "status": 200,
+                    "header": mapping,
+                    "body": ByteStream(_nothing(), size=static_file.size),
+                }
+            )
         file, data = reading.whole(static_file)
         body = data if file is None else reading.stream(file, 0, static_file.size)
-        return {"status": 200, "header": mapping, "body": body}
+        return HttpResponse({"status": 200, "header": mapping, "body": body})
 
     def _packed(self, name: str, file: StaticFile, accept: str) -> tuple[str, StaticFile]:
         """Return the packed file beside this one that the client takes, if there is one as new."""
@@ -276,8 +285,8 @@ class FilesNode(Node):
 
 
 _NO_BYTES: Final[tuple[bytes, ...]] = ()
-_LOST: Final[dict[str, Any]] = {"status": 404, "body": "Not Found"}
-_SHORT: Final[dict[str, Any]] = {"status": 503, "header": {"Retry-After": "1"}}
+_LOST: Final = HttpResponse(status=404, body="Not Found")
+_SHORT: Final = HttpResponse(status=503, header={"Retry-After": "1"})
 """The answer when a file cannot be opened for a reason that may pass."""
 
 
@@ -286,11 +295,13 @@ def _judged(status: int, mapping: dict[str, str], file: StaticFile) -> dict[str,
     kept = ("ETag", "Last-Modified", "Cache-Control", "Vary")
     header = {text: mapping[text] for text in kept if text in mapping}
     if status != 304:
-        return {"status": status, "header": header, "body": "Precondition Failed"}
+        return HttpResponse({"status": status, "header": header, "body": "Precondition Failed"})
     if "Content-Encoding" not in mapping:
         # Type and size are not sent: by them, the listener knows which headers a 200 would have.
         header["Content-Type"] = mapping["Content-Type"]
-    return {"status": status, "header": header, "body": ByteStream(_nothing(), size=file.size)}
+    return HttpResponse(
+        {"status": status, "header": header, "body": ByteStream(_nothing(), size=file.size)}
+    )
 
 
 def _query_of(payload: Payload) -> str:
@@ -312,7 +323,7 @@ def _partial(
         start, end = ranges[0]
         body = reading.stream(file, start, end)
         mapping["Content-Range"] = f"bytes {start}-{end - 1}/{static_file.size}"
-    return {"status": 206, "header": mapping, "body": body}
+    return HttpResponse({"status": 206, "header": mapping, "body": body})
 
 
 async def _nothing() -> AsyncIterator[bytes]:

@@ -26,9 +26,10 @@ class SchemaFiles:
     """Reads schemas by URI: those that are given, and files below a folder. Nothing is fetched."""
 
     def __init__(self, folder: str, given: Mapping[str, Any]) -> None:
-        if "\0" in folder:
-            raise SchemaFileError("the path of a folder does not hold a NUL")
-        self.folder = Path(folder).expanduser().resolve()
+        try:
+            self.folder = Path(folder).expanduser().resolve()
+        except (ValueError, RuntimeError, OSError) as error:
+            raise SchemaFileError(f'"{folder}" is not the path of a folder: {error}') from None
         self._given = {urldefrag(uri)[0]: schema for uri, schema in given.items()}
         self.read: dict[str, Any] = {}
         """What was read so far, by URI."""

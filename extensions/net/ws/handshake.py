@@ -9,6 +9,7 @@ from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http_client.pool import missing
 from heddle.extensions.net.origins import Origins, same_host
 from heddle.extensions.net.ws.connection import log
+from heddle.extensions.response import HttpResponse
 from heddle.schemas.ascii import lower, trim
 
 if TYPE_CHECKING:
@@ -20,11 +21,13 @@ class HandshakeError(Exception):
 
     def __init__(self, status: int, text: str, header: Mapping[str, str] | None = None) -> None:
         super().__init__(text)
-        self.response = {
-            "status": status,
-            "header": {"Content-Type": "text/plain; charset=utf-8", **(header or {})},
-            "body": text,
-        }
+        self.response = HttpResponse(
+            {
+                "status": status,
+                "header": {"Content-Type": "text/plain; charset=utf-8", **(header or {})},
+                "body": text,
+            }
+        )
 
 
 def accepted(

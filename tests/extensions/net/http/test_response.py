@@ -2,13 +2,24 @@
 
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from heddle.extensions.net.http.errors import AnswerError, RequestError
 from heddle.extensions.net.http.head import parse_head, parse_line
 from heddle.extensions.net.http.limits import HttpLimits
 from heddle.extensions.net.http.request import Peer, make_request
-from heddle.extensions.net.http.response import is_envelope, phrase, respond, status_of
+from heddle.extensions.net.http.response import (
+    AnswerMode,
+    is_envelope,
+    is_response,
+    phrase,
+    respond,
+    status_of,
+)
+from heddle.extensions.response import HttpResponse
 from heddle.runtime.flow.errors import NOTHING, Error
 
 HEAD = parse_head(b"Host: x", 11, HttpLimits())
@@ -61,9 +72,29 @@ def test_status_is_known_before_the_reply(answer: Any, status: int) -> None:
 
 
 def test_status_that_is_none_is_a_500_beforehand() -> None:
-    assert status_of({"status": "teapot"}) == 500
+    assert status_of(HttpResponse(status="teapot")) == 500
+    assert status_of({"status": "teapot"}, "response") == 500
     with pytest.raises(AnswerError):
-        respond({"status": False}, HEAD)
+        respond(HttpResponse(status=False), HEAD)
+
+
+MAPS = st.dictionaries(
+    st.sampled_from(["status", "header", "body", "method", "path", "other"]),
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-1, 700), st.text(max_size=5), st.lists(st.integers()),
+        st.dictionaries(st.text(max_size=5), st.text(max_size=5)),
+    ),
+)  # fmt: skip
+
+
+@given(MAPS, st.sampled_from(["auto", "data"]))
+def test_data_never_fails_and_its_status_is_known(answer: dict[str, Any], mode: AnswerMode) -> None:
+    status, _, body, _ = respond(answer, HEAD, mode)
+    assert status_of(answer, mode) == status
+    if not is_response(answer, mode):
+        assert status == 200
+        assert msgspec.json.decode(body) == answer
+    assert respond(HttpResponse(body=answer), HEAD, mode)[2] == msgspec.json.encode(answer)
 
 
 def test_bad_request_is_told_to_the_client_who_made_it() -> None:

@@ -11,6 +11,7 @@ import pytest
 from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.limits import BURST, HttpLimits
 from heddle.extensions.net.http.server import Server
+from heddle.extensions.response import HttpResponse
 from heddle.runtime.flow.errors import NOTHING, Error, NodeError
 from tests.extensions.net.http.wire import GET, Wire, answering, get, post, serve
 from tests.waiting import until
@@ -292,7 +293,7 @@ async def test_flow_may_close_the_connection() -> None:
     ],
 )
 async def test_header_injection_is_rejected_and_reported(header: Any) -> None:
-    async with serve(answering({"header": header, "body": "x"})) as house:
+    async with serve(answering(HttpResponse(header=header, body="x"))) as house:
         wire = await house.wire()
         reply = await wire.ask(GET)
         assert reply.status == 500
@@ -303,7 +304,7 @@ async def test_header_injection_is_rejected_and_reported(header: Any) -> None:
 
 @pytest.mark.parametrize("status", [99, 100, 101, 600, -1, "teapot", 200.5, True, [200]])
 async def test_impossible_status_is_a_500(status: Any) -> None:
-    async with serve(answering({"status": status})) as house:
+    async with serve(answering(HttpResponse(status=status))) as house:
         assert (await house.ask(GET)).status == 500
         assert "status" in str(house.reports[0][1])
 
