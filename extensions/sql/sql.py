@@ -115,6 +115,23 @@ class Sql(Fields):
     wait: Annotated[
         Interval, about("How long to wait for a connection, and for others that write to SQLite.")
     ] = Interval("5s")
+    as_: Annotated[
+        str | None,
+        about(
+            "Send the packet on with the result under this name, in place of the result alone: a request "
+            "stays at hand behind the query.",
+            examples=["task"],
+        ),
+    ] = msgspec.field(name="as", default=None)
+    init: Annotated[
+        list[Code],
+        about(
+            "Statements to run before the node becomes active, in one transaction; one that fails rejects the Spec.",
+            examples=[
+                "CREATE TABLE IF NOT EXISTS tasks (id INTEGER PRIMARY KEY, title TEXT NOT NULL)"
+            ],
+        ),
+    ] = msgspec.field(default_factory=list)
     connect: Annotated[
         Literal["later", "now"],
         about("`now` rejects the Spec if the database cannot be reached."),
@@ -123,6 +140,15 @@ class Sql(Fields):
     def __post_init__(self) -> None:
         if self.batch and self.result != "rows":
             raise FieldError("batch and result together", wanted="one of them", code="conflict")
+        if self.as_ is not None and (self.batch or self.result in ("jsonl", "json")):
+            raise FieldError(
+                "as with a result in pieces",
+                wanted="result: rows, row or value",
+                code="conflict",
+                path=("as",),
+            )
+        if self.as_ == "":
+            raise FieldError("an empty name", wanted="a name", path=("as",))
         if self.args is not None and self.statement is None:
             raise FieldError(
                 "args without a statement",
@@ -142,8 +168,11 @@ class SqlNode(Node):
         dialect: str,
         fixed: Statement | None,
         args: Program | None,
+        init: list[Statement],
     ) -> None:
         self._fields = fields
+        self._as = fields.as_
+        self._init = init
         self._source = key_of_source(fields.driver, fields.source)
         self._make = make
         self._dialect = dialect
@@ -167,8 +196,31 @@ class SqlNode(Node):
         self._pool = shared(host).enter(
             host, self._source, lambda: self._make(host), fields.connections
         )
-        if fields.connect == "now":
+        if self._init:
+            await self._begin_with(self._pool)
+        elif fields.connect == "now":
             self._pool.release(await self._pool.acquire(self._wait))
+
+    async def _begin_with(self, pool: SqlPool) -> None:
+        """Run the statements of `init`; NodeError if one fails."""
+        for left in (1, 0):
+            connection = await pool.acquire(self._wait)
+            try:
+                await connection.begin(self._fields.isolation, writes=True, wait=self._wait)
+                try:
+                    for query in self._init:
+                        await connection.run(query, [query.bind(None)], most=1)
+                    await connection.commit()
+                except BaseException:
+                    await connection.rollback()
+                    raise
+                return
+            except NodeError as failure:
+                # Two that make a table at the same time: for one of them, it is there the next time.
+                if not left or failure.error.code not in ("unique", "sql", "serialization"):
+                    raise
+            finally:
+                pool.release(connection)
 
     async def close(self) -> None:
         """Leave the pool; who leaves it last closes it."""
@@ -202,7 +254,8 @@ class SqlNode(Node):
                 return ByteStream(_lines(rows), media="application/x-ndjson")
             return ByteStream(_list(rows), media="application/json")
         most = 0 if fields.result in ("row", "value") else fields.max_rows
-        return self._shaped(await transaction.run(query, sets, most=most, apart=fields.savepoint))
+        result = self._shaped(await transaction.run(query, sets, most=most, apart=fields.savepoint))
+        return result if self._as is None else _beside(payload, self._as, result)
 
     async def _send_batches(self, flow: Flow, payload: Payload) -> Answer:
         """Send rows on in lists; the Error that a list is answered ends it, and is the answer."""
@@ -272,6 +325,17 @@ class SqlNode(Node):
         return next(iter(first.values()), None)
 
 
+def _beside(payload: Payload, name: str, result: Payload) -> Payload:
+    """Return a packet with the result under a name; NodeError if it is not a map."""
+    if not isinstance(payload, dict):
+        raise rejected(f"found {_sort(payload)}: with `as`, the packet is a map")
+    # A request stays one: what nobody reads of it is never decoded.
+    with_fields = getattr(payload, "with_fields", None)
+    if with_fields is not None:
+        return with_fields(**{name: result})
+    return {**payload, name: result}
+
+
 def _sort(value: Any) -> str:
     return "null" if value is None else f"a {type(value).__name__}"
 
@@ -308,7 +372,27 @@ def compile_sql(fields: Sql, build: Build) -> Node:
         except NodeError as failure:
             build.reject("statement", found=str(failure), code="statement")
     args = build.program(fields.args, "args") if fields.args is not None else None
-    return SqlNode(fields, make, dialect, fixed, args)
+    return SqlNode(fields, make, dialect, fixed, args, _init_of(fields, dialect, build))
+
+
+def _init_of(fields: Sql, dialect: str, build: Build) -> list[Statement]:
+    """Return the statements of `init`; one that has placeholders or cannot be one is a Problem."""
+    made: list[Statement] = []
+    for index, text in enumerate(fields.init):
+        path = ("init", index)
+        try:
+            query = statement(str(text), dialect)
+        except NodeError as failure:
+            build.reject(*path, found=str(failure), code="statement")
+        if query.marks:
+            build.reject(
+                *path,
+                code="statement",
+                found="a placeholder",
+                wanted="a statement without arguments",
+            )
+        made.append(query)
+    return made
 
 
 def _opener(fields: Sql, build: Build) -> tuple[Callable[[Host], Database], str]:
@@ -338,24 +422,12 @@ SQL: Kind[Any] = Kind(
 - kind: sql
   name: put
   source: ':memory:'
+  init: CREATE TABLE IF NOT EXISTS orders (id INTEGER PRIMARY KEY, item TEXT, price REAL)
   statement: INSERT INTO orders (item, price) VALUES (:item, :price)
-  ports:
-    init:
-      - {name: tables, port: in}
 - kind: sql
   name: list
   source: ':memory:'
   statement: SELECT id, item, price FROM orders
-- kind: snippet
-  name: tables
-  language: text
-  code: CREATE TABLE IF NOT EXISTS orders (id INTEGER PRIMARY KEY, item TEXT, price REAL)
-  ports:
-    out:
-      - {name: create, port: in}
-- kind: sql
-  name: create
-  source: ':memory:'
 """,
         details="""\
 Without a `statement`, the packet is one of `"SQL"`, `["SQL", [arguments]]`, and
@@ -370,7 +442,9 @@ PostgreSQL lists are arrays, and maps, and lists of maps, are `jsonb`.
 
 **The answer** is a list of maps, one a row. A column whose name is there already becomes `id_2`. NULL is
 null, text is text, times are ISO 8601 text, `numeric` is a number (cast it to text where every digit
-counts), `bytea` and BLOB are bytes. A statement that gives no rows answers
+counts), `bytea` and BLOB are bytes. Columns that SQLite knows as BOOLEAN are true and false, also under another name and
+behind `RETURNING`; what is computed of them is 0 and 1, as it is there. With `as: task`, the packet goes on with the
+result as its field `task`: behind a query, `params` and `body` of a request are still at hand. A statement that gives no rows answers
 `{affected: number, id: key}`; `id` is the key that the database made, or null: PostgreSQL tells keys
 through `RETURNING`, which gives rows.
 
@@ -385,6 +459,9 @@ turns, in order; one that has read and writes later is rejected (`serialization`
 between. In the default journal mode it is rejected at once while others write; with
 `?_journal_mode=wal` it waits for them first. With `isolation: serializable` it waits its turn before it
 reads, and is not rejected.
+
+**Tables** can be made by `init`: its statements run in one transaction each time the node is built, before it becomes
+active, so write them so that they may run again (`IF NOT EXISTS`). One that fails keeps the node from becoming active.
 
 **Errors** have one of these codes: `unique`, `foreign-key`, `not-null`, `check`, `exclusion`,
 `serialization`, `deadlock`, `locked`, `cancelled`, `read-only`, `aborted`, `unreachable`, `unconfirmed`

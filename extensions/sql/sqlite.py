@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode
 
 from heddle.extensions.extension import NodeError
+from heddle.extensions.sql.booleans import BooleanColumns
 from heddle.extensions.sql.database import Isolation, Row, StatementResult, columns, too_many
 from heddle.extensions.sql.errors import failed, rejected
 from heddle.extensions.sql.statement import Statement
@@ -96,6 +97,7 @@ class SqliteConnection:
         self._has_read = False
         self._raw = raw
         self._thread = thread
+        self._booleans = BooleanColumns(raw)
         self._wait = 5.0
         self._writes = False
         self._within = False
@@ -147,8 +149,8 @@ class SqliteConnection:
             await self._take_turn()
         try:
             if not apart or len(given) < 2:
-                return await self._do(lambda: self._run(statement.sql, given, most))
-            return await self._do(lambda: self._run_apart(statement.sql, given, most))
+                return await self._do(lambda: self._run(statement, given, most))
+            return await self._do(lambda: self._run_apart(statement, given, most))
         except NodeError as failure:
             raise self._judged(failure) from None
         finally:
@@ -162,10 +164,10 @@ class SqliteConnection:
             return failure
         return _late(self._database.name, failure)
 
-    def _run_apart(self, sql: str, sets: list[list[Any]], most: int) -> StatementResult:
+    def _run_apart(self, statement: Statement, sets: list[list[Any]], most: int) -> StatementResult:
         self._raw.execute("SAVEPOINT heddle_apart")
         try:
-            return self._run(sql, sets, most)
+            return self._run(statement, sets, most)
         except BaseException:
             if self._raw.in_transaction:
                 self._raw.execute("ROLLBACK TO heddle_apart")
@@ -174,13 +176,13 @@ class SqliteConnection:
             if self._raw.in_transaction:
                 self._raw.execute("RELEASE heddle_apart")
 
-    def _run(self, sql: str, sets: list[list[Any]], most: int) -> StatementResult:
+    def _run(self, statement: Statement, sets: list[list[Any]], most: int) -> StatementResult:
         whole = StatementResult(None)
         for values in sets:
-            cursor = self._raw.execute(sql, values)
+            cursor = self._raw.execute(statement.sql, values)
             if cursor.description is not None:
                 whole.rows = whole.rows if whole.rows is not None else []
-                _gather(cursor, whole.rows, most)
+                _gather(cursor, whole.rows, most, self._booleans.of(statement))
             affected = max(cursor.rowcount, 0)
             whole.affected += affected
             if cursor.description is None and affected:
@@ -199,8 +201,14 @@ class SqliteConnection:
         self._has_read = self._within
         try:
             names = _names(cursor)
+            flags = [
+                names[number] for number in await self._do(lambda: self._booleans.of(statement))
+            ]
             while rows := await self._do(lambda: cursor.fetchmany(size)):
-                yield [dict(zip(names, row, strict=True)) for row in rows]
+                batch = [dict(zip(names, row, strict=True)) for row in rows]
+                for row in batch if flags else ():
+                    _flag(row, flags)
+                yield batch
         finally:
             cursor.close()
 
@@ -241,11 +249,15 @@ class SqliteConnection:
             return
         self._closed = True
         try:
-            await self._thread.call(self._raw.close)
+            await self._thread.call(self._close)
         except sqlite3.Error:
             return
         finally:
             self._thread.stop()
+
+    def _close(self) -> None:
+        self._booleans.close()
+        self._raw.close()
 
     def _beginning(self, act: Callable[[], T]) -> Callable[[], T]:
         """Return the same, with the transaction begun before it."""
@@ -271,13 +283,25 @@ def _names(cursor: sqlite3.Cursor) -> list[str]:
     return columns([column[0] for column in cursor.description or ()])
 
 
-def _gather(cursor: sqlite3.Cursor, rows: list[Row], most: int) -> None:
-    """Add the rows of a cursor; NodeError past the limit."""
+def _gather(cursor: sqlite3.Cursor, rows: list[Row], most: int, booleans: tuple[int, ...]) -> None:
+    """Add the rows of a cursor, with true and false in these columns; NodeError past the limit."""
     names = _names(cursor)
+    begun = len(rows)
     for row in cursor:
         if most and len(rows) >= most:
             raise too_many(most)
         rows.append(dict(zip(names, row, strict=True)))
+    flags = [names[number] for number in booleans]
+    for made in rows[begun:] if flags else ():
+        _flag(made, flags)
+
+
+def _flag(row: Row, names: list[str]) -> None:
+    """Make true and false of 1 and 0; whatever else stands there stays."""
+    for name in names:
+        value = row[name]
+        if type(value) is int and 0 <= value <= 1:
+            row[name] = value == 1
 
 
 def _bound(value: Any) -> Any:

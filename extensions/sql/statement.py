@@ -43,10 +43,10 @@ _OURS = frozenset({"begin", "start", "commit", "end", "abort", "rollback"})
 class Statement:
     """SQL for one dialect. `sql` has its placeholders; `marks` are what they want, in their order.
 
-    `reads` says that it only reads, as far as its words tell.
+    `reads` says that it only reads, as far as its words tell. `bare` has NULL for each placeholder.
     """
 
-    __slots__ = ("marks", "named", "positions", "reads", "sql", "text")
+    __slots__ = ("bare", "marks", "named", "positions", "reads", "sql", "text")
 
     def __init__(self, text: str, dialect: str) -> None:
         self.text = text
@@ -62,6 +62,7 @@ class Statement:
             raise rejected("placeholders are either all by name or all by position; found both")
         self.marks: tuple[Mark, ...] = tuple(dict.fromkeys(marks))
         self.positions = max((mark for mark in marks if isinstance(mark, int)), default=0)
+        self.bare = "NULL".join(pieces)
         self.sql = _put_together(pieces, marks, self.marks, dialect)
         self.reads = word in _READS and not (word == "with" and _CHANGES.search(text))
 
