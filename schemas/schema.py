@@ -7,6 +7,7 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 import msgspec
 
 from heddle.schemas.common_fields import SPEC_FIELDS
+from heddle.schemas.exclusive import ExclusiveUse
 from heddle.schemas.field import read_field
 from heddle.schemas.path import Path
 from heddle.schemas.port import LIFECYCLE, Port, find_port, merge_ports
@@ -79,6 +80,8 @@ class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
     """Whether it sends something on only when a packet of one process came to each linked in port."""
     detached: bool = False
     """Whether it may answer a packet before it sends it on, in a process of its own."""
+    exclusive: Callable[[F], Iterable[ExclusiveUse]] | None = None
+    """What only one Spec of a namespace can have, by its fields: an address to listen on, for example."""
     unreached: Callable[[F, Mapping[str, str]], Iterable[UnreachablePart]] | None = None
     """What no packet can reach, by its fields and its linked out ports (canonical name: as written)."""
     labels: Callable[[F], Mapping[str, str]] | None = None

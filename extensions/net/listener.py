@@ -34,6 +34,7 @@ from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http.response import AnswerMode, status_of
 from heddle.extensions.net.http.server import Server
 from heddle.extensions.net.http.tls import TLS
+from heddle.extensions.net.listen_address import address_use
 from heddle.runtime.flow.errors import InputError
 from heddle.runtime.flow.machine import PendingAnswer
 from heddle.runtime.flow.source import Source
@@ -357,6 +358,7 @@ LISTENER: Kind[Any] = Kind(
     Schema(
         kind="listener",
         begins=lambda _: True,
+        exclusive=lambda fields: address_use(fields.host, fields.port),
         asks=("out",),
         fields=ListenerFields,
         summary="Begins a process for each HTTP request, and answers it.",

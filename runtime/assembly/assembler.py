@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from heddle.runtime.assembly.codec import GATHERED, codec_failed
+from heddle.runtime.assembly.exclusive_check import check_exclusive
 from heddle.runtime.assembly.expander import Expander, Find
 from heddle.runtime.assembly.link_check import LinkProblem, check_links_in_pieces
 from heddle.runtime.assembly.scheme import Scheme
@@ -103,6 +104,10 @@ class Context(ABC):
     def around(self, specs: Sequence[AssembledSpec]) -> Pieces[list[AssembledSpec]]:
         """Return who is linked to these, whom they are linked to, and who bears a name of theirs."""
 
+    @abstractmethod
+    def rivals(self, specs: Sequence[AssembledSpec]) -> Pieces[list[Spec]]:
+        """Return who else there is that claims what only one can have, beside these."""
+
 
 def assemble(specs: Iterable[Spec], context: Context) -> Pieces[Assembly]:
     """Bind and compile Specs, a Spec at a time, and check the links between them and their neighbours."""
@@ -123,6 +128,14 @@ def assemble(specs: Iterable[Spec], context: Context) -> Pieces[Assembly]:
         part.id for each in assembled if each.spec.id in context.partial for part in each.parts
     }
     links = yield from check_links_in_pieces(parts, context.scheme.schema, partial=partial)
+    claiming = [
+        part for each in counted for part in each.parts if context.scheme.exclusive(part.kind)
+    ]
+    if claiming:
+        first = {part.id for each in counted if context.bears(each.spec) for part in each.parts}
+        claiming.sort(key=lambda part: (part.id not in first, part.label))
+        rivals = yield from context.rivals(assembled)
+        links += yield from check_exclusive(claiming, rivals, context.scheme)
     return Assembly(assembled, around, links)
 
 

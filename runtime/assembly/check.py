@@ -1,7 +1,7 @@
 """A check tells all that is wrong with some Specs, as far as that shows without running them."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -22,6 +22,11 @@ from heddle.specs.model.names import new_id
 from heddle.specs.model.spec import Spec
 from heddle.specs.secrets.keyring import EXTRA
 from heddle.specs.secrets.vault import Vault
+
+Served: TypeAlias = Mapping[UUID, Spec | None]
+"""What runs of the Specs of which a runtime has rejected the newest; None: nothing of it."""
+
+NOBODY: Served = {}
 
 LATER = frozenset({"missing-link", "missing-use", "missing-value"})
 """What may come later: nothing that a file alone can know."""
@@ -62,11 +67,15 @@ class SpecsContext(Context):
         others: Sequence[Spec] = (),
         partial: Sequence[Spec] = (),
         lenient: bool = False,
+        served: Served = NOBODY,
+        bearers: Set[UUID] = frozenset(),
     ) -> None:
         super().__init__(scheme, values, environment)
         self.lenient = lenient
         self.partial = {spec.id for spec in partial}
         self._others = others
+        self._served = served
+        self._bearers = bearers
         self._named: dict[str, Spec] = {}
         for spec in (*specs, *partial):
             if spec.name is not None and (
@@ -87,6 +96,26 @@ class SpecsContext(Context):
             yield
             entries.append(assembler.bind(spec))
         return entries
+
+    def bears(self, spec: Spec) -> bool:
+        """Return True if it has its name already."""
+        return spec.id in self._bearers
+
+    def rivals(self, specs: Sequence[AssembledSpec]) -> Pieces[list[Spec]]:
+        """Return the others that claim something, as they run, and those that they hold."""
+        del specs
+        assembler = Assembler(self)
+        rivals: list[Spec] = []
+        for other in self._others:
+            yield
+            spec = self._served.get(other.id, other)
+            if spec is None:
+                continue
+            if self.scheme.expands(spec.kind):
+                rivals += assembler.assemble(spec).parts
+            elif self.scheme.exclusive(spec.kind):
+                rivals += assembler.bind(spec).parts
+        return [spec for spec in rivals if self.scheme.exclusive(spec.kind)]
 
 
 def check_specs(
@@ -132,8 +161,14 @@ def check_in_pieces(
     only: frozenset[UUID] | None = None,
     later: bool = False,
     strict_env: bool = False,
+    served: Served = NOBODY,
+    bearers: Set[UUID] = frozenset(),
 ) -> Pieces[CheckResult]:
-    """Do as `check_specs`, a Spec at a time."""
+    """Do as `check_specs`, a Spec at a time.
+
+    `served` is what runs of those that a runtime has rejected the newest of, `bearers` are those that
+    have their names already: they come first if several claim what only one can have.
+    """
     scheme = registry.scheme
     values = values.opened_by(Vault(registry.keys))
     apart = _apart(specs, partial)
@@ -146,6 +181,8 @@ def check_in_pieces(
         others=[spec for spec in specs if only is not None and spec.id not in only],
         partial=apart,
         lenient=not strict_env,
+        served=served,
+        bearers=bearers,
     )
     assembly = yield from assemble(chosen, context)
     problems: list[Problem] = []

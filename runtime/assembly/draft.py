@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from heddle.runtime.assembly.assembler import AssembledSpec, Context, assemble
+from heddle.runtime.assembly.exclusive_check import IN_USE
 from heddle.runtime.assembly.expander import moved
 from heddle.runtime.assembly.link_check import LinkProblem, SchemaOf, check_links_in_pieces
 from heddle.runtime.assembly.scheme import Scheme
@@ -144,6 +145,16 @@ class TableContext(Context):
             if uuid not in made and uuid not in self._removes
         ]
 
+    def rivals(self, specs: Sequence[AssembledSpec]) -> Pieces[list[Spec]]:
+        """Return the Symbols of the table that claim something, but for those of what changes."""
+        changed = {each.spec.id for each in specs if not each.same} | self._removes
+        rivals: list[Spec] = []
+        for symbol in self._table.all():
+            yield
+            if self.scheme.exclusive(symbol.spec.kind) and symbol.source not in changed:
+                rivals.append(symbol.binding.spec)
+        return rivals
+
 
 class TableChange(NamedTuple):
     """A change of a table: what is assembled anew, what stays, and what goes."""
@@ -197,7 +208,7 @@ class Drafter:
             self._take(draft, each)
         for owner, problem in assembly.links:
             yield
-            if problem.code in ("unknown-port", "duplicate-name"):
+            if problem.code in ("unknown-port", "duplicate-name", IN_USE):
                 self._reject(draft, owner, problem)
         self._let_go(draft)
         return draft

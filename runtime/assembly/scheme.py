@@ -86,6 +86,11 @@ class Scheme:
         known = self._importable(kind)
         return known is not None and (known.links is not None or known.expand is not None)
 
+    def exclusive(self, kind: str) -> bool:
+        """Return whether Specs of this kind claim what only one Spec of a namespace can have."""
+        known = self._importable(kind)
+        return known is not None and known.schema.exclusive is not None
+
     def _importable(self, kind: str) -> Kind[Any] | None:
         try:
             return self.find(kind)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from heddle.runtime.assembly.check import NOBODY, Served
 from heddle.runtime.assembly.draft import stopped
 from heddle.runtime.assembly.expander import Expander, Find
 from heddle.runtime.assembly.extension import Registry
@@ -29,11 +30,6 @@ from heddle.specs.model.value import Value
 
 Step: TypeAlias = tuple[Resource | None, Resource | None]
 """What is stored, and what it becomes; None is that there is none."""
-
-Served: TypeAlias = Mapping[UUID, Spec | None]
-"""What runs of the Specs of which a runtime has rejected the newest; None: nothing of it."""
-
-NOBODY: Served = {}
 
 
 def left_behind(

@@ -5,12 +5,13 @@ need themselves: Values, definitions, targets of links. If a change may stop som
 whatever those lead to, as they are active only with all of it. The rest takes no part in any check.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Final
 from uuid import UUID
 
+from heddle.runtime.assembly.check import NOBODY, Served
 from heddle.runtime.assembly.extension import Registry
-from heddle.runtime.changes.dangling import NOBODY, Served, Step, linked, relinks
+from heddle.runtime.changes.dangling import Step, linked, relinks
 from heddle.specs.binding.bind import ValueSet
 from heddle.specs.model.index import Key, key_of
 from heddle.specs.model.lookup import called, mentioning
@@ -88,7 +89,43 @@ class _NeighbourReader:
         await self._need(around)
         stops = any(relinks(step, self._served, self._registry) for step in self._steps)
         await self._lead(around if stops else changed, further=stops)
+        if any(self._claims(spec) for spec in self._claiming(around)):
+            await self._rivals()
         return self._resources
+
+    def _claiming(self, around: Iterable[Spec]) -> Iterator[Spec]:
+        """Yield who may claim with this change what only one can have, and did not before."""
+        expands = self._registry.scheme.expands
+        made = False
+        for old, new in self._steps:
+            made = made or not isinstance(new, Spec) or expands(new.kind)
+            if isinstance(new, Spec) and not (isinstance(old, Spec) and _made_alike(old, new)):
+                yield new
+        if made:
+            # Whoever is made with a Value or a definition that changes.
+            yield from (spec for spec in around if spec.env or expands(spec.kind))
+
+    def _claims(self, spec: Spec) -> bool:
+        """Return whether a Spec, or one that it holds, claims what only one can have."""
+        scheme = self._registry.scheme
+        if not scheme.expands(spec.kind):
+            return scheme.exclusive(spec.kind)
+        values = ValueSet([each for each in self._resources.values() if isinstance(each, Value)])
+        parts = linked(spec, self._definition, values, self._registry)
+        return any(scheme.exclusive(part.spec.kind) for part in parts)
+
+    async def _rivals(self) -> None:
+        """Read whoever else may claim what only one can have, with what those are made with.
+
+        No index of a store knows them. Such changes are rare: most edit no address.
+        """
+        scheme = self._registry.scheme
+        every = await self._store.specs(self._namespace)
+        rivals = [
+            spec for spec in every if scheme.exclusive(spec.kind) or scheme.expands(spec.kind)
+        ]
+        self._keep(rivals)
+        await self._need(rivals)
 
     async def _around(self, words: Set[str], changed: Sequence[Spec]) -> list[Spec]:
         """Return who mentions one of these texts, or is made with somebody who does."""
@@ -182,3 +219,13 @@ class _NeighbourReader:
                 if each.name is not None:
                     self._specs[each.name] = each
         return fresh
+
+
+def _made_alike(old: Spec, new: Spec) -> bool:
+    """Return whether two revisions of a Spec say the same, but for their links and names."""
+    return (old.kind, old.namespace, old.fields, old.env) == (
+        new.kind,
+        new.namespace,
+        new.fields,
+        new.env,
+    )

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.runtime.assembly.check import check_in_pieces
+from heddle.runtime.assembly.check import NOBODY, Served, check_in_pieces
 from heddle.runtime.assembly.extension import Registry
-from heddle.runtime.changes.dangling import Served, Step, after, left_behind, left_in_pieces
+from heddle.runtime.changes.dangling import Step, after, left_behind, left_in_pieces
 from heddle.runtime.changes.neighbourhood import neighbourhood
 from heddle.runtime.changes.sealing import alike, have_keys, kept_all
 from heddle.schemas.errors import ConflictError, NotFoundError, SpecError, StoreError
@@ -221,7 +221,7 @@ async def check_change(
     served = await _served(store, steps)
     stored = await neighbourhood(store, steps, registry, served)
     await have_keys(stored, registry.keys)
-    problems = await by_turns(steps_in_pieces(steps, stored, registry)) if whole else []
+    problems = await by_turns(steps_in_pieces(steps, stored, registry, served)) if whole else []
     left = await by_turns(left_in_pieces(steps, stored, registry, served))
     names: list[tuple[str, str]] = []
     if left.mistyped:
@@ -275,7 +275,10 @@ def check_steps(
 
 
 def steps_in_pieces(
-    steps: Sequence[Step], stored: Sequence[Resource], registry: Registry
+    steps: Sequence[Step],
+    stored: Sequence[Resource],
+    registry: Registry,
+    served: Served = NOBODY,
 ) -> Pieces[list[Problem]]:
     """As `check_steps`, a Spec at a time."""
     specs = [new for _, new in steps if isinstance(new, Spec)]
@@ -290,10 +293,16 @@ def steps_in_pieces(
     values = ValueSet([each for each in after(steps, stored) if isinstance(each, Value)])
     was = ValueSet([each for each in stored if isinstance(each, Value)])
     checked = frozenset(bound | users)
-    earlier = yield from check_in_pieces(before, was, registry, only=checked)
+    earlier = yield from check_in_pieces(before, was, registry, only=checked, served=served)
     known = set(earlier.problems)
     result = yield from check_in_pieces(
-        [*specs, *others], values, registry, only=checked | changed, later=True
+        [*specs, *others],
+        values,
+        registry,
+        only=checked | changed,
+        later=True,
+        served=served,
+        bearers=_bearers(steps),
     )
     problems = [problem for problem in result.problems if problem not in known]
     if users:
@@ -304,6 +313,15 @@ def steps_in_pieces(
             each for each in away.problems if each.code == "missing-use" and each not in known
         ]
     return problems
+
+
+def _bearers(steps: Sequence[Step]) -> set[UUID]:
+    """Return the Specs that keep their names."""
+    return {
+        new.id
+        for old, new in steps
+        if isinstance(old, Spec) and isinstance(new, Spec) and old.name == new.name
+    }
 
 
 def _bound(steps: Sequence[Step], others: Sequence[Spec], registry: Registry) -> Pieces[set[UUID]]:
