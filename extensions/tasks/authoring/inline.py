@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from heddle.extensions.extension import Error, Node
+from heddle.extensions.extension import Error, Node, NodeError
+from heddle.extensions.tasks.run_inputs import read_inputs
 from heddle.extensions.tasks.scheduler.context import RUN, RunContext, RunRoot
 from heddle.extensions.tasks.workflow import EXECUTE
 from heddle.runtime.assembly.expander import Expander
@@ -71,6 +72,10 @@ class InlineWorkflow:
         )
         self.waits = self.wiring.may_wait(self.id, EXECUTE)
 
+    def check(self, record: Any) -> None:
+        """Raise NodeError with every mistake in the inputs; a name that is not declared is one, too."""
+        read_inputs(self.node.fields.inputs, record, strict=True)
+
     def begin(self, wiring: Wiring, root: RunRoot) -> LiveProcess:
         """Return a Process for a run in memory, whatever the Spec says of durable runs."""
         process = LiveProcess(wiring, None, self.label)
@@ -111,6 +116,10 @@ def call_workflow(workflow: Authored, inputs: Mapping[str, Any]) -> Any:
     """
     compiled = inline_of(workflow)
     record = plain_value(dict(inputs))
+    try:
+        compiled.check(record)
+    except NodeError as failure:
+        raise RunFailedError(failure.error) from None
     if not compiled.opens and not compiled.waits:
         return _answer_of(compiled.call(record))
     if _is_looping():

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from heddle.extensions.extension import Error
+from heddle.extensions.extension import Error, NodeError
 from heddle.extensions.tasks.authoring.inline import InlineWorkflow, inline_of, opened
 from heddle.extensions.tasks.authoring.run_handle import RUNS, RunHandle
 from heddle.extensions.tasks.authoring.workflow import Workflow
@@ -77,13 +77,20 @@ class _MemoryRun:
 
     def cancel(self, reason: str = "") -> None:
         """Cancel it, whether or not it has begun."""
-        self._reason = Error(reason or "the run was cancelled", code="cancelled")
+        self._reason = Error(
+            f"the run was cancelled: {reason}" if reason else "the run was cancelled",
+            code="cancelled",
+        )
         if self._process is not None:
             self._process.cancel(self._reason)
 
     async def run(self) -> Any:
         """Return the answer, or the Error."""
         compiled = self._compiled
+        try:
+            compiled.check(self._record)
+        except NodeError as failure:
+            return failure.error
         async with opened(compiled) as wiring:
             root = RunRoot(self.journal, self._id) if self.journal is not None else RunRoot()
             process = self._process = compiled.begin(wiring, root)

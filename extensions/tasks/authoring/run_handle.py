@@ -9,6 +9,7 @@ answer = await handle
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator
+from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
@@ -35,12 +36,20 @@ class RunHandle:
     is suspended.
     """
 
-    def __init__(self, run: UUID, workflow: str, cancel: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        run: UUID,
+        workflow: str,
+        cancel: Callable[[str], None],
+        listen: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`cancel` stops the run, for a reason; `listen` is called when somebody waits for transitions."""
         self.id = run
         self.workflow = workflow
         self.status = RunStatus.RUNNING
         self.error: Error | None = None
         self._cancel = cancel
+        self._listen = listen
         self._kept: deque[Transition] = deque(maxlen=KEPT)
         self._waiting: list[asyncio.Future[None]] = []
         self._task: asyncio.Task[Any] | None = None
@@ -61,15 +70,19 @@ class RunHandle:
         return answer
 
     def cancel(self, reason: str = "") -> None:
-        """Cancel the run: no new task begins, and what is running is stopped. Return at once."""
+        """Cancel the run: no new task begins, and what is running is stopped. Return at once.
+
+        `reason` tells why; the Error of the run names it.
+        """
         if self.status not in _LASTING:
             self._cancel(reason)
 
     async def __aiter__(self) -> AsyncIterator[Transition]:
         """Yield each transition, in order, until the run does nothing more."""
         seen = 0
+        self._listen()
         while True:
-            for transition in [each for each in self._kept if each.seq > seen]:
+            for transition in self._after(seen):
                 seen = transition.seq
                 yield transition
             if self._task is None or self._task.done():
@@ -82,6 +95,12 @@ class RunHandle:
 
     def __repr__(self) -> str:
         return f"<Run {str(self.id)[-8:]} of {self.workflow}: {self.status}>"
+
+    def _after(self, seen: int) -> list[Transition]:
+        """Return the kept transitions with numbers above this; what was seen costs nothing."""
+        new = list(takewhile(lambda each: each.seq > seen, reversed(self._kept)))
+        new.reverse()
+        return new
 
     # -- what the run reports ----------------------------------------------------------------------
 

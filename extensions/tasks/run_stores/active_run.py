@@ -58,11 +58,17 @@ class ActiveRun:
 
     # -- how it is stopped -------------------------------------------------------------------------
 
-    def cancel(self, actor: str = "", requests: Sequence[Request] = ()) -> None:
-        """Cancel it for good: whatever runs is stopped, and the status is `cancelled`."""
+    def cancel(
+        self, actor: str = "", requests: Sequence[Request] = (), *, reason: str = ""
+    ) -> None:
+        """Cancel it for good: whatever runs is stopped, and the status is `cancelled`.
+
+        `actor` is who cancels it, `reason` why; the Error of the run names both.
+        """
         by = f" by {actor}" if actor else ""
+        why = f": {reason}" if reason else ""
         self._actor, self._requests = actor, requests
-        self.process.cancel(Error(f"the run was cancelled{by}", code="cancelled"))
+        self.process.cancel(Error(f"the run was cancelled{by}{why}", code="cancelled"))
 
     async def drain(self, seconds: float, reason: str = DRAINED, wake: float | None = None) -> None:
         """Suspend it: begin nothing more, give running attempts this long, then interrupt them.

@@ -26,7 +26,7 @@ from heddle.extensions.tasks.run_stores.heartbeat import Heartbeat
 from heddle.extensions.tasks.run_stores.payloads import content_hash
 from heddle.extensions.tasks.run_stores.recorded import LOSSES, read_claim
 from heddle.extensions.tasks.scheduler.journal import DRAINED, FencedError, Workload
-from heddle.extensions.tasks.status import SETTLED_RUN, RunStatus, TaskStatus
+from heddle.extensions.tasks.status import SETTLED_RUN, RunStatus, TaskStatus, Transition
 from heddle.specs.model.names import new_id
 
 LOOK: Final = 0.25
@@ -39,6 +39,9 @@ FLUSH: Final = 1.0
 """Seconds between two recordings of what a running attempt prints."""
 
 Emit = Callable[..., None]
+
+Watch = Callable[[Transition], None]
+"""Takes a transition once it is recorded; it may not wait, nor raise."""
 
 
 class DurableRuns:
@@ -67,6 +70,7 @@ class DurableRuns:
         self._losses = losses
         self._definitions: WeakKeyDictionary[Workload, RunDefinition] = WeakKeyDictionary()
         self._active: dict[UUID, ActiveRun] = {}
+        self._watches: dict[UUID, Watch] = {}
         self._looking: asyncio.Task[None] | None = None
         self._tasks = Tasks(self._failed)
         self._seen = -1
@@ -79,6 +83,16 @@ class DurableRuns:
     def active(self) -> Mapping[UUID, ActiveRun]:
         """The runs that are worked on here, by id."""
         return self._active
+
+    def watch(self, run: UUID, take: Watch) -> None:
+        """Hand over each transition of a run that is worked on here, from now until the run is settled.
+
+        It stays watched if it is suspended and resumed. There is one watch for each run.
+        """
+        self._watches[run] = take
+        active = self._active.get(run)
+        if active is not None:
+            active.journal.watch = take
 
     # -- beginning and going on --------------------------------------------------------------------
 
@@ -188,6 +202,7 @@ class DurableRuns:
     def _start(
         self, workload: Workload, journal: DurableJournal, run: RunRecord, record: Any
     ) -> ActiveRun:
+        journal.watch = self._watches.get(run.id)
         active = ActiveRun(workload, journal, record)
         if run.deadline is not None:
             left = run.deadline - self._clock()
@@ -203,6 +218,8 @@ class DurableRuns:
 
     def _left(self, active: ActiveRun) -> None:
         self._active.pop(active.id, None)
+        if active.status in SETTLED_RUN:
+            self._watches.pop(active.id, None)
         if active.reason == "fenced":
             self._emit("run taken", level="warning", run=str(active.id))
 

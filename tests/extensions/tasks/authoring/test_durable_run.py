@@ -9,8 +9,10 @@ import pytest
 from heddle import RunFailedError, RunStatus, run, task, workflow
 from heddle.extensions.tasks.authoring.durable_run import AuthoredWorkload
 from heddle.extensions.tasks.authoring.inline import inline_of
+from heddle.extensions.tasks.run_stores import runs as store_runs
 from heddle.extensions.tasks.run_stores.contract import RunStoreError
 from heddle.extensions.tasks.run_stores.runs import open_runs
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.anyio
 
@@ -126,12 +128,96 @@ async def test_a_cancelled_run_is_recorded_as_cancelled(tmp_path: Path) -> None:
     address = str(tmp_path / "runs.sqlite")
     handle = await run(long, n=1, run_store=address)
     await begun.wait()
-    handle.cancel("the owner")
-    with pytest.raises(RunFailedError, match="cancelled by the owner"):
+    handle.cancel("it takes too long")
+    with pytest.raises(RunFailedError, match="the run was cancelled: it takes too long"):
         await handle
     assert handle.status is RunStatus.CANCELLED
     async with open_runs(address) as runs:
         assert (await runs.get(handle.id)).status is RunStatus.CANCELLED
+        # The reason is not a person.
+        assert [each.actor for each in await runs.events(handle.id) if each.actor] == []
+
+
+async def test_a_handle_of_a_run_that_another_worker_has_cancels_it_there(tmp_path: Path) -> None:
+    begun = asyncio.Event()
+
+    @task
+    async def forever(n: int) -> int:
+        begun.set()
+        await asyncio.Event().wait()
+        return n
+
+    @workflow
+    def long(n: int) -> Any:
+        return forever(n)
+
+    address = str(tmp_path / "runs.sqlite")
+    first = await run(long, n=1, run_store=address, idempotency_key="once")
+    await begun.wait()
+    second = await run(long, n=1, run_store=address, idempotency_key="once")
+    assert second.id == first.id
+    second.cancel()
+    for handle in (first, second):
+        with pytest.raises(RunFailedError, match="the run was cancelled"):
+            await handle
+        assert handle.status is RunStatus.CANCELLED
+
+
+async def test_its_transitions_are_handed_over_when_they_are_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task waits until its reader has seen it begin, and nobody looks into the store by the clock."""
+    monkeypatch.setattr(store_runs, "LOOK", 3600.0)
+    seen = asyncio.Semaphore(0)
+
+    @task
+    async def step(n: int) -> int:
+        await seen.acquire()
+        return n + 1
+
+    @workflow
+    def long(n: int) -> Any:
+        return step(step(step(n)))
+
+    handle = await run(long, n=0, run_store=str(tmp_path / "runs.sqlite"))
+    async with asyncio.timeout(PATIENCE):
+        async for transition in handle:
+            if transition.task and transition.event == "running":
+                seen.release()
+        assert await handle == 3
+
+
+async def test_its_transitions_go_on_after_a_person_has_decided(tmp_path: Path) -> None:
+    begun = asyncio.Event()
+
+    @task(retry={"attempts": 2, "delay": "1h"})
+    def fail(n: int) -> int:
+        begun.set()
+        raise ValueError(n)
+
+    @workflow
+    def long(n: int) -> Any:
+        return {"sum": add(fail(n))}
+
+    address = str(tmp_path / "runs.sqlite")
+    handle = await run(long, n=1, run_store=address)
+    await begun.wait()
+    async with open_runs(address) as runs:
+        await runs.complete(handle.id, "fail", 5, actor="ada")
+        seen = [each async for each in handle]
+        assert await handle == {"sum": 6}
+        assert seen == list(await runs.events(handle.id))
+        assert [each.actor for each in seen if each.event == "decided"] == ["ada"]
+
+
+async def test_a_name_that_is_not_an_input_is_a_mistake(tmp_path: Path) -> None:
+    given = {"n": 1, "mroe": 2}
+    with pytest.raises(RunFailedError, match="mroe: unknown input"):
+        await run(sums, inputs=given, run_store=str(tmp_path / "runs.sqlite"))
+    with pytest.raises(RunFailedError, match="mroe: unknown input"):
+        await (await run(sums, inputs=given))
+    with pytest.raises(RunFailedError, match="mroe: unknown input"):
+        await asyncio.to_thread(sums.call, **given)
 
 
 async def test_a_run_store_that_cannot_be_opened_raises_at_once(tmp_path: Path) -> None:
