@@ -2,8 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from uuid import UUID
 
@@ -127,7 +127,7 @@ class RunSession:
         Raise SpecError if the workflow does not compile, NodeError for inputs that do not fit, and
         RunStoreError if the run cannot be recorded.
         """
-        async with self._runtime() as runtime:
+        async with self._shown(), self._runtime() as runtime:
             node = self._workflow(runtime)
             declared = node.fields.inputs
             given = {**values, **convert_values(declared, texts or {})}
@@ -145,7 +145,7 @@ class RunSession:
 
         With `again`, try its failed tasks again. Raise as `begin` does.
         """
-        async with self._runtime() as runtime:
+        async with self._shown(), self._runtime() as runtime:
             node = self._workflow(runtime)
             with self._shutdown.signals(asyncio.get_running_loop()):
                 while True:
@@ -162,6 +162,14 @@ class RunSession:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(LOOK):
                             await self._stopped.wait()
+
+    @asynccontextmanager
+    async def _shown(self) -> AsyncIterator[None]:
+        """Show nothing more of the run after the block, however that ends."""
+        try:
+            yield
+        finally:
+            self._watcher.end()
 
     # -- the runtime -------------------------------------------------------------------------------
 
@@ -213,9 +221,8 @@ class RunSession:
         note_address(service.address)
         if isinstance(run, ActiveRun):
             # Before its task begins: nothing has waited since it was started.
+            service.runs.watch(run.id, self._watcher.take)
             journal = run.journal
-            before = journal.watch
-            journal.watch = self._both(before) if before is not None else self._watcher.take
             done = frozenset(
                 path
                 for path, known in journal.recorded.items()
@@ -227,9 +234,7 @@ class RunSession:
             self._watcher.begin(run.id, service.address, tuple(names), done)
             reporting = asyncio.ensure_future(_report_condition(service))
             try:
-                await run.wait()
-                if self._suspending is not None:
-                    await self._suspending
+                run = await self._wait(run)
             finally:
                 reporting.cancel()
                 self._watcher.end()
@@ -250,12 +255,16 @@ class RunSession:
             stopped.cancel()
         return self._end(await Runs(service.store).get(run.id), service.address)
 
-    def _both(self, before: Any) -> Any:
-        def take(transition: Transition) -> None:
-            before(transition)
-            self._watcher.take(transition)
-
-        return take
+    async def _wait(self, run: ActiveRun) -> ActiveRun:
+        """Wait until a run ends here; return it, or what went on with it after decisions of people."""
+        while True:
+            await run.wait()
+            if self._suspending is not None:
+                await self._suspending
+            resumed = await run.resumed if run.resumed is not None else None
+            if not isinstance(resumed, ActiveRun):
+                return run
+            run = resumed
 
     def _end(self, run: RunRecord, address: str) -> RunEnd:
         return RunEnd(run=run, address=address, signal=self._shutdown.reason)

@@ -4,6 +4,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TextIO
 from uuid import UUID
 
@@ -105,7 +106,17 @@ class LiveProgress:
         self._tasks: frozenset[str] = frozenset()
         self._done: set[str] = set()
         self._wait_line = ""
-        self._console = Console(file=sys.stderr if stream is None else stream, highlight=False)
+
+        class VisibleConsole(Console):
+            """A console that leaves the cursor of the terminal alone: a killed program cannot show it again."""
+
+            def show_cursor(self, show: bool = True) -> bool:
+                """Change nothing."""
+                return False
+
+        self._console = VisibleConsole(
+            file=sys.stderr if stream is None else stream, highlight=False
+        )
         # The streams stay as they are: what tasks print goes to their attempts.
         self._live = Live(
             console=self._console,
@@ -148,11 +159,14 @@ class LiveProgress:
             self._live.start()
 
     def end(self) -> None:
-        """Draw nothing more."""
-        self._live.stop()
+        """Draw nothing more; what is called twice changes nothing."""
+        with suppress(OSError, ValueError):
+            self._live.stop()
 
     def _print(self, text: str) -> None:
-        self._console.print(text, soft_wrap=True)
+        # A terminal that is gone must not end the run.
+        with suppress(OSError, ValueError):
+            self._console.print(text, soft_wrap=True)
 
     def _draw(self) -> "RenderableType":
         from rich.console import Group

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import select
 import shutil
 import signal
 import subprocess
@@ -10,7 +12,7 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +216,66 @@ def test_a_cancelled_run_ends_its_command_with_the_canceller(place: Place) -> No
     assert (run.returncode, out) == (1, "")
     assert "cancelled by ada" in err.splitlines()[-1]
     assert place.do("runs", "resume", "--last").returncode == 1
+
+
+def test_a_command_goes_on_with_its_run_after_a_person_has_decided(place: Place) -> None:
+    steps = place.folder / "steps.yaml"
+    steps.write_text(
+        """\
+- kind: workflow
+  name: steps
+  inputs: {folder: {type: string}}
+  tasks:
+    - {name: first, run: 'steps_of_journey:fail', retry: {attempts: 9, delay: 1h, max_delay: 1h}}
+    - {name: work, inputs: {number: first, folder: in.folder}, run: 'steps_of_journey:work'}
+"""
+    )
+    functions = place.folder / "steps_of_journey.py"
+    functions.write_text(functions.read_text() + "\n\ndef fail() -> int:\n    raise ValueError\n")
+    with place.begun("run", "steps.yaml", "folder=.") as run:
+        assert run.stderr is not None
+        until(lambda: "retrying" in run.stderr.readline())  # type: ignore[union-attr]
+        decided = place.do("runs", "complete", "--last", "first", "--output", "7")
+        assert decided.returncode == 0, decided.stderr
+        until(lambda: place.effects()["begin 7"] == 1)
+        place.let_pass()
+        out, err = run.communicate(timeout=PATIENCE)
+    assert (run.returncode, json.loads(out)) == (0, 7), err
+    assert "completed  work" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_terminal_is_as_it_was_after_a_run_whatever_ends_that(
+    place: Place, number: signal.Signals
+) -> None:
+    """A program that is killed cannot show the cursor again: it must not hide it."""
+    ours, theirs = pty.openpty()
+    run = subprocess.Popen(
+        [sys.executable, "-m", "heddle.cli", "run", "steps.yaml", "folder=.", "--drain", "0.1"],
+        cwd=place.folder,
+        env={**place.env, "TERM": "xterm"},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while b" of 3 tasks" not in shown or not place.effects()["begin 1"]:
+            assert select.select([ours], [], [], PATIENCE)[0], shown
+            shown += os.read(ours, 65536)
+        run.send_signal(number)
+        run.communicate(timeout=PATIENCE)
+        with suppress(OSError):
+            while select.select([ours], [], [], PATIENCE)[0] and (more := os.read(ours, 65536)):
+                shown += more
+    finally:
+        run.kill()
+        run.communicate(timeout=PATIENCE)
+        os.close(ours)
+    hidden, shown_again = shown.count(b"\x1b[?25l"), shown.count(b"\x1b[?25h")
+    assert hidden <= shown_again
+    if number == signal.SIGINT:
+        assert b"heddle runs resume" in shown.splitlines()[-1]
 
 
 def test_a_run_that_a_worker_has_is_waited_for_and_not_taken(place: Place) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from heddle.extensions.extension import Answer, Error, NodeError, Process, Tasks
-from heddle.extensions.tasks.run_stores.contract import Request
+from heddle.extensions.tasks.run_stores.contract import Request, RunRecord
 from heddle.extensions.tasks.run_stores.durable_journal import DurableJournal
 from heddle.extensions.tasks.scheduler.journal import (
     DRAINED,
@@ -44,6 +44,8 @@ class ActiveRun:
         self._task: asyncio.Task[Answer] | None = None
         self._draining = False
         self.unrecorded = ""
+        self.resumed: asyncio.Future[ActiveRun | RunRecord | None] | None = None
+        """What goes on with it here after a person has decided about it; None if nobody has."""
 
     def start(self, ended: Callable[["ActiveRun"], None]) -> None:
         """Begin to work; `ended` is called once the end is recorded."""

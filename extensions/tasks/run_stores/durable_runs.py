@@ -307,11 +307,15 @@ class DurableRuns:
     ) -> None:
         """Suspend all runs that are worked on here, or those of one workload."""
         seconds = self.drain if seconds is None else seconds
-        runs = [
+        while runs := [
             each for each in self._active.values() if workload is None or each.workload is workload
-        ]
-        if runs:
+        ]:
             await asyncio.gather(*(each.drain(seconds, reason, wake) for each in runs))
+            decided = [each.resumed for each in runs if each.resumed is not None]
+            if not decided:
+                return
+            # They were about to go on after a decision: suspend them then.
+            await asyncio.gather(*decided, return_exceptions=True)
 
     async def close(self) -> None:
         """Suspend what is worked on, so that the next runtime goes on with it."""
@@ -373,12 +377,14 @@ class DurableRuns:
             active.cancel(request.actor, [request])
         elif not active.journal.draining:
             # A decision changes what is known of tasks: the run goes on from there.
-            self._tasks.start(self._decide(active))
+            active.resumed = self._tasks.start(self._decide(active))
 
-    async def _decide(self, active: ActiveRun) -> None:
+    async def _decide(self, active: ActiveRun) -> ActiveRun | RunRecord | None:
+        """Apply what a person has decided; return what goes on with the run, if something does."""
         await active.drain(self.drain, "decision", self._clock())
-        if active.status is RunStatus.SUSPENDED:
-            await self.resume(active.workload, active.id)
+        if active.status is not RunStatus.SUSPENDED:
+            return None
+        return await self.resume(active.workload, active.id)
 
     def _failed(self, error: Exception) -> None:
         self._emit("run store failed", level="error", reason=str(error) or type(error).__name__)

@@ -84,6 +84,17 @@ def test_a_terminal_shows_running_tasks_and_a_bar() -> None:
     assert "0 of 3 tasks" in text
 
 
+def test_a_terminal_that_is_gone_harms_nothing() -> None:
+    stream = Terminal()
+    shown = LiveProgress(stream)
+    shown.begin(RUN, "memory://", ("load",), frozenset())
+    stream.close()
+    for each in STORY:
+        shown.take(each)
+    shown.end()
+    shown.end()
+
+
 def test_what_has_ended_stays_on_a_terminal() -> None:
     stream = Terminal()
     shown = LiveProgress(stream)
