@@ -66,6 +66,30 @@ def failing(
             setattr(owner, name, call)
 
 
+@contextmanager
+def before_call(number: int, work: Callable[[], None]) -> Iterator[list[str]]:
+    """Do this before the call of this number, counted from 0; give the names of the calls."""
+    made: list[str] = []
+
+    def wrapped(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def first(*args: Any, **options: Any) -> Any:
+            made.append(name)
+            if len(made) == number + 1:
+                work()
+            return call(*args, **options)
+
+        return first
+
+    before = [(owner, name, getattr(owner, name)) for owner, name in CALLS]
+    try:
+        for owner, name, call in before:
+            setattr(owner, name, wrapped(name, call))
+        yield made
+    finally:
+        for owner, name, call in before:
+            setattr(owner, name, call)
+
+
 async def check_sound(path: Path, store: FolderStore | None = None) -> dict[Key, Resource]:
     """Check that a folder that was empty and its history agree, for this store and for one that is opened now.
 

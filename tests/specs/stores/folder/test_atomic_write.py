@@ -1,11 +1,13 @@
 """Files are written all together or not at all, and each is whole at every moment."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from heddle.schemas.errors import ConflictError, StoreError
 from heddle.specs.stores.folder.atomic_write import write_files
+from tests.specs.stores.folder.failing_calls import before_call
 
 
 def names(folder: Path) -> list[str]:
@@ -87,3 +89,29 @@ def test_a_link_that_leads_out_of_the_root_is_not_followed(tmp_path: Path) -> No
     assert names(other) == []
     write_files({str(root / "in" / "a"): (None, b"1")}, root=str(root))
     assert names(root / "inside") == ["a"]
+
+
+def test_link_that_comes_in_between_any_two_calls_leads_nowhere(tmp_path: Path) -> None:
+    """Somebody may put a link in the place of a folder while it is written: all goes into the folder, or fails."""
+    for number in range(60):
+        base = tmp_path / str(number)
+        root, inner, other = base / "root", base / "root" / "inner", base / "other"
+        inner.mkdir(parents=True)
+        other.mkdir()
+        for folder in (inner, other):
+            (folder / "a").write_bytes(b"1")
+
+        def swap(inner: Path = inner, base: Path = base, other: Path = other) -> None:
+            inner.rename(base / "away")
+            inner.symlink_to(other)
+
+        with before_call(number, swap) as calls, suppress(StoreError):
+            write_files(
+                {str(inner / "a"): (b"1", b"2"), str(inner / "b"): (None, b"2")}, root=str(root)
+            )
+        assert names(other) == ["a"], calls
+        assert (other / "a").read_bytes() == b"1", calls
+        if len(calls) <= number:
+            assert number > 10
+            return
+    raise AssertionError("there is no end of calls")

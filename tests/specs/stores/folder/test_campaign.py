@@ -1,0 +1,171 @@
+"""Writers that are cancelled or killed at any moment: what is published, kept and recorded stays one."""
+
+import asyncio
+import random
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from heddle.schemas.errors import HeddleError
+from heddle.specs.model.index import Key, key_of
+from heddle.specs.model.revision import Note
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import Delete, Put, Resource
+from heddle.specs.stores.contract_story import spec
+from heddle.specs.stores.folder.store import FolderStore
+from tests.specs.stores.folder.failing_calls import check_sound, leftovers
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+MANY = 20
+"""More changes than are made on the event loop."""
+
+CHILD = """
+import asyncio, random, sys
+from tests.specs.stores.folder.test_campaign import apply_for_ever
+asyncio.run(apply_for_ever(sys.argv[1], int(sys.argv[2])))
+"""
+
+
+def change_set(group: str, version: int, size: int) -> list[Put | Delete]:
+    """Return the changes of one group, each in a file of its own: they are of one version, or all gone."""
+    specs = [
+        spec(
+            f"{group}-{number}",
+            fields={"v": version},
+            annotations={"heddle/file": f"{group}-{number}.yaml"},
+        )
+        for number in range(size)
+    ]
+    return [Put(resource=each) for each in specs]
+
+
+async def apply_for_ever(path: str, seed: int) -> None:
+    """Apply change sets of three files until this process is killed."""
+    store = FolderStore(path)
+    await store.open()
+    print("ready", flush=True)
+    version = seed * 1_000_000
+    while True:
+        version += 1
+        await store.apply(change_set("shared", version, 3), Note("child", str(version)))
+
+
+class Follower:
+    """What somebody knows who reads only what is published as changed."""
+
+    def __init__(self, store: FolderStore) -> None:
+        self.known: dict[Key, Resource] = {}
+        self._store = store
+
+    async def follow(self) -> None:
+        """Read what changed, for ever."""
+        async for changes in self._store.watch():
+            ids = changes.specs
+            now = {each.id: each for each in await self._store.specs(ids=ids)}
+            for id_ in ids:
+                self.known.pop((Spec, id_), None)
+                if id_ in now:
+                    self.known[Spec, id_] = now[id_]
+
+    async def knows_all(self) -> bool:
+        """Return whether it knows what there is."""
+        return self.known == {key_of(each): each for each in await self._store.specs()}
+
+
+@asynccontextmanager
+async def followed(path: Path) -> AsyncIterator[tuple[FolderStore, Follower]]:
+    """Provide an open store and who follows it."""
+    store = FolderStore(path)
+    await store.open()
+    follower = Follower(store)
+    task = asyncio.ensure_future(follower.follow())
+    await asyncio.sleep(0)
+    try:
+        yield store, follower
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await store.close()
+
+
+async def applied(store: FolderStore, changes: list[Put | Delete], message: str) -> None:
+    try:
+        await store.apply(changes, Note("ada", message))
+    except HeddleError as error:
+        # Another process may have written the file in between.
+        assert "changed by somebody else" in str(error)  # noqa: PT017 - any other is a fault
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_writers_that_are_cancelled_at_any_moment_lose_nothing(
+    tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    async with followed(tmp_path) as (store, follower):
+        for turn in range(12):
+            size = chance.choice([1, 3, MANY])
+            writers = [
+                asyncio.ensure_future(
+                    applied(store, change_set(f"g{each}", turn, size), "cancelled")
+                )
+                for each in range(2)
+            ]
+            reader = asyncio.ensure_future(store.history())
+            for _ in range(chance.randrange(40)):
+                await asyncio.sleep(chance.choice([0, 0, 0.001]))
+            for task in (*writers, reader):
+                if chance.random() < 0.7:
+                    task.cancel()
+            done = await asyncio.gather(*writers, reader, return_exceptions=True)
+            assert not [each for each in done if isinstance(each, Exception)]
+        await until(follower.knows_all)
+        held = await check_sound(tmp_path, store)
+        assert not leftovers(tmp_path)
+        await until(follower.knows_all)
+        assert follower.known == held
+
+
+async def test_processes_that_are_killed_at_any_moment_leave_whole_change_sets(
+    tmp_path: Path,
+) -> None:
+    chance = random.Random(7)
+    async with followed(tmp_path) as (store, follower):
+        for turn in range(5):
+            child = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-c",
+                CHILD,
+                str(tmp_path),
+                str(turn + 1),
+                stdout=asyncio.subprocess.PIPE,
+            )
+            assert child.stdout is not None
+            assert await child.stdout.readline() == b"ready\n"
+            for _ in range(chance.randrange(1, 4)):
+                await applied(store, change_set("ours", turn, 3), f"ours {turn}")
+                await asyncio.sleep(chance.random() * 0.03)
+            child.send_signal(signal.SIGKILL)
+            await child.wait()
+            # Nobody writes any more: whoever watches finishes what is left.
+            await until(lambda: not leftovers(tmp_path))
+            held = await check_sound(tmp_path)
+            for group in ("shared", "ours"):
+                versions = [
+                    getattr(each, "fields", {})["v"]
+                    for each in held.values()
+                    if str(each.name).startswith(group)
+                ]
+                assert len(set(versions)) <= 1
+                assert len(versions) in (0, 3)
+            await until(follower.knows_all)
+        held = await check_sound(tmp_path, store)
+        messages = {each.author for each in await store.history(limit=10_000)}
+        assert messages <= {"ada", "child"}
+        await until(follower.knows_all)
+        assert follower.known == held
