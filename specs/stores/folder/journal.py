@@ -11,7 +11,6 @@ written down, only that it changed; a sealed one is recorded as it is sealed.
 # Paths are text here, as the folder store has them.
 # ruff: noqa: PTH105, PTH108, PTH110, PTH116, PTH120
 
-import asyncio
 import base64
 import json
 import os
@@ -37,6 +36,7 @@ from heddle.specs.model.store import Resource
 from heddle.specs.stores.folder.atomic_write import flush_folder
 from heddle.specs.stores.folder.read_mark import ReadMark
 from heddle.specs.stores.folder.state_folder import FILE_MODE
+from heddle.specs.stores.folder.writer_lock import WriterLock
 
 LIMIT = 4 << 20
 """Bytes of Revisions, beyond the base, from which on the older half goes into the base."""
@@ -90,16 +90,12 @@ class Journal:
     @asynccontextmanager
     async def locked(self, patience: float = PATIENCE) -> AsyncIterator[bool]:
         """Be the only writer of this folder until the block ends; False if that cannot be had in so many seconds."""
+        lock = WriterLock(f"{self.path}.lock")
+        alone = await lock.take(patience)
         try:
-            # The folder is not made here: it may have been moved away.
-            handle = _opened(f"{self.path}.lock", os.O_RDWR | os.O_CREAT)
-        except OSError:
-            yield False
-            return
-        try:
-            yield await _lock(handle, patience)
+            yield alone
         finally:
-            os.close(handle)
+            lock.release()
 
     # --- reading ---
 
@@ -336,23 +332,6 @@ def _opened(path: str, flags: int) -> int:
 def _write(handle: int, data: bytes) -> None:
     while data:
         data = data[os.write(handle, data) :]
-
-
-async def _lock(handle: int, patience: float) -> bool:
-    """Lock a file against other processes and other tasks; False when it takes too long."""
-    try:
-        from fcntl import LOCK_EX, LOCK_NB, flock
-    except ImportError:  # Windows has no such lock: two writers there may leave a change unrecorded
-        return True
-    loop = asyncio.get_running_loop()
-    end = loop.time() + patience
-    while True:
-        with suppress(BlockingIOError):
-            flock(handle, LOCK_EX | LOCK_NB)
-            return True
-        if loop.time() > end:
-            return False
-        await asyncio.sleep(0.002)
 
 
 # --- lines --------------------------------------------------------------------------------------

@@ -53,6 +53,7 @@ from heddle.specs.stores.folder.report_files import Noticeboard
 from heddle.specs.stores.folder.spec_files import FEW, SpecFiles
 from heddle.specs.stores.folder.state_folder import StateFolder, lock_path, state_of
 from heddle.specs.stores.folder.write_log import WriteLog
+from heddle.specs.stores.folder.writer_lock import LOCKS
 from heddle.specs.stores.lease_file import FileLease, machine_lease
 from heddle.specs.yaml.document import failed
 
@@ -264,7 +265,7 @@ class FolderStore:
             ) from error
         recording = alone and bool(changed) and self._recorder.begin()
         root = None if self._files.single else self._root
-        log = self._log if recording else None
+        log = self._log if recording and LOCKS else None
         removed = (old.id for old, new in changed if old is not None and new is None)
         self._log.describe(number, note, removed)
         write_files(contents, stamp=number * 1000, root=root, log=log)

@@ -17,8 +17,9 @@ from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Delete, Put, Resource
 from heddle.specs.stores.contract_story import spec
 from heddle.specs.stores.folder.store import FolderStore
+from heddle.specs.stores.folder.writer_lock import WriterLock
 from tests.specs.stores.folder.failing_calls import check_sound, leftovers
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.anyio
 
@@ -54,6 +55,23 @@ async def apply_for_ever(path: str, seed: int) -> None:
     while True:
         version += 1
         await store.apply(change_set("shared", version, 3), Note("child", str(version)))
+
+
+HALF = """
+import asyncio, os, sys
+from tests.specs.stores.folder import test_campaign
+
+replace, calls = os.replace, []
+
+def end(*args, **options):
+    calls.append(args)
+    if len(calls) == 2:
+        os._exit(9)
+    replace(*args, **options)
+
+os.replace = end
+asyncio.run(test_campaign.apply_for_ever(sys.argv[1], 1))
+"""
 
 
 class Follower:
@@ -152,8 +170,7 @@ async def test_processes_that_are_killed_at_any_moment_leave_whole_change_sets(
                 await asyncio.sleep(chance.random() * 0.03)
             child.send_signal(signal.SIGKILL)
             await child.wait()
-            # Nobody writes any more: whoever watches finishes what is left.
-            await until(lambda: not leftovers(tmp_path))
+            # Whoever opens or watches it finishes what is left.
             held = await check_sound(tmp_path)
             for group in ("shared", "ours"):
                 versions = [
@@ -169,3 +186,35 @@ async def test_processes_that_are_killed_at_any_moment_leave_whole_change_sets(
         assert messages <= {"ada", "child"}
         await until(follower.knows_all)
         assert follower.known == held
+
+
+async def test_who_watches_finishes_what_another_process_left(tmp_path: Path) -> None:
+    """One of three files is in its place when the process ends: nobody else has to write first."""
+    async with followed(tmp_path) as (store, follower):
+        await store.apply(change_set("shared", 1, 3), Note("ada", "before"))
+        child = await asyncio.create_subprocess_exec(sys.executable, "-c", HALF, str(tmp_path))
+        assert await child.wait() == 9
+        await until(lambda: not leftovers(tmp_path))
+        await until(follower.knows_all)
+        held = {getattr(each, "fields", {})["v"] for each in follower.known.values()}
+        assert held == {1_000_001}
+        (last, _) = await store.history()
+        assert (last.author, len(last.turns)) == ("child", 3)
+        await check_sound(tmp_path, store)
+
+
+async def test_writer_that_begins_again_at_once_does_not_keep_others_out(tmp_path: Path) -> None:
+    """Two that write for ever have their turns: neither waits for more than some of the other's."""
+    path = str(tmp_path / "lock")
+    order: list[int] = []
+
+    async def write(number: int) -> None:
+        lock = WriterLock(path)
+        while len(order) < 60:
+            assert await lock.take(PATIENCE)
+            order.append(number)
+            await asyncio.sleep(0.003)
+            lock.release()
+
+    await asyncio.gather(*(write(number) for number in range(2)))
+    assert min(order.count(number) for number in range(2)) > 20
