@@ -221,7 +221,7 @@ class Expander:
             # What is wrong with its own fields goes before what it is given.
             decode(bound, kind.schema)
         if name in trail or (not trail and name == spec.name):
-            raise _wrong(bound, ("uses",), "ring", f'"{name}" uses itself')
+            raise self._ring(bound, name, trail)
         names = given(definition, bound)
         taken = {key: value for key, value in definition.fields.items() if key != "params"}
         own = {
@@ -239,6 +239,19 @@ class Expander:
             asks=binding.asks | filled.asks,
             secrets=tuple(sorted({*binding.secrets, *filled.secrets}, key=len, reverse=True)),
         )
+
+    def _ring(self, bound: Spec, name: str, trail: tuple[str, ...]) -> SpecError:
+        """Return the Problem of definitions that use each other: the same for whoever uses any of them."""
+        ring = [each for each in trail[trail.index(name) if name in trail else 0 :] if each]
+        # What stands in a definition goes by the name of that.
+        ring = [each for each in dict.fromkeys(ring) if "/" not in each] or [name]
+        start = ring.index(min(ring))
+        ring = [*ring[start:], *ring[:start]]
+        first = self._find(ring[0])
+        if len(ring) == 1 or first is None:
+            return _wrong(bound, ("uses",), "ring", f'"{name}" uses itself')
+        actual = f'"{ring[0]}" uses itself: {" → ".join([*ring, ring[0]])}'
+        return _wrong(first, (), "ring", actual, "Remove one of these `uses`.")
 
     # -- what a Spec holds ---------------------------------------------------------------------
 
@@ -279,7 +292,7 @@ class Expander:
             made = expansion.made.get(number)
             raw = _raw(bound, made or _walk(whole.fields, expansion.places[number]))
             inner = BoundSpec(spec=bound, secrets=binding.secrets)
-            below = (*trail, *uses, spec.name or "")
+            below = (*trail, spec.name or "", *uses)
             try:
                 counts = self._effective(raw, inner, below)
             except SpecError as error:

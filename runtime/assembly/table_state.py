@@ -11,18 +11,23 @@ from collections.abc import (
     MutableMapping,
     Sequence,
 )
-from typing import TypeAlias
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from heddle.runtime.assembly.expansion import HELD
 from heddle.runtime.assembly.overlay_map import branch
 from heddle.runtime.assembly.symbol import Symbol
+from heddle.runtime.assembly.waiting_cycles import find_cycles, labels_of
 from heddle.runtime.flow.contracts import Key, Target
 from heddle.runtime.flow.wiring import WiredSymbol
 from heddle.schemas.link import Link
 from heddle.schemas.path import Path
 from heddle.schemas.pieces import Pieces
 from heddle.schemas.port import canonical, parse_port
+
+CAUSES: Final = 3
+LOOKED: Final = 100
+"""How many reasons outside of a cycle are given, and how many of its members are looked at for them."""
 
 Wanted: TypeAlias = str | UUID
 """What a link names its target by."""
@@ -31,7 +36,7 @@ Wanted: TypeAlias = str | UUID
 class TableState:
     """One state of the table: who is there, under which name, linked by whom, and who is active."""
 
-    __slots__ = ("_own", "active", "names", "symbols", "waiting", "wanted", "wired")
+    __slots__ = ("_cycles", "_own", "active", "names", "symbols", "waiting", "wanted", "wired")
 
     def __init__(self, layout: "TableState | None" = None, changes: int = 0) -> None:
         self.symbols: MutableMapping[UUID, Symbol] = {}
@@ -42,6 +47,7 @@ class TableState:
         self.wired: MutableMapping[Hashable, WiredSymbol] = {}
         # The sets of `wanted` that are this layout's own: the others belong to an older one too.
         self._own: set[Wanted] = set()
+        self._cycles: dict[UUID, tuple[UUID, ...]] | None = None
         if layout is not None:
             self.symbols = branch(layout.symbols, changes)
             self.names = branch(layout.names, changes)
@@ -140,6 +146,7 @@ class TableState:
 
     def note(self, ids: Iterable[UUID]) -> None:
         """Note which of these wait now."""
+        self._cycles = None
         for uuid in ids:
             if uuid in self.symbols and uuid not in self.active:
                 self.waiting[uuid] = None
@@ -150,22 +157,50 @@ class TableState:
         """Yield each link of a symbol that is not active which leads nowhere: its path, and why."""
         if symbol.id in self.active:
             return
+        for path, target, why in self._lacks(symbol):
+            if target != symbol.id:
+                yield path, why
+
+    def _lacks(self, symbol: Symbol) -> Iterator[tuple[Path, UUID | None, str]]:
+        """Yield each link that leads nowhere: its path, who is there but is not active, and why."""
         for port, links in symbol.links.items():
             where = "which it holds" if port.startswith(HELD) else f"linked at ports.{port}"
             for number, link in enumerate(links):
                 target = self.find(link)
                 if target is None:
-                    yield ("ports", port, number), f'waits for "{link.target}", {where}'
-                elif target not in self.active and target != symbol.id:
+                    yield ("ports", port, number), None, f'waits for "{link.target}", {where}'
+                elif target not in self.active:
                     label = self.symbols[target].label
-                    yield ("ports", port, number), f'"{label}" is not active, {where}'
+                    yield ("ports", port, number), target, f'"{label}" is not active, {where}'
 
     def reasons(self, symbol: Symbol) -> list[str]:
         """Return why a symbol is not active: one line for each link that leads nowhere; empty if it is active."""
         if symbol.id in self.active:
             return []
-        lines = dict.fromkeys(why for _, why in self.lacks(symbol))
-        return list(lines) or ["part of a cycle that is not active"]
+        cycle = self._cycle(symbol)
+        if not cycle:
+            return list(dict.fromkeys(why for _, why in self.lacks(symbol)))
+        labels = labels_of(self.symbols[each].label for each in cycle)
+        # That each waits for the next says nothing: what does any of them wait for outside of it?
+        members = (symbol, *(self.symbols[each] for each in cycle if each != symbol.id))
+        causes = dict.fromkeys(
+            why if member is symbol else f'"{member.label}": {why}'
+            for member in members[:LOOKED]
+            for _, target, why in self._lacks(member)
+            if target not in cycle
+        )
+        return [f"part of a cycle that is not active ({labels})", *list(causes)[:CAUSES]]
+
+    def _cycle(self, symbol: Symbol) -> tuple[UUID, ...]:
+        """Return the members of the cycle that a symbol waits in, in order; () if it waits in none."""
+        if self._cycles is None:
+            waiting = (self.symbols[each] for each in self.waiting)
+            links = {
+                each.id: [target for _, target, _ in self._lacks(each) if target is not None]
+                for each in sorted(waiting, key=lambda each: each.label)
+            }
+            self._cycles = find_cycles(links)
+        return self._cycles.get(symbol.id, ())
 
     def inputs(self, owner: Key) -> Sequence[str]:
         """Return the in ports of a symbol that an active symbol is linked to, in order."""

@@ -473,7 +473,23 @@ async def test_definitions_may_use_others_but_not_themselves() -> None:
 """
     async with running(ring) as rt:
         [problem] = rt.status().problems
-    assert "uses itself" in str(problem)
+    assert '"a" uses itself: a → b → a' in str(problem)
+
+
+async def test_definitions_that_use_each_other_are_one_problem_for_all_their_users() -> None:
+    ring = """
+- {kind: step, name: c, specs: [{kind: step, uses: a}]}
+- {kind: step, name: b, specs: [{kind: step, uses: c}]}
+- {kind: step, name: a, specs: [{kind: step, uses: b}]}
+- {kind: step, name: run, uses: b}
+- {kind: step, name: self, specs: [{kind: step, uses: self}]}
+"""
+    async with running(ring) as rt:
+        problems = [problem for problem in rt.status().problems if problem.code == "ring"]
+    assert sorted(problem.found for problem in problems) == [
+        '"a" uses itself: a → b → c → a',
+        '"self" uses itself',
+    ]
 
 
 async def test_a_user_that_came_first_runs_as_soon_as_definition_is_there() -> None:

@@ -124,9 +124,26 @@ def test_a_symbol_that_is_not_active_always_has_a_reason() -> None:
     state = TableState()
     ring = symbol(linked("step", "a", "a"))
     state.attach(ring)
-    assert state.reasons(ring) == ["part of a cycle that is not active"]
+    state.note([ring.id])
+    assert state.reasons(ring) == ["part of a cycle that is not active (a → a)"]
     state.active[ring.id] = None
     assert state.reasons(ring) == []
+
+
+def test_a_cycle_that_waits_is_named_once_with_what_it_waits_for(board: Board) -> None:
+    board.put(
+        linked("step", "b", {"out": ["c", "gone"]}),
+        linked("step", "c", "a"),
+        linked("step", "a", "b"),
+        linked("step", "d", "a"),
+    )
+    cycle = "part of a cycle that is not active (a → b → c → a)"
+    missing = 'waits for "gone", linked at ports.out'
+    assert board.table.reasons(board["a"]) == [cycle, f'"b": {missing}']
+    assert board.table.reasons(board["b"]) == [cycle, missing]
+    assert board.table.reasons(board["d"]) == ['"a" is not active, linked at ports.out']
+    board.put(linked("step", "c", "end"), linked("step", "end"))
+    assert board.table.reasons(board["a"]) == ['"b" is not active, linked at ports.out']
 
 
 def test_links_lead_by_id_as_well(board: Board) -> None:
