@@ -1,10 +1,10 @@
 """How a run ended, for people and for programs: the answer, the error with its place, and what to do next."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from heddle.cli.runs.task_places import TaskPlaces
 from heddle.cli.views.run_texts import (
     error_text,
     json_text,
@@ -13,7 +13,6 @@ from heddle.cli.views.run_texts import (
     seconds_text,
 )
 from heddle.extensions.tasks.status import RunStatus
-from heddle.schemas.path import Path
 
 if TYPE_CHECKING:
     from heddle.cli.runs.session import RunEnd
@@ -44,14 +43,15 @@ def report_end(
 
 
 def _lines(end: "RunEnd", settings: "Settings", target: "RunTarget | None") -> list[str]:
-    run, lines = end.run, []
+    run, places = end.run, TaskPlaces(target)
+    lines = []
     if end.unrecorded:
         lines.append(f"stopped, and that is not recorded: {end.unrecorded}")
         lines.append("what is recorded stays; go on once there is room:")
         lines.append(resume_command(run.id, end.address, settings))
     elif run.status is RunStatus.FAILED and run.error is not None:
-        lines.append(f"failed: {error_text(run.error, place_of(run.error, target))}")
-        lines += [f"  {error_text(each, place_of(each, target))}" for each in run.error.errors]
+        lines.append(f"failed: {error_text(run.error, places.of_error(run.error))}")
+        lines += [f"  {error_text(each, places.of_error(each))}" for each in run.error.errors]
         lines.append(f"see what it did: {run_command('show', run.id, end.address, settings)}")
         lines.append(
             "try the failed tasks again: "
@@ -92,7 +92,7 @@ def end_data(
     if run.status is RunStatus.COMPLETED:
         data["outputs"] = run.output
     if run.error is not None:
-        data["error"] = error_data(run.error, place_of(run.error, target), target)
+        data["error"] = error_data(run.error, TaskPlaces(target))
     if end.unrecorded or run.reason:
         data["reason"] = end.unrecorded or run.reason
     if end.unrecorded or run.status in (RunStatus.BLOCKED, RunStatus.SUSPENDED):
@@ -100,62 +100,17 @@ def end_data(
     return data
 
 
-def error_data(
-    error: "Error", place: str = "", target: "RunTarget | None" = None
-) -> dict[str, Any]:
-    """Return an Error as plain data; the Errors that it joins have their places in `target`."""
+def error_data(error: "Error", places: TaskPlaces, *, place: str | None = None) -> dict[str, Any]:
+    """Return an Error as plain data, with its place and those of the Errors that it joins.
+
+    `place` is that of a task whose Error does not name it.
+    """
+    place = places.of_error(error) if place is None else place
     data: dict[str, Any] = {"code": error.code, "message": error.message}
     if error.symbol:
         data["symbol"] = error.symbol
     if place:
         data["place"] = place
     if error.errors:
-        data["errors"] = [error_data(each, place_of(each, target)) for each in error.errors]
+        data["errors"] = [error_data(each, places) for each in error.errors]
     return data
-
-
-def place_of(error: "Error", target: "RunTarget | None") -> str:
-    """Return `file:line` of the task that an Error arose in; empty if that is not known."""
-    if target is None:
-        return ""
-    name, _, path = error.symbol.partition("/")
-    if name != target.name:
-        return ""
-    return place_of_task(path, target)
-
-
-def place_of_task(path: str, target: "RunTarget | None") -> str:
-    """Return `file:line` of the task with this task path; empty if that is not known.
-
-    A task of a workflow that stands inside another has its own line; one that stands elsewhere (a
-    workflow by `uses`) has the line of the task that it is inside of.
-    """
-    spec = target.find_spec() if target is not None else None
-    if spec is None:
-        return ""
-    at: Path = ()
-    place_path: Path = ()
-    fields: Any = spec.fields
-    for part in path.split("/"):
-        name, _, fallback = part.partition("#")[0].partition("|")
-        number, task = _entry_of(fields, "tasks", name)
-        if number is None:
-            break
-        at = place_path = (*at, "tasks", number)
-        if fallback:
-            number, task = _entry_of(task, "fallback", fallback)
-            if number is None:
-                break
-            at = place_path = (*at, "fallback", number)
-        fields, at = task.get("do"), (*at, "do")
-    place = spec.place(place_path)
-    return f"{place.file}:{place.line}" if place_path and place.file else ""
-
-
-def _entry_of(fields: Any, key: str, name: str) -> tuple[int | None, Mapping[str, Any]]:
-    """Return the number and the fields of the entry with this name in a list; no number without it."""
-    entries = fields.get(key) if isinstance(fields, Mapping) else None
-    for number, entry in enumerate(entries if isinstance(entries, list) else ()):
-        if isinstance(entry, Mapping) and entry.get("name") == name:
-            return number, entry
-    return None, {}

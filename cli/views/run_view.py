@@ -2,14 +2,16 @@
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from heddle.cli.runs.places import near, short
+from heddle.cli.runs.task_places import TaskPlaces
 from heddle.cli.views.output import colored, print_table
-from heddle.cli.views.run_end import error_data, place_of, place_of_task, reason_text
+from heddle.cli.views.run_end import error_data, reason_text
 from heddle.cli.views.run_progress import is_inner, outer
 from heddle.cli.views.run_texts import error_text, json_text, moment_text, run_command, seconds_text
 from heddle.extensions.tasks.graph.analysis import critical_path
@@ -83,8 +85,12 @@ class RunPage:
         self.address = address
         self.settings = settings
         self.target = target
+        self.places = TaskPlaces(target)
         self.outline: Outline = outline_of_definition(definition or b"[]", view.run.workflow)
         self.spans = task_spans(view.attempts)
+        inner = [each for each in view.tasks if is_inner(each.task)]
+        self.inside = Counter(outer(each.task) for each in inner)
+        self.done_inside = Counter(outer(each.task) for each in inner if each.status == "completed")
 
     def critical(self) -> tuple[Sequence[str], float]:
         """Return the chain of tasks that took longest, and its seconds; empty if nothing has run."""
@@ -104,7 +110,7 @@ class RunPage:
         if run.status is RunStatus.COMPLETED:
             data["outputs"] = redacted(run.output)
         if run.error is not None:
-            data["error"] = error_data(run.error, place_of(run.error, self.target), self.target)
+            data["error"] = error_data(run.error, self.places)
         data["tasks"] = [self._task_data(task) for task in self.view.tasks]
         data["critical_path"] = {"tasks": list(names), "seconds": round(seconds, 6)}
         data["store"] = near(self.address)
@@ -121,10 +127,10 @@ class RunPage:
             "due": task.due,
             "by": task.by,
             "reason": task.reason,
-            "place": place_of_task(task.task, self.target),
+            "place": self.places.of_task(task.task),
         }
         if task.error is not None:
-            data["error"] = error_data(task.error)
+            data["error"] = error_data(task.error, self.places, place="")
         return {name: value for name, value in data.items() if value not in (None, "")}
 
     # -- for people --------------------------------------------------------------------------------
@@ -184,14 +190,9 @@ class RunPage:
 
     def _row(self, task: "TaskView") -> tuple[str, ...]:
         notes = [task.note, f"by {task.by}" if task.by else "", task.reason]
-        inner = [
-            each
-            for each in self.view.tasks
-            if is_inner(each.task) and outer(each.task) == task.task
-        ]
-        if inner and not is_inner(task.task):
-            done = sum(each.status == "completed" for each in inner)
-            notes.append(f"{done} of {len(inner)} inside completed")
+        inside = self.inside[task.task]
+        if inside:
+            notes.append(f"{self.done_inside[task.task]} of {inside} inside completed")
         if task.due is not None and task.status == "pending":
             notes.append(f"again at {moment_text(task.due)}")
         began = task.began or self.spans.get(task.task, (None, None))[0]
@@ -225,10 +226,10 @@ class RunPage:
         if errors:
             click.echo("\nerrors:")
         for task, error in errors:
-            place = place_of_task(task.task, self.target)
+            place = self.places.of_task(task.task)
             click.echo(f"  {task.task}: {error_text(error, place)}")
         if run.error is not None and not errors:
-            click.echo(f"\nerror: {error_text(run.error, place_of(run.error, self.target))}")
+            click.echo(f"\nerror: {error_text(run.error, self.places.of_error(run.error))}")
 
     def _print_next(self) -> None:
         run = self.view.run

@@ -69,13 +69,16 @@ class Decisions:
         retried = self._retried
         return max(retried.get("*", 0), *(retried.get(path, 0) for path in walk_outward(task)))
 
+    def reopened_at(self, task: str) -> int:
+        """Return the number of the last decision by which a task may run again; 0 if there was none.
+
+        That is a retry of it, of what holds it, or of something that it holds.
+        """
+        return max(self.retry_of(task), self._reopened.get(task, 0))
+
     def skipped(self) -> list[str]:
         """Return the tasks that a person skipped, and about which nothing was decided after that."""
-        return [
-            task
-            for task, seq in self._skipped.items()
-            if seq > max(self.retry_of(task), self._reopened.get(task, 0))
-        ]
+        return [task for task, seq in self._skipped.items() if seq > self.reopened_at(task)]
 
 
 def read_decisions(history: Sequence[Transition]) -> Decisions:

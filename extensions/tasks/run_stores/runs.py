@@ -19,7 +19,6 @@ from uuid import UUID
 import msgspec
 
 from heddle.extensions.extension import Error
-from heddle.extensions.tasks.graph.task_graph import walk_outward
 from heddle.extensions.tasks.run_stores.contract import (
     AttemptRecord,
     NoRun,
@@ -31,6 +30,7 @@ from heddle.extensions.tasks.run_stores.decisions import apply_requests
 from heddle.extensions.tasks.run_stores.durable_journal import DurableJournal
 from heddle.extensions.tasks.run_stores.opener import open_run_store
 from heddle.extensions.tasks.run_stores.payloads import encode_payload
+from heddle.extensions.tasks.run_stores.recorded import read_decisions
 from heddle.extensions.tasks.status import SETTLED_RUN, RunStatus, Transition
 from heddle.schemas.suggestion import did_you_mean
 
@@ -311,8 +311,11 @@ def view_tasks(
     for transition in history:
         if transition.event in ("skipped", "cancelled", "failed"):
             _settle(views, seen, transition)
-        elif transition.event == "retry":
-            _reopen(views, seen, transition)
+    decisions = read_decisions(history)
+    for name, view in views.items():
+        open_again = decisions.reopened_at(name) > seen.get(name, 0)
+        if open_again and view.status in ("failed", "skipped", "cancelled"):
+            views[name] = msgspec.structs.replace(view, status="pending", reason="")
     if run.status in (RunStatus.CANCELLED, RunStatus.FAILED):
         for name, view in views.items():
             if view.status == "pending" and not view.attempts:
@@ -331,21 +334,6 @@ def _settle(views: dict[str, TaskView], seen: dict[str, int], transition: Transi
         reason = f"by {transition.actor}"
     view = views.get(task) or TaskView(task=task, status="pending")
     views[task] = msgspec.structs.replace(view, status=transition.event, reason=reason)
-
-
-def _reopen(views: dict[str, TaskView], seen: dict[str, int], transition: Transition) -> None:
-    """Show tasks that are not completed as pending again, if nothing came after that.
-
-    A task that is tried again takes what it holds with it, and runs inside of what holds it.
-    """
-    task = transition.task
-    holders = set(walk_outward(task))
-    for name, view in views.items():
-        if view.status not in ("failed", "skipped", "cancelled"):
-            continue
-        fits = task == "*" or name in holders or task in walk_outward(name)
-        if fits and seen.get(name, 0) < transition.seq:
-            views[name] = msgspec.structs.replace(view, status="pending", reason="")
 
 
 def read_task_names(specs: bytes, workflow: str) -> tuple[str, ...]:
