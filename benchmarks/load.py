@@ -248,7 +248,7 @@ class Client(asyncio.Protocol):
         if head.startswith(b"HTTP/1.1 101 ") and not rest:
             self._switched.set_result(None)
         else:
-            self._switched.set_exception(ConnectionError(f"found {head[:60]!r}, wanted a 101"))
+            self._switched.set_exception(ConnectionError(f"found {head[:60]!r}, expected a 101"))
 
     def _look(self, data: bytes) -> int | None:
         """Return the version of a response that was not seen before; None while it is not complete."""

@@ -36,12 +36,12 @@ class Expected:
         if self._pattern is None:
             if _json(body) != self._body:
                 raise ResponseMismatchError(
-                    f"found {body[:200]!r}, wanted {json.dumps(self._body)}"
+                    f"found {body[:200]!r}, expected {json.dumps(self._body)}"
                 )
             return 0
         found = self._pattern.fullmatch(body)
         if found is None:
-            raise ResponseMismatchError(f"found {body[:200]!r}, wanted {self._body!r}")
+            raise ResponseMismatchError(f"found {body[:200]!r}, expected {self._body!r}")
         return int(found[1]) if found.groups() else 0
 
 
@@ -54,7 +54,7 @@ class Echoed:
     def whole(self, data: bytes) -> bool:
         """Return whether a frame is complete; ResponseMismatchError for any other, and for more than one."""
         if not self._frame.startswith(data):
-            raise ResponseMismatchError(f"found {data[:60]!r}, wanted {self._frame!r}")
+            raise ResponseMismatchError(f"found {data[:60]!r}, expected {self._frame!r}")
         return len(data) == len(self._frame)
 
     def version(self, data: bytes) -> int:
@@ -67,14 +67,14 @@ def frame(text: str, *, masked: bool) -> bytes:
     """Return a text as a frame of a WebSocket; the mask is all zeros, which masks nothing, and is allowed."""
     data = text.encode()
     if len(data) > 125:
-        raise ValueError("found more than 125 bytes, wanted a short message")
+        raise ValueError("found more than 125 bytes, expected a short message")
     return bytes([0x81, (0x80 if masked else 0) | len(data)]) + bytes(4 if masked else 0) + data
 
 
 def whole(data: bytes) -> bool:
     """Return whether a response is complete; ResponseMismatchError for what is none, or for more than one."""
     if not data.startswith(b"HTTP/1.1 "[: len(data)]):
-        raise ResponseMismatchError(f"found {data[:60]!r}, wanted a response")
+        raise ResponseMismatchError(f"found {data[:60]!r}, expected a response")
     if b"\r\n\r\n" not in data:
         return False
     head, body = _split(data)
@@ -82,7 +82,7 @@ def whole(data: bytes) -> bool:
     if length is None:
         raise ResponseMismatchError("found a response without a Content-Length")
     if len(body) > int(length[1]):
-        raise ResponseMismatchError(f"found {len(body)} bytes of body, wanted {int(length[1])}")
+        raise ResponseMismatchError(f"found {len(body)} bytes of body, expected {int(length[1])}")
     return len(body) == int(length[1])
 
 
@@ -95,4 +95,4 @@ def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
     except ValueError:
-        raise ResponseMismatchError(f"found {body[:200]!r}, wanted JSON") from None
+        raise ResponseMismatchError(f"found {body[:200]!r}, expected JSON") from None

@@ -47,4 +47,4 @@ EXIT_CODES = (
 
 
 class CommandError(HeddleError):
-    """A command cannot go on; the message tells place, found, wanted and what to try."""
+    """A command cannot go on; the message tells place, found, expected and what to try."""

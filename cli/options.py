@@ -17,7 +17,7 @@ C = TypeVar("C", bound=Callable[..., Any])
 def _namespace(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     if value is not None and not legal_namespace(value):
         raise click.BadParameter(
-            f'"{value}" is not a namespace (wanted: {NAMESPACE_RULE})', ctx, param
+            f'"{value}" is not a namespace (expected: {NAMESPACE_RULE})', ctx, param
         )
     return value
 
@@ -130,7 +130,9 @@ def settings_of(config: str | None, extensions: tuple[str, ...] = (), **flags: A
         if flags.get("store") is not None:
             raise click.UsageError("give --store or --server, not both")
         if not server.startswith(("http://", "https://")):
-            raise click.UsageError(f'--server: "{server}" (wanted: http://HOST:PORT or https://…)')
+            raise click.UsageError(
+                f'--server: "{server}" (expected: http://HOST:PORT or https://…)'
+            )
         flags["store"] = server
     settings = load_settings(flags, config=config)
     use_limits(settings.limits)

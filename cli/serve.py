@@ -253,7 +253,7 @@ class Serve:
         active, some = report.active, bool(report.active or report.waiting or report.rejected)
         if not active and rt.store.url.startswith("memory:"):
             why = "every spec has a problem" if some else "no specs were given"
-            raise CommandError(f"nothing runs: {why} (wanted: specs). Try heddle check")
+            raise CommandError(f"nothing runs: {why} (expected: specs). Try heddle check")
         counts: dict[str, Any] = {"waiting": report.waiting, "rejected": report.rejected}
         rt.events.emit(
             "runtime started",

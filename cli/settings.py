@@ -209,7 +209,7 @@ def _of(environ: Environ) -> dict[str, Any]:
         try:
             name, setting = read_setting(path, value)
         except ValueError as error:
-            raise CommandError(f'{variable}: found "{text}" (wanted: {error})') from error
+            raise CommandError(f'{variable}: found "{text}" (expected: {error})') from error
         data[name] = setting
     names = {
         name.removeprefix(_NAMES): value

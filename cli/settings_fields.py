@@ -43,13 +43,13 @@ class NamespaceName(str, SettingType):
     """The name of a namespace."""
 
     __slots__ = ()
-    wanted: ClassVar[str] = NAMESPACE_RULE
+    expected: ClassVar[str] = NAMESPACE_RULE
 
     @classmethod
     def read(cls, value: Any) -> Self:
         """Return the name; raise FieldError if no namespace may be called so."""
         if not isinstance(value, str) or not legal_namespace(value):
-            raise FieldError(str(value), wanted=cls.wanted)
+            raise FieldError(str(value), expected=cls.expected)
         return cls(value)
 
 
@@ -62,7 +62,7 @@ class UserPath(str, SettingType):
     def read(cls, value: Any) -> Self:
         """Return the path with the home folder filled in; raise FieldError if it is not a text."""
         if not isinstance(value, str) or not value:
-            raise FieldError(str(value), wanted="a path")
+            raise FieldError(str(value), expected="a path")
         return cls(expanduser(value))  # noqa: PTH111 - an empty folder stays as it is written
 
 
@@ -78,11 +78,11 @@ class ByteCount(int, SettingType):
         from heddle.schemas.units import Size
 
         if isinstance(value, bool) or not isinstance(value, int | str):
-            raise FieldError(str(value), wanted="a size")
+            raise FieldError(str(value), expected="a size")
         whole = isinstance(value, str) and value.isdecimal()
         count = int(value) if whole else int(Size(value))
         if count < 0:
-            raise FieldError(str(value), wanted="a size")
+            raise FieldError(str(value), expected="a size")
         return cls(count)
 
 
@@ -98,7 +98,7 @@ class ByteLimit(ByteCount):
 
         count = int(Size.read(value))
         if count <= 0:
-            raise FieldError(str(value), wanted="a size")
+            raise FieldError(str(value), expected="a size")
         return cls(count)
 
 
@@ -112,7 +112,7 @@ class CommandLine(tuple[str, ...], SettingType):
         """Return the words; raise ValueError if there are none, or a quotation mark is not closed."""
         words = shlex.split(value) if isinstance(value, str) else msgspec.convert(value, Names)
         if not words:
-            raise FieldError("no command", wanted="a command")
+            raise FieldError("no command", expected="a command")
         return cls(words)
 
 
@@ -125,7 +125,7 @@ class Environment(dict[str, Any], SettingType):
     def read(cls, value: Any) -> Self:
         """Return the table; raise FieldError if it holds what no payload does."""
         if not isinstance(value, dict) or not _is_plain(value):
-            raise FieldError("a table", wanted="plain data")
+            raise FieldError("a table", expected="plain data")
         return cls(value)
 
 

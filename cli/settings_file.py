@@ -41,7 +41,7 @@ def read_settings_file(file: str) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise CommandError(f"{file}: the settings are not UTF-8") from error
     except tomllib.TOMLDecodeError as error:
-        raise CommandError(f"{_where(file, text, str(error))} (wanted: TOML 1.0)") from error
+        raise CommandError(f"{_where(file, text, str(error))} (expected: TOML 1.0)") from error
     except (ValueError, RecursionError) as error:
         # A number of thousands of digits, or brackets inside brackets without end.
         raise CommandError(f"{file}: the settings cannot be read: {error}") from error
@@ -168,12 +168,17 @@ class _TableReader:
         return given
 
     def _reject(
-        self, path: tuple[str, ...], code: str, actual: str, wanted: str, hint: str = ""
+        self, path: tuple[str, ...], code: str, actual: str, expected: str, hint: str = ""
     ) -> None:
         place = Place(self._file, self._line(path))
         self.problems.append(
             Problem(
-                code=code, found=actual, wanted=wanted, hint=hint, place=place, path=".".join(path)
+                code=code,
+                found=actual,
+                expected=expected,
+                hint=hint,
+                place=place,
+                path=".".join(path),
             )
         )
 

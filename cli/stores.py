@@ -25,7 +25,7 @@ async def opened(settings: Settings, registry: "Registry | None" = None) -> Asyn
     scheme, mark, _ = url.partition("://")
     if mark and scheme.lower() == "memory":
         raise CommandError(
-            f"{url}: what is in memory is gone when this command ends (wanted: a folder, a file "
+            f"{url}: what is in memory is gone when this command ends (expected: a folder, a file "
             "or the address of a store). Give one with --store"
         )
     check_path(url)
@@ -58,7 +58,7 @@ def check_path(store: str) -> None:
         return
     near = did_you_mean(path.name, _beside(path))
     raise CommandError(
-        f"{path}: there is no such file or folder (wanted: specs in YAML or JSON). {near}".rstrip(
+        f"{path}: there is no such file or folder (expected: specs in YAML or JSON). {near}".rstrip(
             ". "
         )
     )

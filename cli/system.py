@@ -18,11 +18,11 @@ def address(text: str) -> tuple[str, int]:
     """Host and port of a text such as `127.0.0.1:7878`, `:7878` or `7878`; raise CommandError if it is none."""
     host, _, port = text.rpartition(":")
     if not port.isascii() or not port.isdecimal() or int(port) > 65535:
-        raise CommandError(f'"{text}" is not an address (wanted: {WANTED})')
+        raise CommandError(f'"{text}" is not an address (expected: {WANTED})')
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:
-        raise CommandError(f'"{text}" is not an address (wanted: {WANTED})')
+        raise CommandError(f'"{text}" is not an address (expected: {WANTED})')
     return host or "127.0.0.1", int(port)
 
 

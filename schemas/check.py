@@ -24,7 +24,7 @@ from heddle.schemas.problem import Place, Problem
 from heddle.schemas.schema import F, Schema
 from heddle.schemas.shape import Field, FieldShape, fields_of, shape_of, tag_of
 from heddle.schemas.suggestion import did_you_mean, nearest
-from heddle.schemas.words import any_of, field_named, plain, wanted
+from heddle.schemas.words import any_of, describe_shape, field_named, plain
 
 _ITSELF: Any = object()
 _SHAPES: list[FieldShape] = []
@@ -174,7 +174,7 @@ class _FieldWalk:
                 meant.add(self._unknown(fields, str(key), path))
         for field in fields:
             if field.required and field.name not in value and field.name not in meant:
-                self._add("missing", "missing", (*path, field.name), wanted(field.shape))
+                self._add("missing", "missing", (*path, field.name), describe_shape(field.shape))
         return better
 
     def _field(self, field: Field, value: Any, path: Path) -> Any:
@@ -183,7 +183,7 @@ class _FieldWalk:
             default = None if field.default is msgspec.UNSET else written(field.default)
             shown = "" if default in ("", [], {}, None) else f", {plain(default)}"
             hint = f"Leave it out for the default{shown}."
-            self._add("type", describe_type(None), path, wanted(field.shape), hint)
+            self._add("type", describe_type(None), path, describe_shape(field.shape), hint)
             return value
         return self.look(field.shape, value, path)
 
@@ -209,7 +209,7 @@ class _FieldWalk:
                     "type",
                     f"the name {describe_type(key)}",
                     (*path, str(key)),
-                    wanted(shape.items[0]),
+                    expected(shape.items[0]),
                     hint,
                 )
             better[key] = self.look(shape.items[1], item, (*path, str(key)))
@@ -262,22 +262,24 @@ class _FieldWalk:
         cause = reason.__cause__
         hint = blank_hint(value) if isinstance(value, str) and not self._spec.env else ""
         if hint:
-            self._add("type", _shown(value), path, wanted(shape), hint)
+            self._add("type", _shown(value), path, describe_shape(shape), hint)
         elif isinstance(cause, FieldError):
             code = cause.code or "invalid"
-            self._add(code, cause.found, (*path, *cause.path), cause.wanted, cause.hint)
+            self._add(code, cause.found, (*path, *cause.path), cause.expected, cause.hint)
         elif isinstance(cause, ValueError | TypeError) and str(cause):
-            self._add("invalid", str(cause), path, wanted(shape) if shape.form == "custom" else "")
+            self._add(
+                "invalid", str(cause), path, describe_shape(shape) if shape.form == "custom" else ""
+            )
         else:
             code, hint = _why(shape, value)
-            self._add(code, _shown(value), path, wanted(shape), hint)
+            self._add(code, _shown(value), path, describe_shape(shape), hint)
 
-    def _add(self, code: str, actual: str, path: Path, wanted: str = "", hint: str = "") -> None:
+    def _add(self, code: str, actual: str, path: Path, expected: str = "", hint: str = "") -> None:
         self.problems.append(
             Problem(
                 code=code,
                 found=actual,
-                wanted=wanted,
+                expected=expected,
                 hint=hint,
                 place=self._spec.place(path),
                 path=dotted(self._spec.label, path),

@@ -15,7 +15,7 @@ class Text(str, FieldType):
 
     __slots__ = ()
 
-    wanted: ClassVar[str] = "text"
+    expected: ClassVar[str] = "text"
     json_schema: ClassVar[Mapping[str, Any]] = {"type": _SCALAR}
 
     @classmethod
@@ -28,7 +28,7 @@ class Text(str, FieldType):
         if isinstance(value, int | float):
             return cls(value)
         hint = "Write it as text: in quotes, or as a block after |." if value is not None else ""
-        raise FieldError(describe_type(value), wanted=cls.wanted, hint=hint, code="type")
+        raise FieldError(describe_type(value), expected=cls.expected, hint=hint, code="type")
 
 
 class Code(Text):
@@ -36,7 +36,7 @@ class Code(Text):
 
     __slots__ = ()
 
-    wanted: ClassVar[str] = "code, as text"
+    expected: ClassVar[str] = "code, as text"
 
 
 class LanguageName(str, FieldType):
@@ -44,14 +44,14 @@ class LanguageName(str, FieldType):
 
     __slots__ = ()
 
-    wanted: ClassVar[str] = "the name of a language"
+    expected: ClassVar[str] = "the name of a language"
     json_schema: ClassVar[Mapping[str, Any]] = {"type": "string", "minLength": 1}
 
     @classmethod
     def read(cls, value: Any) -> Self:
         """Return the name written; FieldError if it is not text, or empty."""
         if not isinstance(value, str) or not value:
-            raise FieldError(describe_type(value), wanted=cls.wanted, code="type")
+            raise FieldError(describe_type(value), expected=cls.expected, code="type")
         return cls(value)
 
 
@@ -64,7 +64,7 @@ class Expression(FieldType):
 
     __slots__ = ("code", "language")
 
-    wanted: ClassVar[str] = "an expression as text, or a mapping with language and code"
+    expected: ClassVar[str] = "an expression as text, or a mapping with language and code"
     json_schema: ClassVar[Mapping[str, Any]] = {
         "anyOf": [
             {"type": _SCALAR},
@@ -93,19 +93,19 @@ class Expression(FieldType):
             try:
                 return cls(str(Text.read(value)))
             except FieldError:
-                raise FieldError(describe_type(value), wanted=cls.wanted, code="type") from None
+                raise FieldError(describe_type(value), expected=cls.expected, code="type") from None
         for key in value:
             if key not in ("language", "code"):
                 hint = did_you_mean(str(key), ("language", "code"))
                 raise FieldError(
                     "unknown field",
-                    wanted="code or language",
+                    expected="code or language",
                     hint=hint,
                     code="unknown-field",
                     path=(str(key),),
                 )
         if "code" not in value:
-            raise FieldError("missing", wanted=Code.wanted, code="missing", path=("code",))
+            raise FieldError("missing", expected=Code.expected, code="missing", path=("code",))
         language = value.get("language")
         return cls(
             str(_part(Code, value["code"], "code")),
@@ -142,7 +142,7 @@ def _part(kind: type[Text] | type[LanguageName], value: Any, key: str) -> str:
     except FieldError as invalid:
         raise FieldError(
             invalid.found,
-            wanted=invalid.wanted,
+            expected=invalid.expected,
             hint=invalid.hint,
             code=invalid.code,
             path=(key, *invalid.path),

@@ -30,7 +30,7 @@ class Target(Fields):
     def __post_init__(self) -> None:
         if self.name is None and self.id is None:
             raise FieldError(
-                "a link to nobody", wanted="the name or the id of a node", code="missing"
+                "a link to nobody", expected="the name or the id of a node", code="missing"
             )
 
     @property
@@ -107,7 +107,7 @@ class Outside(Fields):
     def __post_init__(self) -> None:
         if (self.env is None) == (self.file is None):
             actual = "neither env nor file" if self.env is None else "both env and file"
-            raise FieldError(actual, wanted="one of env and file", code="missing")
+            raise FieldError(actual, expected="one of env and file", code="missing")
 
 
 class ValueFields(Fields):

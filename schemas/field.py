@@ -46,14 +46,14 @@ class FieldError(ValueError):
         self,
         actual: str,
         *,
-        wanted: str = "",
+        expected: str = "",
         hint: str = "",
         code: str = "",
         path: Path = (),
     ) -> None:
-        super().__init__(f"{actual} (wanted: {wanted})" if wanted else actual)
+        super().__init__(f"{actual} (expected: {expected})" if expected else actual)
         self.found = actual
-        self.wanted = wanted
+        self.expected = expected
         self.hint = hint
         self.code = code
         self.path = path
@@ -62,7 +62,7 @@ class FieldError(ValueError):
 class FieldType:
     """A type of field that reads its own written form; subclass it beside `str`, `float` or nothing.
 
-    `wanted` says in a few words what may be written, `limited` the limits alone (`at most 1h`).
+    `expected` says in a few words what may be written, `limited` the limits alone (`at most 1h`).
     `json_schema` is the JSON Schema of it, for
     editors. Such a type may be optional (`Duration | None`) and stand in lists and mappings, but in
     no other union.
@@ -70,7 +70,7 @@ class FieldType:
 
     __slots__ = ()
 
-    wanted: ClassVar[str] = "something else"
+    expected: ClassVar[str] = "something else"
     limited: ClassVar[str] = ""
     json_schema: ClassVar[Mapping[str, Any]] = {}
 

@@ -1,4 +1,4 @@
-"""A Problem is one thing wrong with what someone wrote: place, found, wanted, try."""
+"""A Problem is one thing wrong with what someone wrote: place, found, expected, try."""
 
 import msgspec
 
@@ -30,7 +30,7 @@ REPORT_IT = "This is a defect of Heddle, please report it"
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing wrong: where, what was found, what was wanted, and what to try.
+    """One thing wrong: where, what was found, what was expected, and what to try.
 
     `path` is the way to the field as a person reads it: `router.ports.out[0].port`, starting with
     the name of the Spec (or its kind, if it has no name). `code` is a stable word for machines:
@@ -40,7 +40,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
     code: str
     found: str
-    wanted: str = ""
+    expected: str = ""
     hint: str = ""
     place: Place = NOWHERE
     path: str = ""
@@ -52,8 +52,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
             if self.path
             else f"{self.place}: {self.found}"
         )
-        if self.wanted:
-            text += f" (wanted: {self.wanted})"
+        if self.expected:
+            text += f" (expected: {self.expected})"
         if self.hint:
             text += f". {self.hint}"
         return text

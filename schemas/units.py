@@ -42,7 +42,7 @@ class Duration(float, FieldType):
 
     __slots__ = ()
 
-    wanted: ClassVar[str] = "a duration such as 1.5s, 250ms or 1m30s, or a number of milliseconds"
+    expected: ClassVar[str] = "a duration such as 1.5s, 250ms or 1m30s, or a number of milliseconds"
     json_schema: ClassVar[Mapping[str, Any]] = {
         "anyOf": [
             {"type": "number", "minimum": 0},
@@ -70,7 +70,7 @@ class Duration(float, FieldType):
         if own:
             message = " and ".join(f"{_BOUND_WORDS[rule]} {limit}" for rule, limit in cls.limits)
             cls.limited = message
-            cls.wanted = f"a duration of {message}, such as 1.5s or 250ms"
+            cls.expected = f"a duration of {message}, such as 1.5s or 250ms"
             number, text = cls.json_schema["anyOf"]
             limited = {_JSON_SCHEMA[rule]: float(limit) * 1000 for rule, limit in own}
             cls.json_schema = {"anyOf": [{**number, **limited}, text]}
@@ -86,11 +86,11 @@ class Duration(float, FieldType):
         elif isinstance(value, int | float) and not isinstance(value, bool):
             seconds = value / 1000
         else:
-            raise FieldError(describe_type(value), wanted=cls.wanted, code="type")
+            raise FieldError(describe_type(value), expected=cls.expected, code="type")
         if not 0 <= seconds < math.inf or not all(
             _HOLDS[rule](seconds, limit) for rule, limit in cls.limits
         ):
-            raise FieldError(describe_type(value), wanted=cls.wanted, code="range")
+            raise FieldError(describe_type(value), expected=cls.expected, code="range")
         return cls(seconds)
 
     def __str__(self) -> str:
@@ -119,7 +119,7 @@ class Size(int, FieldType):
 
     __slots__ = ()
 
-    wanted: ClassVar[str] = "a size such as 512B, 64kB or 1MiB, or a number of bytes"
+    expected: ClassVar[str] = "a size such as 512B, 64kB or 1MiB, or a number of bytes"
     json_schema: ClassVar[Mapping[str, Any]] = {
         "anyOf": [
             {"type": "integer", "minimum": 0},
@@ -139,9 +139,9 @@ class Size(int, FieldType):
         if isinstance(value, str):
             return cls(_bytes(value))
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise FieldError(describe_type(value), wanted=cls.wanted, code="type")
+            raise FieldError(describe_type(value), expected=cls.expected, code="type")
         if value < 0 or value != value // 1:
-            raise FieldError(describe_type(value), wanted=cls.wanted, code="range")
+            raise FieldError(describe_type(value), expected=cls.expected, code="range")
         return cls(int(value))
 
     def __str__(self) -> str:
@@ -174,7 +174,7 @@ def _seconds(text: str) -> float:
     if _PLAIN.fullmatch(bare):
         return float(bare) / 1000
     if not _DURATION.fullmatch(bare):
-        raise FieldError(describe_type(text), wanted=Duration.wanted, code="type")
+        raise FieldError(describe_type(text), expected=Duration.expected, code="type")
     return math.fsum(
         float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(bare)
     )
@@ -185,10 +185,10 @@ def _bytes(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     factor = _BYTES.get(match[2].lower()) if match else None
     if match is None or factor is None or len(match[1]) > 100:
-        raise FieldError(describe_type(text), wanted=Size.wanted, code="type")
+        raise FieldError(describe_type(text), expected=Size.expected, code="type")
     number = float(match[1]) * factor if "." in match[1] else int(match[1]) * factor
     if number != number // 1:
-        raise FieldError(describe_type(text), wanted="a whole number of bytes", code="range")
+        raise FieldError(describe_type(text), expected="a whole number of bytes", code="range")
     return int(number)
 
 

@@ -23,7 +23,7 @@ _KNOWN = {
 }
 
 
-def wanted(shape: FieldShape) -> str:
+def describe_shape(shape: FieldShape) -> str:
     """Return what may be written there: `a whole number from 1 to 65535`."""
     match shape.form:
         case "integer" | "number":
@@ -39,9 +39,9 @@ def wanted(shape: FieldShape) -> str:
         case "object":
             return f"a mapping with {listed([field.name for field in fields_of(shape.bare)])}"
         case "custom":
-            return str(shape.bare.wanted)
+            return str(shape.bare.expected)
         case "union":
-            return any_of([wanted(item) for item in shape.items if item.form != "null"])
+            return any_of([describe_shape(item) for item in shape.items if item.form != "null"])
         case "other":
             return _KNOWN.get(getattr(shape.bare, "__name__", ""), f"a {shape.bare!r}")
         case _:
@@ -65,7 +65,7 @@ def plural(shape: FieldShape) -> str:
         case "boolean":
             return "true or false"
         case _:
-            return f"items, each {wanted(shape)}"
+            return f"items, each {describe_shape(shape)}"
 
 
 def type_word(shape: FieldShape) -> str:

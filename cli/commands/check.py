@@ -28,7 +28,7 @@ STRICT = click.option(
             (
                 "{ok, files: [text], specs: number, values: number, missing: [text], "
                 "closed: [text], clear: [text], "
-                "problems: [{severity, code, file?, line?, column?, path?, found, wanted?, hint?, message}]}"
+                "problems: [{severity, code, file?, line?, column?, path?, found, expected?, hint?, message}]}"
             ),
         )
     ],

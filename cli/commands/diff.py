@@ -89,7 +89,7 @@ def _of_files(first: str, second: str, settings: "Settings") -> "list[Diff]":
     for path in (first, second):
         if not Path(path).exists():
             raise CommandError(
-                f'"{path}" is neither a revision nor a file or folder (wanted: two revisions, such '
+                f'"{path}" is neither a revision nor a file or folder (expected: two revisions, such '
                 "as 41 and now~1, or two paths)"
             )
         documents = Documents([path])

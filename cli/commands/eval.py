@@ -236,7 +236,7 @@ def _payload(registry: "Registry", given: str) -> Any:
     except CompileError as error:
         name = "payload" if file == "code" else file
         place = Place(name, error.line, error.column)
-        raise CommandError(f"{place}: {error.message} (wanted: {language.upper()})") from None
+        raise CommandError(f"{place}: {error.message} (expected: {language.upper()})") from None
 
 
 def _measure(option: str, text: str | None) -> Any:
@@ -250,4 +250,6 @@ def _measure(option: str, text: str | None) -> Any:
     try:
         return kind.read(text)
     except FieldError as invalid:
-        raise CommandError(f"{option}: found {invalid.found} (wanted: {invalid.wanted})") from None
+        raise CommandError(
+            f"{option}: found {invalid.found} (expected: {invalid.expected})"
+        ) from None

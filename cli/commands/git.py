@@ -72,7 +72,7 @@ def install(
     del config
     root = Path(folder)
     if not root.is_dir():
-        raise CommandError(f"{folder}: there is no such folder (wanted: the folder of the specs)")
+        raise CommandError(f"{folder}: there is no such folder (expected: the folder of the specs)")
     path = root / ".gitattributes"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     missing = [line for line in ATTRIBUTES if line not in text.splitlines()]

@@ -122,10 +122,10 @@ def _text(path: str) -> str:
         data = Path(path).read_bytes() if path != os.devnull else b""
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise CommandError(f"{path}: {reason} (wanted: a spec file)") from None
+        raise CommandError(f"{path}: {reason} (expected: a spec file)") from None
     text = decode(data)
     if text is None:
-        raise CommandError(f"{path}: bytes that are not UTF-8 (wanted: a spec file)")
+        raise CommandError(f"{path}: bytes that are not UTF-8 (expected: a spec file)")
     return text
 
 

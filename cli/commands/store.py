@@ -110,7 +110,7 @@ def _check(url: str) -> None:
     """CommandError for a store without tables."""
     if url.partition("://")[0].lower() not in ("postgresql", "postgres"):
         raise CommandError(
-            f"{without_password(url)}: there are no tables to tend (wanted: the address of a store in PostgreSQL, "
+            f"{without_password(url)}: there are no tables to tend (expected: the address of a store in PostgreSQL, "
             "such as postgresql://host/database). Give one with --store"
         )
 

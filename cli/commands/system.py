@@ -42,7 +42,7 @@ def command(files: tuple[str, ...], eject: str | None, as_json: bool, config: st
         if file.removesuffix(".yaml") not in known:
             near = did_you_mean(file, list(known))
             raise CommandError(
-                f'there is no "{file}" (wanted: {", ".join(known)}). {near}'.rstrip(". ")
+                f'there is no "{file}" (expected: {", ".join(known)}). {near}'.rstrip(". ")
             )
     wanted = [file.removesuffix(".yaml") for file in files] or list(known)
     if eject is not None:
@@ -66,7 +66,7 @@ def _write(folder: str, texts: dict[str, str]) -> None:
     there = [name for name in texts if (root / f"{name}.yaml").exists()]
     if there:
         raise CommandError(
-            f"{root / there[0]}.yaml is there already (wanted: a folder without it). "
+            f"{root / there[0]}.yaml is there already (expected: a folder without it). "
             "Take it away first, or eject into another folder"
         )
     root.mkdir(parents=True, exist_ok=True)

@@ -51,7 +51,7 @@ VALUES = click.option(
             (
                 "{ok, passed: number, failed: number, not_run: number, seconds: number, "
                 "tests: [{name, result, seconds, message?, remark?, place?}], "
-                "problems: [{severity, code, file?, line?, column?, path?, found, wanted?, hint?, message}]}"
+                "problems: [{severity, code, file?, line?, column?, path?, found, expected?, hint?, message}]}"
             ),
         )
     ],

@@ -23,7 +23,7 @@ def _namespaces(
     for text in value:
         if not legal_namespace(text):
             raise click.BadParameter(
-                f'"{text}" is not a namespace (wanted: {NAMESPACE_RULE})', ctx, param
+                f'"{text}" is not a namespace (expected: {NAMESPACE_RULE})', ctx, param
             )
     return value
 
@@ -212,7 +212,7 @@ def _until(text: str, now: float) -> float:
             until = now + float(Duration(text))
         except (FieldError, ValueError):
             raise CommandError(
-                f'--expires: "{text}" is no time (wanted: 12h, 30d, or a date such as 2027-01-31)'
+                f'--expires: "{text}" is no time (expected: 12h, 30d, or a date such as 2027-01-31)'
             ) from None
     if until <= now:
         raise CommandError(f'--expires: "{text}" has passed already')

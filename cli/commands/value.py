@@ -188,7 +188,7 @@ def _legal(name: str) -> None:
     from heddle.specs.model.names import NAME_RULE, legal_name
 
     if not legal_name(name):
-        raise click.UsageError(f'"{name}" cannot be the name of a value (wanted: {NAME_RULE})')
+        raise click.UsageError(f'"{name}" cannot be the name of a value (expected: {NAME_RULE})')
 
 
 def _data(file: str | None, variable: str | None, form: str) -> Any:
@@ -228,7 +228,7 @@ def _bytes(file: str | None, variable: str | None) -> bytes:
     if not read:
         # Where nobody sits, an input that was forgotten would empty the secret.
         raise CommandError(
-            "standard input is empty (wanted: what the value is to hold). Pipe it in, give --file or "
+            "standard input is empty (expected: what the value is to hold). Pipe it in, give --file or "
             "--env, or ask on a terminal; --file /dev/null makes it empty"
         )
     return read

@@ -20,7 +20,7 @@ class HealthServer:
         """CommandError if the address is none."""
         host, _, port = address.rpartition(":")
         if not port.isdigit() or int(port) > 65535:
-            raise CommandError(f'"{address}" is not an address (wanted: HOST:PORT or :PORT)')
+            raise CommandError(f'"{address}" is not an address (expected: HOST:PORT or :PORT)')
         self._where = host.strip("[]") if host else "127.0.0.1", int(port)
         self._state = state
         self._server: Server | None = None

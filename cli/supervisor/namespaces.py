@@ -17,7 +17,7 @@ def run_several(every: Sequence[Settings], common: Settings) -> None:
     for settings in every:
         if settings.store.startswith("memory:"):
             raise CommandError(
-                f"{settings.store}: each process has a memory of its own (wanted: a folder, a file or "
+                f"{settings.store}: each process has a memory of its own (expected: a folder, a file or "
                 "the address of a store)"
             )
         check_path(settings.store)
@@ -39,7 +39,7 @@ def namespaces_of(settings: Settings, names: Sequence[str] = ()) -> list[Setting
     where = settings.file or "heddle.toml"
     if not listed:
         raise CommandError(
-            f"{where}: no namespaces are listed (wanted: a table such as [namespaces.shop] with a store)"
+            f"{where}: no namespaces are listed (expected: a table such as [namespaces.shop] with a store)"
         )
     for name in names:
         if name not in listed:

@@ -83,7 +83,7 @@ def as_data(problem: Problem, *, strict: bool = False) -> dict[str, Any]:
         "column": problem.place.column,
         "path": problem.path,
         "found": problem.found,
-        "wanted": problem.wanted,
+        "expected": problem.expected,
         "hint": problem.hint,
         "message": str(problem),
     }
@@ -144,8 +144,8 @@ class _Report:
             if column:
                 out.append(f"{pad} {bar} {self._paint(_caret(line, column), sort)}")
         mark = self._paint("=", "frame")
-        if problem.wanted:
-            out.append(f"{pad} {mark} wanted: {problem.wanted}")
+        if problem.expected:
+            out.append(f"{pad} {mark} expected: {problem.expected}")
         if problem.hint:
             out.append(f"{pad} {mark} {problem.hint}")
         return "\n".join(out) + "\n"

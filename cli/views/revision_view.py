@@ -33,7 +33,7 @@ async def number_of(store: "Store", term: str, namespace: str | None) -> int | N
 
     match = _TERM.fullmatch(term)
     if match is None:
-        raise CommandError(f'"{term}" is not a revision (wanted: {WANTED})')
+        raise CommandError(f'"{term}" is not a revision (expected: {WANTED})')
     kept = recording(store)
     if match[1]:
         return int(match[1])

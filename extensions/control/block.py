@@ -25,7 +25,9 @@ class Inner(Fields):
 
     def __post_init__(self) -> None:
         if self.name is None and self.id is None:
-            raise FieldError("a port of nobody", wanted="the name of a Spec inside", code="missing")
+            raise FieldError(
+                "a port of nobody", expected="the name of a Spec inside", code="missing"
+            )
 
 
 class Block(ContainerFields):
@@ -52,7 +54,9 @@ class Block(ContainerFields):
             for port in ports:
                 if parse_port(port) is None:
                     raise FieldError(
-                        f'the port "{port}"', wanted="a name such as in or out[1]", path=(way, port)
+                        f'the port "{port}"',
+                        expected="a name such as in or out[1]",
+                        path=(way, port),
                     )
 
 

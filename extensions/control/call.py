@@ -64,12 +64,12 @@ class CallFields(Fields):
         if (self.target is None) == (not self.targets):
             raise FieldError(
                 "no target" if self.target is None else "both target and targets",
-                wanted="target, or targets and choose",
+                expected="target, or targets and choose",
                 path=("target",),
             )
         if bool(self.targets) != (self.choose is not None):
             raise FieldError(
-                "targets and choose stand together", wanted="both of them", path=("choose",)
+                "targets and choose stand together", expected="both of them", path=("choose",)
             )
 
 

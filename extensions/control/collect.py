@@ -68,7 +68,7 @@ class Collect(Fields):
     def __post_init__(self) -> None:
         if self.count is None and self.within is None:
             raise FieldError(
-                "neither count nor within", wanted="what ends a window", path=("count",)
+                "neither count nor within", expected="what ends a window", path=("count",)
             )
 
 

@@ -51,19 +51,21 @@ class ContainerFields(Fields):
     def __post_init__(self) -> None:
         if self.uses is not None:
             if self.params is not None:
-                raise FieldError("both uses and params", wanted="one of them", path=("params",))
+                raise FieldError("both uses and params", expected="one of them", path=("params",))
             if self.specs:
-                raise FieldError("both uses and specs", wanted="one of them", path=("specs",))
+                raise FieldError("both uses and specs", expected="one of them", path=("specs",))
         elif self.with_:
-            raise FieldError("with without uses", wanted="the name of what is used", path=("with",))
+            raise FieldError(
+                "with without uses", expected="the name of what is used", path=("with",)
+            )
         elif not self.specs:
-            raise FieldError("no specs", wanted="specs, or uses", code="missing", path=("specs",))
+            raise FieldError("no specs", expected="specs, or uses", code="missing", path=("specs",))
         if self.params is not None:
             try:
                 check_params(self.params)
             except FieldError as invalid:
                 raise FieldError(
-                    invalid.found, wanted=invalid.wanted, path=("params", *invalid.path)
+                    invalid.found, expected=invalid.expected, path=("params", *invalid.path)
                 ) from None
 
     @property
@@ -98,7 +100,7 @@ def names_of(fields: ContainerFields, build: Build) -> tuple[str, ...]:
         if name is None:
             name = f"${number}"
         elif not isinstance(name, str) or not legal_name(name):
-            build.reject(*at, "name", found=f'the name "{name}"', wanted=NAME_RULE, code="name")
+            build.reject(*at, "name", found=f'the name "{name}"', expected=NAME_RULE, code="name")
         if name in mapping:
             first = f"specs[{mapping[name]}]"
             found_twice = f'the name "{name}" is taken by {first}'

@@ -119,7 +119,7 @@ def out_port(name: str, build: Build, *path: str | int) -> str:
             *path,
             code="unknown-port",
             found=f'there is no out port "{name}"',
-            wanted="out[0], out[1], …",
+            expected="out[0], out[1], …",
         )
     return canonical(name)
 

@@ -29,7 +29,7 @@ def only_outs(build: Build, *known: str) -> None:
                 name,
                 code="unknown-port",
                 found=f'nothing is ever sent to "{name}"',
-                wanted=", ".join(
+                expected=", ".join(
                     f"out[{number}] ({subject})" for number, subject in enumerate(known)
                 ),
             )

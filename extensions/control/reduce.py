@@ -129,14 +129,14 @@ def compile_reduce(fields: Reduce, build: Build) -> Node:
         build.reject(
             "each",
             found="both `each` and a link of out[0]",
-            wanted="one of them: it makes the totals",
+            expected="one of them: it makes the totals",
         )
     if fields.each is None and not linked:
         build.reject(
             "each",
             code="missing",
             found="neither `each` nor a link of out[0]",
-            wanted="one of them: it makes the totals",
+            expected="one of them: it makes the totals",
         )
     program = build.program(fields.each, "each") if fields.each is not None else None
     return ReduceNode(fields, program)

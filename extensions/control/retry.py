@@ -73,7 +73,7 @@ class Retry(Fields):
         if self.attempts is not None and self.threshold is not None:
             raise FieldError(
                 "both attempts and threshold",
-                wanted="one of them: attempts counts the first time too",
+                expected="one of them: attempts counts the first time too",
                 path=("threshold",),
             )
 

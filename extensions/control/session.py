@@ -59,9 +59,9 @@ class Session(Fields):
 
     def __post_init__(self) -> None:
         if not (self.set or self.get or self.remove):
-            raise FieldError("nothing to keep, to give or to forget", wanted="set, get or remove")
+            raise FieldError("nothing to keep, to give or to forget", expected="set, get or remove")
         if self.add and not self.get:
-            raise FieldError("add without get", wanted="names to add", path=("add",))
+            raise FieldError("add without get", expected="names to add", path=("add",))
 
 
 PREFIX = "session."

@@ -61,12 +61,12 @@ _NAMES = {
 }
 
 
-def read(text: str, wanted: Type, line: int, column: str) -> Any:
-    """Return what a cell says; NodeError names the place, what was found and what was wanted."""
+def read(text: str, expected: Type, line: int, column: str) -> Any:
+    """Return what a cell says; NodeError names the place, what was found and what was expected."""
     try:
-        return READERS[wanted](text)
+        return READERS[expected](text)
     except (ValueError, msgspec.DecodeError):
-        actual = f'line {line}, {column}: found "{text}" (wanted: {_NAMES[wanted]})'
+        actual = f'line {line}, {column}: found "{text}" (expected: {_NAMES[expected]})'
         raise rejected(actual, "cell") from None
 
 

@@ -37,7 +37,7 @@ def encoded(data: Payload, form: Format) -> bytes:
             return data.encode()
         if form in ("text", "bytes"):
             actual = "null" if data is None else f"a {type(data).__name__}"
-            raise rejected(f"found {actual} (wanted: text or bytes; or say format: json)")
+            raise rejected(f"found {actual} (expected: text or bytes; or say format: json)")
     try:
         return encode_with(msgspec.json.encode, data)
     except (TypeError, ValueError, OverflowError) as error:

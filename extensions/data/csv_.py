@@ -89,14 +89,14 @@ class Csv(Fields):
 
     def __post_init__(self) -> None:
         if self.delimiter != "auto" and (len(self.delimiter) != 1 or self.delimiter in "\r\n"):
-            wanted = "one character, or auto"
-            raise FieldError(f'"{self.delimiter}"', wanted=wanted, path=("delimiter",))
+            expected = "one character, or auto"
+            raise FieldError(f'"{self.delimiter}"', expected=expected, path=("delimiter",))
         if self.delimiter == self.quote:
-            raise FieldError("the same as quote", wanted="another character", path=("delimiter",))
+            raise FieldError("the same as quote", expected="another character", path=("delimiter",))
         if self.op == "format" and self.delimiter == "auto":
-            raise FieldError("auto", wanted="the character to write", path=("delimiter",))
+            raise FieldError("auto", expected="the character to write", path=("delimiter",))
         if self.op == "format" and self.batch:
-            raise FieldError("batch with op: format", wanted="op: parse", path=("batch",))
+            raise FieldError("batch with op: format", expected="op: parse", path=("batch",))
 
 
 class CsvParseNode(Node):
@@ -179,9 +179,9 @@ class CsvFormatNode(Node):
             return [row.get(name) for name in columns]
         if not isinstance(row, list | tuple):
             actual = "null" if row is None else f"a {type(row).__name__}"
-            raise rejected(f"row {number}: found {actual} (wanted: a map or a list)")
+            raise rejected(f"row {number}: found {actual} (expected: a map or a list)")
         if columns and len(row) != len(columns):
-            raise rejected(f"row {number}: found {len(row)} cells (wanted: {len(columns)})")
+            raise rejected(f"row {number}: found {len(row)} cells (expected: {len(columns)})")
         return row
 
 
@@ -191,7 +191,7 @@ def compile_csv(fields: Csv, build: Build) -> Node:
         "".encode(fields.encoding)
     except (LookupError, ValueError):
         actual = f'unknown encoding "{fields.encoding}"'
-        build.reject("encoding", found=actual, wanted="one such as utf-8, latin-1 or cp1252")
+        build.reject("encoding", found=actual, expected="one such as utf-8, latin-1 or cp1252")
     return CsvFormatNode(fields) if fields.op == "format" else CsvParseNode(fields)
 
 

@@ -100,9 +100,9 @@ class FileFields(Fields):
 
     def __post_init__(self) -> None:
         if self.existing and self.op != "watch":
-            raise FieldError("existing without op: watch", wanted="op: watch", path=("existing",))
+            raise FieldError("existing without op: watch", expected="op: watch", path=("existing",))
         if self.path is not None and self.op == "watch":
-            raise FieldError("a path to watch", wanted="a pattern", path=("path",))
+            raise FieldError("a path to watch", expected="a pattern", path=("path",))
 
 
 class FileNode(Node):
@@ -356,7 +356,9 @@ def compile_file(fields: FileFields, build: Build) -> Node:
     try:
         root = FolderRoot(fields.root)
     except (OSError, ValueError, RuntimeError) as error:
-        build.reject("root", found=f"this is not a folder: {error}", wanted="the path of a folder")
+        build.reject(
+            "root", found=f"this is not a folder: {error}", expected="the path of a folder"
+        )
     return WatchNode(fields, root) if fields.op == "watch" else FileNode(fields, root)
 
 

@@ -51,7 +51,7 @@ class Jsonl(Fields):
 
     def __post_init__(self) -> None:
         if self.op == "format" and self.batch:
-            raise FieldError("batch with op: format", wanted="op: parse", path=("batch",))
+            raise FieldError("batch with op: format", expected="op: parse", path=("batch",))
 
 
 class JsonlParseNode(Node):

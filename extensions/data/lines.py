@@ -40,7 +40,7 @@ async def _texts(payload: Payload, encoding: str) -> AsyncIterator[str]:
         return
     if not isinstance(payload, bytes | ByteStream):
         actual = "null" if payload is None else f"a {type(payload).__name__}"
-        raise rejected(f"found {actual} (wanted: text, bytes or a byte stream)")
+        raise rejected(f"found {actual} (expected: text, bytes or a byte stream)")
     decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
     try:
         async for chunk in _chunks(payload):

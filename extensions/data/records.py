@@ -146,7 +146,7 @@ class Records:
         short = len(cells) < wanted and self._rules.ragged == "fill"
         if len(cells) != wanted and not short:
             raise rejected(
-                f"line {number}: found {len(cells)} cells (wanted: {wanted}, as there are columns)",
+                f"line {number}: found {len(cells)} cells (expected: {wanted}, as there are columns)",
                 "csv",
             )
         row: dict[str, Any] = dict(zip(self._columns, cells, strict=False))

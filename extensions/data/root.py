@@ -38,7 +38,7 @@ class FolderRoot:
         """Return the same, if it has to be a file's."""
         target = self.inside(path)
         if target == self._last or path.endswith("/"):
-            raise rejected(f'"{path}" is the path of a folder (wanted: that of a file)', "folder")
+            raise rejected(f'"{path}" is the path of a folder (expected: that of a file)', "folder")
         return target
 
     def name(self, path: Path) -> str:

@@ -52,9 +52,9 @@ def _yaml(code: str) -> Program:
     parsed = parse(str(code).removeprefix("\ufeff"))
     if parsed.faults:
         fault = parsed.faults[0]
-        wanted = f" (wanted: {fault.wanted})" if fault.wanted else ""
+        expected = f" (expected: {fault.expected})" if fault.expected else ""
         raise CompileError(
-            f"{fault.found}{wanted}", line=fault.line, column=fault.column, hint=fault.hint
+            f"{fault.found}{expected}", line=fault.line, column=fault.column, hint=fault.hint
         )
     documents = parsed.documents
     if len(documents) > 1:

@@ -62,7 +62,7 @@ def compile_query(code: str, options: Options) -> "RealmProgram":
 
     engine("JSONata", "jsonata")
     if len(code) > MAX_CODE:
-        raise CompileError(f"the text is too long (wanted: at most {MAX_CODE:,} characters)")
+        raise CompileError(f"the text is too long (expected: at most {MAX_CODE:,} characters)")
 
     def load(realm: "Realm") -> int:
         made = realm.call(realm.library("jsonata", _MAKE), code, ABOVE)

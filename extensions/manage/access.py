@@ -117,7 +117,7 @@ class AccessNode(Node):
                 raise NodeError(
                     Error(
                         f"{self._fields.bind or 'every address'} can be reached by others, and there "
-                        f"is no token in the namespace {host.namespace} (wanted: a token, or an "
+                        f"is no token in the namespace {host.namespace} (expected: a token, or an "
                         "address of this machine such as 127.0.0.1). Try: heddle token new NAME "
                         "--role admin",
                         code="no-token",
@@ -159,7 +159,9 @@ class AccessNode(Node):
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
         if not isinstance(payload, dict) or not isinstance(payload.get("header") or {}, Mapping):
-            raise TypeError("found no request (wanted: a map with header, as a listener sends it)")
+            raise TypeError(
+                "found no request (expected: a map with header, as a listener sends it)"
+            )
         try:
             caller, token = await self._known(payload)
         except ApiError as rejection:
@@ -201,7 +203,7 @@ class AccessNode(Node):
         if not scheme:
             hint = "" if tokens else ". None is left. Try: heddle token new NAME --role admin"
             raise _unauthorized(
-                f"a token is needed (wanted: Authorization: Bearer TOKEN){hint}", ""
+                f"a token is needed (expected: Authorization: Bearer TOKEN){hint}", ""
             )
         token = match(tokens, trim(given)) if lower(scheme) == "bearer" else None
         if token is None or token.expired(time.time()):
@@ -280,7 +282,7 @@ def _misdirected(host: str) -> ApiError:
     return ApiError(
         421,
         "host",
-        f'nothing is served under the name "{name_of(host)}" (wanted: a name of this machine, or one '
+        f'nothing is served under the name "{name_of(host)}" (expected: a name of this machine, or one '
         "of `hosts`)",
     )
 

@@ -170,7 +170,7 @@ def _shown(rejection: ApiError, host: Host) -> ApiError:
         msgspec.structs.replace(
             problem,
             found=clean(problem.found),
-            wanted=clean(problem.wanted),
+            expected=clean(problem.expected),
             hint=clean(problem.hint),
             place=msgspec.structs.replace(problem.place, file=relative(problem.place.file, url)),
         )
@@ -331,7 +331,7 @@ def compile_manage(fields: Manage, build: Build) -> Node:
         build.reject(
             "operation",
             found=f'there is no operation "{fields.operation}"',
-            wanted=listed(sorted(OPERATIONS), most=len(OPERATIONS)),
+            expected=listed(sorted(OPERATIONS), most=len(OPERATIONS)),
             hint=did_you_mean(fields.operation, OPERATIONS),
             code="unknown-operation",
         )

@@ -31,11 +31,11 @@ TITLES = {
 
 
 class ProblemModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing wrong: where, what was found, what was wanted, and what to try."""
+    """One thing wrong: where, what was found, what was expected, and what to try."""
 
     code: Annotated[str, about("A stable word for programs.", examples=["unknown-field"])]
     found: Annotated[str, about("What was found.")]
-    wanted: Annotated[str, about("What was wanted.")] = ""
+    expected: Annotated[str, about("What was expected.")] = ""
     hint: Annotated[str, about("What to try.")] = ""
     path: Annotated[str, about("The field.", examples=["router.ports.out[0]"])] = ""
     file: Annotated[str, about("Where it stands; empty is the document that was sent.")] = ""
@@ -121,7 +121,7 @@ def wrong(problem: Problem) -> ProblemModel:
     return ProblemModel(
         code=problem.code,
         found=problem.found,
-        wanted=problem.wanted,
+        expected=problem.expected,
         hint=problem.hint,
         path=problem.path,
         file=problem.place.file,

@@ -95,7 +95,7 @@ class ApiRequest:
                 raise ApiError(
                     400,
                     "namespace",
-                    f'"{self.namespace}" is not a namespace (wanted: {NAMESPACE_RULE})',
+                    f'"{self.namespace}" is not a namespace (expected: {NAMESPACE_RULE})',
                 )
             self.need(self.right, self.namespace)
         elif self.right is not None and not any(
@@ -133,7 +133,7 @@ class ApiRequest:
         return ApiError(
             403,
             "forbidden",
-            f"{self.caller.name} may not do this{where} (wanted: a token with the role {right})",
+            f"{self.caller.name} may not do this{where} (expected: a token with the role {right})",
         )
 
     def hidden(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
@@ -224,7 +224,7 @@ def read_query(given: Mapping[str, Any], query: type[msgspec.Struct]) -> msgspec
             known = ", ".join(fields) or "nothing"
             near = did_you_mean(str(name), list(fields))
             raise _bad(
-                name, f'there is no parameter "{name}" (wanted: {known}). {near}'.rstrip(". ")
+                name, f'there is no parameter "{name}" (expected: {known}). {near}'.rstrip(". ")
             )
         texts = [str(value) for value in value] if isinstance(value, list) else [str(value)]
         data[name] = _meant(name, texts, fields[name])
@@ -255,19 +255,19 @@ def _meant(name: str, texts: Sequence[str], kind: Any) -> Any:
     if get_origin(kind) in (list, tuple):
         return list(texts)
     if len(texts) != 1:
-        raise _bad(name, f"it stands there {len(texts)} times (wanted: once)")
+        raise _bad(name, f"it stands there {len(texts)} times (expected: once)")
     [text] = texts
     if kind is bool:
         if text not in _FLAGS:
-            raise _bad(name, f'found "{text}" (wanted: true or false)')
+            raise _bad(name, f'found "{text}" (expected: true or false)')
         return _FLAGS[text]
     if kind is float:
         if _NUMBER.fullmatch(text) is None:
-            raise _bad(name, f'found "{text}" (wanted: a number)')
+            raise _bad(name, f'found "{text}" (expected: a number)')
         return float(text)
     if kind is int:
         if _WHOLE.fullmatch(text) is None:
-            raise _bad(name, f'found "{text}" (wanted: a whole number)')
+            raise _bad(name, f'found "{text}" (expected: a whole number)')
         return int(text)
     return text
 

@@ -51,7 +51,7 @@ async def sent_entry(
     if len(resources) != 1:
         count = len(resources) or "no"
         word = "entry" if only is None else only.removesuffix("s")
-        raise ApiError(422, "invalid", f"{count} of them were sent (wanted: one {word})")
+        raise ApiError(422, "invalid", f"{count} of them were sent (expected: one {word})")
     [resource] = resources
     if resource.name is None and named is not None:
         resource = msgspec.structs.replace(resource, name=named)
@@ -82,7 +82,7 @@ async def sent_patch(request: ApiRequest) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MarkError) as error:
         raise ApiError(400, "body", f"the body is not JSON: {error}") from None
     if not isinstance(patch, dict):
-        raise ApiError(422, "body", "the body is not a map (wanted: the fields that change)")
+        raise ApiError(422, "body", "the body is not a map (expected: the fields that change)")
     return patch
 
 
@@ -121,7 +121,7 @@ def invalid(reading: ReadText, status: int = 400) -> ApiError:
     )
 
 
-def accept(request: ApiRequest, fits: Callable[[str], bool], wanted: Sequence[str]) -> None:
+def accept(request: ApiRequest, fits: Callable[[str], bool], expected: Sequence[str]) -> None:
     """Raise a Rejection 415 unless the body has a type that is read here.
 
     A page of another site can send a body without a type, or as plain text or a form, and is not asked
@@ -129,17 +129,19 @@ def accept(request: ApiRequest, fits: Callable[[str], bool], wanted: Sequence[st
     """
     media = request.media
     if not fits(media) and (media or not request.inside):
-        raise unsupported(media, wanted)
+        raise unsupported(media, expected)
 
 
-def unsupported(media: str, wanted: Sequence[str]) -> ApiError:
+def unsupported(media: str, expected: Sequence[str]) -> ApiError:
     """Return the Rejection of a body in a type that is not read here."""
-    hint = f". Try: -H 'Content-Type: {wanted[-1]}'"
+    hint = f". Try: -H 'Content-Type: {expected[-1]}'"
     header = (
-        {"Accept-Patch": ", ".join(wanted)} if PATCH in wanted else {"Accept": ", ".join(wanted)}
+        {"Accept-Patch": ", ".join(expected)}
+        if PATCH in expected
+        else {"Accept": ", ".join(expected)}
     )
     sort = f'of type "{media}"' if media else "without Content-Type"
-    detail = f"a body {sort} is not read here (wanted: {' or '.join(wanted)}){hint}"
+    detail = f"a body {sort} is not read here (expected: {' or '.join(expected)}){hint}"
     return ApiError(415, "media-type", detail, header=header)
 
 
@@ -150,7 +152,7 @@ async def _read(
     accept(request, lambda media: is_json(media) or media in _YAML, (JSON, YAML))
     marks, body = is_json(request.media), await request.body()
     if body is None or body in (b"", ""):
-        raise ApiError(400, "body", "there is no body (wanted: entries in JSON or YAML)")
+        raise ApiError(400, "body", "there is no body (expected: entries in JSON or YAML)")
     most = limits().change_set
     if isinstance(body, str | bytes) and len(body) > ASIDE:
         from heddle.specs.yaml.parsing.parser import read_twice_aside

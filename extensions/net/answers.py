@@ -69,7 +69,7 @@ def method_of(payload: Any) -> str:
     if isinstance(payload, dict) and isinstance(payload.get("method", "GET"), str):
         return upper(str(payload.get("method", "GET")))
     raise TypeError(
-        "found no request (wanted: a map with method and header, as a listener sends it)"
+        "found no request (expected: a map with method and header, as a listener sends it)"
     )
 
 

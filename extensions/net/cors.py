@@ -67,7 +67,7 @@ class Cors(Fields):
         if self.credentials and "*" in self.origins:
             raise FieldError(
                 "credentials for the pages of everyone",
-                wanted="the origins that may have them",
+                expected="the origins that may have them",
                 hint="A page of anyone could act for whoever is logged in.",
                 code="conflict",
                 path=("origins",),
@@ -165,7 +165,7 @@ def policy_of(fields: Cors, build: Build, *path: str) -> CorsPolicy:
     try:
         return CorsPolicy(fields, Origins(fields.origins))
     except ValueError as error:
-        build.reject(*path, "origins", found=str(error), wanted="https://example.com, or *")
+        build.reject(*path, "origins", found=str(error), expected="https://example.com, or *")
 
 
 CORS: Kind[Any] = Kind(

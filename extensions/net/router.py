@@ -76,20 +76,20 @@ class RouteFields(Fields):
         if (self.to is None) == (self.port is None):
             raise FieldError(
                 "neither to nor port" if self.to is None else "both to and port",
-                wanted="one of them: to with the name of a node, or port with an out port",
+                expected="one of them: to with the name of a node, or port with an out port",
                 path=("to",),
             )
         path = "/" + self.path if self.path.startswith("*") else self.path
         try:
             segments = parse_path(path)
         except RouteSegmentError as error:
-            raise FieldError(str(error), wanted=error.expected, path=("path",)) from None
+            raise FieldError(str(error), expected=error.expected, path=("path",)) from None
         names = [segment.name for segment in segments if segment.name is not None]
         for name in names:
             if names.count(name) > 1:
                 raise FieldError(
                     f'"{self.path}" has the name "{name}" twice',
-                    wanted="each name once",
+                    expected="each name once",
                     path=("path",),
                 )
 
@@ -216,7 +216,7 @@ def compile_router(fields: Router, build: Build) -> Node:
                 "port",
                 code="unknown-port",
                 found=f'there is no out port "{route.port}"',
-                wanted="out[0], out[1], …",
+                expected="out[0], out[1], …",
             )
         path = "/" + route.path if route.path.startswith("*") else route.path
         if not routes.add(upper(route.method), path, ports[index]):

@@ -29,7 +29,7 @@ class Isolation(str, FieldType):
 
     __slots__ = ()
 
-    wanted: ClassVar[str] = "one of " + ", ".join(_LEVELS)
+    expected: ClassVar[str] = "one of " + ", ".join(_LEVELS)
     json_schema: ClassVar[Mapping[str, Any]] = {
         "anyOf": [{"enum": list(_LEVELS)}, {"enum": list(_NUMBERS)}]
     }
@@ -41,7 +41,7 @@ class Isolation(str, FieldType):
             return cls(_LEVELS[_NUMBERS[value]])
         text = value.lower().replace("_", " ").replace("-", " ") if isinstance(value, str) else ""
         if text not in _LEVELS:
-            raise FieldError(describe_type(value), wanted=cls.wanted, code="type")
+            raise FieldError(describe_type(value), expected=cls.expected, code="type")
         return cls(text)
 
     @property

@@ -37,7 +37,7 @@ def database(driver: str, source: str, build: Build) -> Database:
             return _postgres(source, build)
         return _alchemy(source, build)
     except ValueError as error:
-        build.reject("source", found=str(error), wanted=_WANTED[ours], code="source")
+        build.reject("source", found=str(error), expected=_WANTED[ours], code="source")
 
 
 _WANTED = {
@@ -50,7 +50,7 @@ _WANTED = {
 def _driver(driver: str, source: str, build: Build) -> str:
     """Return which of our drivers is meant: by its name, or else by the beginning of the source."""
     if not source:
-        build.reject("source", found="missing", wanted="a database", code="missing")
+        build.reject("source", found="missing", expected="a database", code="missing")
     scheme, mark, _ = source.partition("://")
     scheme = scheme.lower() if mark else ""
     if not driver:
@@ -66,7 +66,7 @@ def _driver(driver: str, source: str, build: Build) -> str:
         build.reject(
             "driver",
             found=f'unknown driver "{driver}"',
-            wanted=f"{', '.join(sorted({*DRIVERS, INTERNAL}))}, or another with a URL as its source",
+            expected=f"{', '.join(sorted({*DRIVERS, INTERNAL}))}, or another with a URL as its source",
             hint=_advice(driver) or did_you_mean(driver, [*DRIVERS, INTERNAL]),
             code="unknown-driver",
         )
@@ -99,7 +99,7 @@ def _alchemy(source: str, build: Build) -> Database:
             "source",
             found=f"the driver of {name} is not installed"
             + (f": {error}" if isinstance(error, ImportError) else ""),
-            wanted="the package of a driver, and a URL that names it",
+            expected="the package of a driver, and a URL that names it",
             hint=hint,
             code="missing-package",
         )
@@ -125,7 +125,7 @@ def internal(source: str, build: Build) -> Callable[[Host], Database]:
         build.reject(
             "source",
             found=f'"{source}"',
-            wanted="read (the default) or write: it is the runtime itself that is asked",
+            expected="read (the default) or write: it is the runtime itself that is asked",
             hint=did_you_mean(source, ["read", "write"]),
             code="source",
         )
@@ -152,7 +152,7 @@ def missing(extra: str, error: ImportError, build: Build) -> NoReturn:
     build.reject(
         "driver",
         found=f"what it needs is not installed: {error}",
-        wanted=f"the extra {extra}",
+        expected=f"the extra {extra}",
         hint=f"pip install 'heddle-runtime[{extra}]'",
         code="missing-extra",
     )

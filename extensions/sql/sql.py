@@ -139,20 +139,20 @@ class Sql(Fields):
 
     def __post_init__(self) -> None:
         if self.batch and self.result != "rows":
-            raise FieldError("batch and result together", wanted="one of them", code="conflict")
+            raise FieldError("batch and result together", expected="one of them", code="conflict")
         if self.as_ is not None and (self.batch or self.result in ("jsonl", "json")):
             raise FieldError(
                 "as with a result in pieces",
-                wanted="result: rows, row or value",
+                expected="result: rows, row or value",
                 code="conflict",
                 path=("as",),
             )
         if self.as_ == "":
-            raise FieldError("an empty name", wanted="a name", path=("as",))
+            raise FieldError("an empty name", expected="a name", path=("as",))
         if self.args is not None and self.statement is None:
             raise FieldError(
                 "args without a statement",
-                wanted="a statement that they are for",
+                expected="a statement that they are for",
                 code="missing",
                 path=("args",),
             )
@@ -294,7 +294,7 @@ class SqlNode(Node):
         if type(text) is not str:
             raise rejected(
                 f"found {_sort(payload)}, which is not a statement "
-                '(wanted: "SQL", ["SQL", [arguments]] or ["SQL", {names: arguments}])'
+                '(expected: "SQL", ["SQL", [arguments]] or ["SQL", {names: arguments}])'
             )
         query = statement(text, self._dialect)
         return query, self._sets(query, args)
@@ -389,7 +389,7 @@ def _init_of(fields: Sql, dialect: str, build: Build) -> list[Statement]:
                 *path,
                 code="statement",
                 found="a placeholder",
-                wanted="a statement without arguments",
+                expected="a statement without arguments",
             )
         made.append(query)
     return made

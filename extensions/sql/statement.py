@@ -76,7 +76,7 @@ class Statement:
                 args = args[0]
             if not isinstance(args, Mapping):
                 actual = "nothing" if args is None else f"a {type(args).__name__}"
-                raise rejected(f"the statement wants a map with {self._wanted()}; found {actual}")
+                raise rejected(f"the statement wants a map with {self._expected()}; found {actual}")
             return self._by_name(args)
         if args is None:
             given: Sequence[Any] = ()
@@ -100,7 +100,7 @@ class Statement:
             raise rejected(f"the statement wants {names}, which is not given. {near}".rstrip())
         return [args[name] for name in self.marks if isinstance(name, str)]
 
-    def _wanted(self) -> str:
+    def _expected(self) -> str:
         return ", ".join(str(mark) for mark in self.marks)
 
 

@@ -104,10 +104,10 @@ class StoreFields(Fields):
 
     def __post_init__(self) -> None:
         if not TABLE.fullmatch(self.table):
-            raise FieldError(f'"{self.table}"', wanted="the name of a table", path=("table",))
+            raise FieldError(f'"{self.table}"', expected="the name of a table", path=("table",))
         if self.transaction and self.source == "memory":
             raise FieldError(
-                "a transaction in memory", wanted="a database as source", path=("transaction",)
+                "a transaction in memory", expected="a database as source", path=("transaction",)
             )
 
 
@@ -138,7 +138,7 @@ class KeyRequest:
             value = str(value)
         if type(value) is not str or not value or len(value) > 1000:
             shown = "null" if value is None else f"a {type(value).__name__}"
-            raise rejected(f"found {shown} as the key (wanted: text of 1 to 1000 characters)")
+            raise rejected(f"found {shown} as the key (expected: text of 1 to 1000 characters)")
         return value
 
     def value(self, payload: Payload) -> Any:
@@ -157,7 +157,7 @@ class KeyRequest:
 
     def _part(self, payload: Payload, name: str) -> Any:
         if not isinstance(payload, dict) or name not in payload:
-            raise rejected(f"the packet has no {name} (wanted: {{key, {name}}})")
+            raise rejected(f"the packet has no {name} (expected: {{key, {name}}})")
         return payload[name]
 
     def by(self, payload: Payload) -> int | float:
@@ -171,7 +171,7 @@ class KeyRequest:
 def _number(value: Any, subject: str) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         shown = "null" if value is None else f"a {type(value).__name__}"
-        raise rejected(f"found {shown} as {subject} (wanted: a number)")
+        raise rejected(f"found {shown} as {subject} (expected: a number)")
     return value
 
 
@@ -419,7 +419,7 @@ def compile_store(fields: StoreFields, build: Build, *, clock: Callable[[], floa
         build.reject(
             "source",
             found="a database behind SQLAlchemy",
-            wanted="memory, SQLite or PostgreSQL",
+            expected="memory, SQLite or PostgreSQL",
             code="source",
         )
     return TableNode(fields, request, clock, first)

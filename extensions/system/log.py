@@ -99,7 +99,7 @@ def compile_log(fields: Log, build: Build) -> Node:
                 "values",
                 name,
                 found=f'"{name}" is a part that every event has',
-                wanted="another name",
+                expected="another name",
                 hint="Use message for the reason." if name == "reason" else "",
             )
     message = build.program(fields.message, "message") if fields.message is not None else None

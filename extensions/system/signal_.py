@@ -193,7 +193,7 @@ def compile_signal(fields: Signal, build: Build) -> Node:
                 "signals",
                 index,
                 found=f'"{name}"',
-                wanted=f"one of {', '.join(KNOWN)}",
+                expected=f"one of {', '.join(KNOWN)}",
                 hint=did_you_mean(full, list(KNOWN)),
             )
         if int(number) not in numbers:

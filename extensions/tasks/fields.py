@@ -37,7 +37,7 @@ class InputFields(Fields):
 
     def __post_init__(self) -> None:
         if self.schema is not None and self.type != "any":
-            raise FieldError("both type and schema", wanted="one of them", path=("schema",))
+            raise FieldError("both type and schema", expected="one of them", path=("schema",))
 
     @property
     def must(self) -> bool:
@@ -103,7 +103,7 @@ class ForEachFields(Fields):
 
     def __post_init__(self) -> None:
         if not self.names:
-            raise FieldError("no input", wanted="the name of an input", path=("over",))
+            raise FieldError("no input", expected="the name of an input", path=("over",))
 
 
 class FallbackFields(Fields):
@@ -225,7 +225,7 @@ class TaskFields(Fields):
         check_name(self.name)
         check_work(self.do, self.run, self.uses)
         if isinstance(self.join, int) and self.join < 1:
-            raise FieldError(f"the number {self.join}", wanted="at least 1", path=("join",))
+            raise FieldError(f"the number {self.join}", expected="at least 1", path=("join",))
         each = self.each
         for number, name in enumerate(each.names if each is not None else ()):
             if name not in self.inputs:
@@ -336,17 +336,17 @@ class WorkflowFields(Fields):
         if self.uses is not None:
             for name, given in (("params", self.params is not None), ("tasks", bool(self.tasks))):
                 if given:
-                    raise FieldError(f"both uses and {name}", wanted="one of them", path=(name,))
+                    raise FieldError(f"both uses and {name}", expected="one of them", path=(name,))
         elif self.with_:
-            raise FieldError("with without uses", wanted="a workflow to use", path=("with",))
+            raise FieldError("with without uses", expected="a workflow to use", path=("with",))
         elif not self.tasks:
-            raise FieldError("no tasks", wanted="tasks, or uses", code="missing", path=("tasks",))
+            raise FieldError("no tasks", expected="tasks, or uses", code="missing", path=("tasks",))
         if self.params is not None:
             try:
                 check_params(self.params)
             except FieldError as error:
                 path = ("params", *error.path)
-                raise FieldError(error.found, wanted=error.wanted, path=path) from None
+                raise FieldError(error.found, expected=error.expected, path=path) from None
         if self.durable is False:
             for name, given in (
                 ("idempotency_key", self.idempotency_key is not None),
@@ -355,12 +355,12 @@ class WorkflowFields(Fields):
                 if given:
                     raise FieldError(
                         f"durable: false together with {name}",
-                        wanted="a run that is recorded",
+                        expected="a run that is recorded",
                         path=("durable",),
                     )
         for name in self.inputs:
             if not NAME.fullmatch(name):
-                raise FieldError(f'the name "{name}"', wanted=NAME_RULE, path=("inputs", name))
+                raise FieldError(f'the name "{name}"', expected=NAME_RULE, path=("inputs", name))
 
     @property
     def is_durable(self) -> bool:
@@ -378,7 +378,7 @@ class WorkflowFields(Fields):
 def check_name(name: str) -> None:
     """Raise FieldError if no task may have this name."""
     if not NAME.fullmatch(name):
-        raise FieldError(f'the name "{name}"', wanted=NAME_RULE, code="name", path=("name",))
+        raise FieldError(f'the name "{name}"', expected=NAME_RULE, code="name", path=("name",))
     if name in RESERVED:
         raise FieldError(
             f'the name "{name}" is reserved for references', code="name", path=("name",)
@@ -393,4 +393,4 @@ def check_work(do: object, run: object, uses: object) -> None:
     if len(given) == 1:
         return
     actual = f"both {' and '.join(given)}" if given else "none of do, run and uses"
-    raise FieldError(actual, wanted="exactly one of them", code="missing", path=tuple(given[-1:]))
+    raise FieldError(actual, expected="exactly one of them", code="missing", path=tuple(given[-1:]))

@@ -66,7 +66,7 @@ class RunStoreFields(Fields):
         if self.heartbeat is not None and float(self.heartbeat) >= float(self.lease):
             raise FieldError(
                 f"a heartbeat of {self.heartbeat} in a lease of {self.lease}",
-                wanted="a heartbeat shorter than the lease",
+                expected="a heartbeat shorter than the lease",
                 path=("heartbeat",),
             )
 

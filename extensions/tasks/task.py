@@ -51,7 +51,7 @@ class FunctionFields(Fields):
     def __post_init__(self) -> None:
         if (self.run is None) == (self.uses is None):
             actual = "neither run nor uses" if self.run is None else "both run and uses"
-            raise FieldError(actual, wanted="one of them", code="missing")
+            raise FieldError(actual, expected="one of them", code="missing")
 
     def load(self) -> TaskFunction:
         """Return the function; FunctionError says why there is none."""

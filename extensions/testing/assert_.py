@@ -48,7 +48,9 @@ class Spot(Fields):
 
     def __post_init__(self) -> None:
         if self.name is None and self.id is None:
-            raise FieldError("a target without a node", wanted="its name or its id", code="missing")
+            raise FieldError(
+                "a target without a node", expected="its name or its id", code="missing"
+            )
 
 
 class Assert(Fields):

@@ -90,11 +90,11 @@ class Timer(Fields):
     def __post_init__(self) -> None:
         if (self.interval is None) == (self.cron is None):
             actual = "neither interval nor cron" if self.cron is None else "interval and cron"
-            raise FieldError(actual, wanted="one of them", code="conflict")
+            raise FieldError(actual, expected="one of them", code="conflict")
         if self.interval is not None and self.jitter > self.interval:
             raise FieldError(
                 f"a jitter of {self.jitter}",
-                wanted=f"at most the interval, {self.interval}",
+                expected=f"at most the interval, {self.interval}",
                 code="range",
                 path=("jitter",),
             )
@@ -340,7 +340,7 @@ def compile_timer(fields: Timer, build: Build, *, clock: TimerClock) -> Node:
         build.reject(
             "timezone",
             found=f'unknown time zone "{fields.timezone}"',
-            wanted="a name such as Europe/Berlin",
+            expected="a name such as Europe/Berlin",
             hint=did_you_mean(fields.timezone, available_timezones(), "zone"),
         )
     if fields.interval is not None:
@@ -352,13 +352,13 @@ def compile_timer(fields: Timer, build: Build, *, clock: TimerClock) -> Node:
         build.reject(
             "cron",
             found="what cron needs is not installed",
-            wanted="the extra cron",
+            expected="the extra cron",
             hint="pip install 'heddle-runtime[cron]'",
             code="missing-extra",
         )
     except ValueError as error:
-        wanted = "minute, hour, day of the month, month and day of the week, such as 30 3 * * mon"
-        build.reject("cron", found=f'"{fields.cron}": {error}', wanted=wanted)
+        expected = "minute, hour, day of the month, month and day of the week, such as 30 3 * * mon"
+        build.reject("cron", found=f'"{fields.cron}": {error}', expected=expected)
     return TimerNode(fields, clock, zone, lambda _: cron)
 
 

@@ -271,7 +271,7 @@ def _away(problem: Problem) -> bool:
     """Return whether a Value cannot be opened here for lack of what another place may have."""
     if problem.code == "missing-extra":
         # That of a kind is a Problem wherever the Spec is checked.
-        return problem.wanted == f"the extra {EXTRA}"
+        return problem.expected == f"the extra {EXTRA}"
     return problem.code in CLOSED
 
 

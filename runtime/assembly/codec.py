@@ -126,7 +126,7 @@ class Build:
                 *path,
                 code="missing-extra",
                 found=error.message,
-                wanted=f"the extra {error.extra}",
+                expected=f"the extra {error.extra}",
                 hint=error.hint,
             )
         except CompileError as error:
@@ -169,7 +169,7 @@ class Build:
         self,
         *path: str | int,
         found: str,
-        wanted: str = "",
+        expected: str = "",
         hint: str = "",
         code: str = "range",
         place: Place | None = None,
@@ -178,7 +178,7 @@ class Build:
         problem = Problem(
             code=code,
             found=found,
-            wanted=wanted,
+            expected=expected,
             hint=hint,
             place=place or self.spec.place(path),
             path=self.spec.at(path),

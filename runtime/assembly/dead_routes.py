@@ -47,7 +47,7 @@ def _of(spec: Spec, schema: Schema[Any], exported: Set[tuple[str, str]]) -> list
         Problem(
             code="dead-route",
             found=f'the out port "{port}" has no link',
-            wanted="a link at each port that a route leads to",
+            expected="a link at each port that a route leads to",
             hint=f"Add it under ports, such as {port}: [{{name: …, port: in}}], or remove the route.",
             place=spec.place(path),
             path=spec.at(path),

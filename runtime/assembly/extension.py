@@ -102,7 +102,7 @@ class Registry:
             self._register(getattr(source, "__module__", "") or repr(source), source)
         else:
             raise ExtensionError(
-                f"{source!r} is not an extension (wanted: a function register(extension), a kind, "
+                f"{source!r} is not an extension (expected: a function register(extension), a kind, "
                 "a language, or the name of a module)"
             )
 
@@ -154,7 +154,7 @@ def _named(name: str) -> Register:
         text = str(error) if isinstance(error, ImportError | AttributeError) else repr(error)
         raise ExtensionError(
             f'extension "{name}" cannot be loaded: {text}{_line_of(error)} '
-            "(wanted: a module with a function register(extension))"
+            "(expected: a module with a function register(extension))"
         ) from error
     return register
 

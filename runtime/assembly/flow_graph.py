@@ -209,13 +209,13 @@ def quoted(spec: Spec) -> str:
 
 
 def graph_problem(
-    code: str, spec: Spec, path: Path, actual: str, wanted: str, hint: str
+    code: str, spec: Spec, path: Path, actual: str, expected: str, hint: str
 ) -> Problem:
     """Return a Problem at a path of a Spec."""
     return Problem(
         code=code,
         found=actual,
-        wanted=wanted,
+        expected=expected,
         hint=hint,
         place=spec.place(path),
         path=spec.at(path),

@@ -52,7 +52,10 @@ class Param(Fields):
     def __post_init__(self) -> None:
         if self.default is not None and _fits(self, self.default) is None:
             raise FieldError(
-                describe_type(self.default), wanted=_wanted(self), code="type", path=("default",)
+                describe_type(self.default),
+                expected=_expected(self),
+                code="type",
+                path=("default",),
             )
 
     @property
@@ -89,14 +92,14 @@ def given(definition: Spec, user: Spec) -> dict[str, Any]:
             if param.must:
                 path: Path = ("with", name)
                 problems.append(
-                    _problem(user, path, "missing", "missing", _wanted(param), param.help)
+                    _problem(user, path, "missing", "missing", _expected(param), param.help)
                 )
             continue
         fitted = _fits(param, values[name])
         if fitted is None:
             actual = describe_type(values[name])
             problems.append(
-                _problem(user, ("with", name), "type", actual, _wanted(param), param.help)
+                _problem(user, ("with", name), "type", actual, _expected(param), param.help)
             )
         else:
             names[name] = fitted[0]
@@ -111,7 +114,7 @@ def check_params(params: "dict[str, Param]") -> None:
         if not legal_key(name):
             raise FieldError(
                 f'the name "{name}"',
-                wanted="a letter or _, then letters, digits and _",
+                expected="a letter or _, then letters, digits and _",
                 path=(name,),
             )
 
@@ -129,19 +132,19 @@ def _fits(param: Param, value: Any) -> tuple[Any] | None:
     return None if param.choices and made not in param.choices else (made,)
 
 
-def _wanted(param: Param) -> str:
+def _expected(param: Param) -> str:
     if param.choices:
         return " or ".join(plain(choice) for choice in param.choices)
     return _WANTED.get(param.type, "")
 
 
 def _problem(
-    spec: Spec, path: Path, code: str, actual: str, wanted: str = "", hint: str = ""
+    spec: Spec, path: Path, code: str, actual: str, expected: str = "", hint: str = ""
 ) -> Problem:
     return Problem(
         code=code,
         found=actual,
-        wanted=wanted,
+        expected=expected,
         hint=hint,
         place=spec.place(path),
         path=spec.at(path),

@@ -168,7 +168,7 @@ def _behind(spec: Spec, target: Resource, path: Path, shown: Path) -> Problem:
     return Problem(
         code="left-behind",
         found=f'"{target.label}" goes with this change, and {spec.label} needs it',
-        wanted=f"{spec.label} changed or deleted together with it, or it kept",
+        expected=f"{spec.label} changed or deleted together with it, or it kept",
         place=spec.place(path),
         path=spec.at(shown),
     )

@@ -198,7 +198,7 @@ async def plan_delete(
 def recording(store: Store) -> RevisionStore:
     """Return the store as one that keeps its Revisions; raise StoreError if it keeps none."""
     if not isinstance(store, RevisionStore):
-        raise StoreError(f"{store.url} keeps no revisions (wanted: a store with a history)")
+        raise StoreError(f"{store.url} keeps no revisions (expected: a store with a history)")
     return store
 
 
@@ -355,7 +355,7 @@ def _invalid(steps: Sequence[Step]) -> list[Problem]:
         Problem(
             code="masked",
             found=f"the secret is masked ({MASK})",
-            wanted="the secret itself",
+            expected="the secret itself",
             hint="Leave the entry out: what a file does not name stays as it is",
             place=new.place(("data",)),
             path=f"{new.label}.data",

@@ -362,7 +362,7 @@ def masked(problems: tuple[Problem, ...], secrets: Sequence[str]) -> tuple[Probl
         msgspec.structs.replace(
             problem,
             found=hidden(problem.found, kept),
-            wanted=hidden(problem.wanted, kept),
+            expected=hidden(problem.expected, kept),
             hint=hidden(problem.hint, kept),
             path=hidden(problem.path, kept),
         )

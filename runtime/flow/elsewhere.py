@@ -32,7 +32,7 @@ class ElsewhereError(Exception):
     def __init__(self, program: object, payload: Any, run: Callable[[Any], Awaitable[Any]]) -> None:
         super().__init__(
             "the program took too long for the event loop, and its caller did not wait for it "
-            "(wanted: await heddle.await_program(program, payload))"
+            "(expected: await heddle.await_program(program, payload))"
         )
         self.program = program
         self.payload = payload

@@ -108,7 +108,7 @@ def _ports(mapping: Many) -> list[tuple[str, Payload]]:
     if isinstance(mapping, list | tuple):
         return [(f"out[{index}]" if index else "out", value) for index, value in enumerate(mapping)]
     raise TypeError(
-        f"{type(mapping).__name__} was returned (wanted: a mapping of out ports to payloads, or a list)"
+        f"{type(mapping).__name__} was returned (expected: a mapping of out ports to payloads, or a list)"
     )
 
 

@@ -417,9 +417,9 @@ def _at(spec: Spec | None, place: Place) -> str:
 def problem_text(problem: Problem) -> str:
     """Return a Problem without its place; where that is not known, with its path."""
     where = f"{problem.path}: " if problem.path and not problem.place.file else ""
-    wanted = f" (wanted: {problem.wanted})" if problem.wanted else ""
+    expected = f" (expected: {problem.expected})" if problem.expected else ""
     hint = f". {problem.hint}" if problem.hint else ""
-    return f"{where}{problem.found}{wanted}{hint}"
+    return f"{where}{problem.found}{expected}{hint}"
 
 
 def camel(code: str) -> str:

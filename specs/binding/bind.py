@@ -310,16 +310,18 @@ class _Binder:
         except BlankError:
             for error in failures(text, scope):
                 actual = f"the blank {error.blank}: {error.found}"
-                self.problem(path, "blank", actual, error.wanted, error.hint)
+                self.problem(path, "blank", actual, error.expected, error.hint)
             return text
 
-    def problem(self, path: Path, code: str, actual: str, wanted: str = "", hint: str = "") -> None:
+    def problem(
+        self, path: Path, code: str, actual: str, expected: str = "", hint: str = ""
+    ) -> None:
         """Note one thing wrong at this path of the Spec."""
         self.problems.append(
             Problem(
                 code=code,
                 found=actual,
-                wanted=wanted,
+                expected=expected,
                 hint=hint,
                 place=self.spec.place(path),
                 path=self.spec.at(path),

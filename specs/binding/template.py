@@ -34,12 +34,12 @@ class BlankError(Exception):
     """A blank cannot be filled. `quiet` when the reason was told already, elsewhere."""
 
     def __init__(
-        self, blank: str, actual: str, wanted: str = "", hint: str = "", *, quiet: bool = False
+        self, blank: str, actual: str, expected: str = "", hint: str = "", *, quiet: bool = False
     ) -> None:
         super().__init__(actual)
         self.blank = blank
         self.found = actual
-        self.wanted = wanted
+        self.expected = expected
         self.hint = hint
         self.quiet = quiet
 
@@ -308,8 +308,8 @@ def _look_up(path: tuple[str | int, ...], scope: BlankScope, text: str) -> Any:
             has = f'"{way}" has no "{step}"'
             if not isinstance(value, dict | list):
                 has += ": it is not a mapping"
-            wanted = f"one of: {', '.join(known)}" if known else ""
-            raise BlankError(text, has, wanted, did_you_mean(str(step), known))
+            expected = f"one of: {', '.join(known)}" if known else ""
+            raise BlankError(text, has, expected, did_you_mean(str(step), known))
     return value
 
 

@@ -93,7 +93,7 @@ def _tagged(value: Any, path: Path, resource: Spec | Value) -> Any:
         return record
     raise StoreError(
         f"{dotted(resource.label, path)} is a {type(value).__name__} "
-        "(wanted: text, a number, true, false, nothing, bytes, a list or a mapping)"
+        "(expected: text, a number, true, false, nothing, bytes, a list or a mapping)"
     )
 
 

@@ -141,8 +141,8 @@ def value_of(
     for key in data:
         if key not in VALUE_FIELDS:
             hint = did_you_mean(key, VALUE_FIELDS) or "A Spec needs `kind`"
-            wanted = ", ".join(VALUE_FIELDS)
-            check.problem((key,), "unknown-field", f'a Value has no field "{key}"', wanted, hint)
+            expected = ", ".join(VALUE_FIELDS)
+            check.problem((key,), "unknown-field", f'a Value has no field "{key}"', expected, hint)
     source = check.source_of(data)
     space = data.get("namespace")
     if space is None:
@@ -277,7 +277,9 @@ class _Check:
         self.label = label
         self.problems: list[Problem] = []
 
-    def problem(self, path: Path, code: str, actual: str, wanted: str = "", hint: str = "") -> None:
+    def problem(
+        self, path: Path, code: str, actual: str, expected: str = "", hint: str = ""
+    ) -> None:
         """Note one thing wrong at this path."""
         name = self.data.get("name")
         label = (
@@ -287,16 +289,16 @@ class _Check:
             Problem(
                 code=code,
                 found=actual,
-                wanted=wanted,
+                expected=expected,
                 hint=hint,
                 path=dotted(label, path),
                 place=self.places(path) if self.places is not None else NOWHERE,
             )
         )
 
-    def type(self, path: Path, value: Any, wanted: str, hint: str = "") -> None:
+    def type(self, path: Path, value: Any, expected: str, hint: str = "") -> None:
         """Note a value of the wrong type."""
-        self.problem(path, "type", describe_type(value), wanted, hint)
+        self.problem(path, "type", describe_type(value), expected, hint)
 
     def kind(self, kind: Any) -> None:
         """Note what is wrong with a kind."""
@@ -350,8 +352,8 @@ class _Check:
         """Exactly one of the ways to say the data of a Value; its ValueSource, if it says one."""
         ways = [field for field in DATA_FIELDS if field in entry]
         if not ways:
-            wanted = "data: what it holds"
-            self.problem((), "missing", "a Value without `data`, `sealed` or `from`", wanted)
+            expected = "data: what it holds"
+            self.problem((), "missing", "a Value without `data`, `sealed` or `from`", expected)
         if len(ways) > 1:
             actual = f"a Value with both `{ways[0]}` and `{ways[1]}`"
             self.problem((ways[1],), "twice", actual, "one of data, sealed and from")
@@ -363,8 +365,8 @@ class _Check:
         """Check a sealed text; it may be a secret by mistake, so it is not repeated."""
         if type(value) is not str or not sealed_by(value):
             hint = "To hold what is not sealed, write `data`; `heddle value seal` seals"
-            wanted = f"{SEAL_PREFIX}:… as heddle writes it"
-            self.problem(("sealed",), "sealed", "this is not sealed text", wanted, hint)
+            expected = f"{SEAL_PREFIX}:… as heddle writes it"
+            self.problem(("sealed",), "sealed", "this is not sealed text", expected, hint)
 
     def source(self, value: Any) -> ValueSource | None:
         """Return where a Value comes from."""
@@ -376,12 +378,12 @@ class _Check:
         before = len(self.problems)
         self.unknown(path, value, _SOURCE_FIELDS, "`from`")
         env, file, form = value.get("env", ""), value.get("file", ""), value.get("format", "text")
-        for field, text, wanted in (
+        for field, text, expected in (
             ("env", env, "the name of a variable"),
             ("file", file, "the path of a file"),
         ):
             if type(text) is not str or (field in value and not _fits(field, text)):
-                self.type((*path, field), text, wanted)
+                self.type((*path, field), text, expected)
         if form not in FORMATS or type(form) is not str:
             near = did_you_mean(form, FORMATS) if type(form) is str else ""
             self.type((*path, "format"), form, f"one of {', '.join(FORMATS)}", near)
@@ -478,8 +480,8 @@ class _Check:
         """Note the keys that do not belong here."""
         for key in entry:
             if key not in known:
-                wanted = ", ".join(known)
+                expected = ", ".join(known)
                 hint = did_you_mean(key, known)
                 self.problem(
-                    (*path, key), "unknown-field", f'{subject} has no field "{key}"', wanted, hint
+                    (*path, key), "unknown-field", f'{subject} has no field "{key}"', expected, hint
                 )

@@ -60,8 +60,8 @@ def _meant(key: str, value: Any) -> Any:
             return b64decode(value, validate=True)
         except BadBase64:
             raise MarkError(f"{BYTES}: found no base64") from None
-    wanted = {BYTES: "text in base64", FLOAT: '"nan", "inf" or "-inf"', MAP: "a map"}[key]
-    raise MarkError(f"{key}: found {type(value).__name__} (wanted: {wanted})")
+    expected = {BYTES: "text in base64", FLOAT: '"nan", "inf" or "-inf"', MAP: "a map"}[key]
+    raise MarkError(f"{key}: found {type(value).__name__} (expected: {expected})")
 
 
 def _float(value: float) -> str:

@@ -240,13 +240,13 @@ class Keyring:
         """
         if not self.configured:
             return
-        wanted, now = set(ids), time.monotonic()
+        expected, now = set(ids), time.monotonic()
         if self.read:
-            missing = wanted.difference(self.ids)
+            missing = expected.difference(self.ids)
             if all(now - self._misses.get(id_, -PATIENCE) < PATIENCE for id_ in missing):
                 return
         await asyncio.to_thread(self.renew)
-        self._misses = dict.fromkeys(wanted.difference(self.ids), now)
+        self._misses = dict.fromkeys(expected.difference(self.ids), now)
 
     def __repr__(self) -> str:
         return f"Keyring({', '.join(place.name for place in self._places)})"
@@ -340,13 +340,13 @@ def exposed(path: str) -> str:
 
 
 def wrong(
-    value: Value, field: str, code: str, actual: str, wanted: str = "", hint: str = ""
+    value: Value, field: str, code: str, actual: str, expected: str = "", hint: str = ""
 ) -> SecretError:
     """Return the error of a Value that cannot be opened or sealed."""
     problem = Problem(
         code=code,
         found=actual,
-        wanted=wanted,
+        expected=expected,
         hint=hint,
         place=value.place((field,)),
         path=f"{value.label}.{field}",

@@ -57,7 +57,7 @@ def key_of(text: str) -> Key:
     bare = text.strip()
     data = _bytes(bare.removeprefix(KEY_PREFIX)) if bare.startswith(KEY_PREFIX) else None
     if data is None or len(data) != _KEY_BYTES:
-        raise ValueError(f"not a key (wanted: {KEY_PREFIX}… as `heddle key new` makes it)")
+        raise ValueError(f"not a key (expected: {KEY_PREFIX}… as `heddle key new` makes it)")
     return _key(data)
 
 

@@ -115,14 +115,14 @@ class _TreeWalk:
         return ParsedText(documents, self.faults, where, whole=stream.whole)
 
     def fault(
-        self, tree: Tree, path: Path, code: str, actual: str, wanted: str = "", hint: str = ""
+        self, tree: Tree, path: Path, code: str, actual: str, expected: str = "", hint: str = ""
     ) -> None:
         """Note one thing wrong at this node."""
         self.faults.append(
             TextProblem(
                 code=code,
                 found=actual,
-                wanted=wanted,
+                expected=expected,
                 hint=hint,
                 line=tree.line + 1,
                 column=tree.column + 1,
@@ -262,9 +262,9 @@ class _TreeWalk:
                     record[key] = entry
                     where.children[key] = children[key]
 
-    def check_tag(self, tree: Tree, path: Path, wanted: str) -> None:
+    def check_tag(self, tree: Tree, path: Path, expected: str) -> None:
         """Refuse tags that make something else of a mapping or a list."""
-        if tree.ctag and tree.ctag not in (_TAG + wanted, "!"):
+        if tree.ctag and tree.ctag not in (_TAG + expected, "!"):
             self.unknown_tag(tree, path)
 
     def scalar(self, tree: Tree, path: Path) -> Any:

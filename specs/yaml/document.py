@@ -122,7 +122,7 @@ def read_parsed(
         problem = Problem(
             code="syntax",
             found="bytes that are not UTF-8",
-            wanted="UTF-8 (or UTF-16 with its mark)",
+            expected="UTF-8 (or UTF-16 with its mark)",
             place=Place(file),
         )
         return ReadText(problems=(problem,), whole=False), None, []
@@ -355,8 +355,8 @@ class _EntryReader:
         if "kind" not in data and sort == "spec" and self.only is None:
             near = did_you_mean("kind", list(data)) or did_you_mean("data", list(data))
             hint = near.replace("Did you mean", "Is it").replace("?", " that was meant so?")
-            wanted = "`kind` makes it a Spec, `data` a Value"
-            self.shape(root, "an entry without `kind`", wanted, hint, data)
+            expected = "`kind` makes it a Spec, `data` a Value"
+            self.shape(root, "an entry without `kind`", expected, hint, data)
             return
         if self.only is not None and not self.only.startswith(sort):
             text = "a Spec, it has `kind`" if sort == "spec" else "a Value, it has no `kind`"
@@ -399,7 +399,7 @@ class _EntryReader:
         self,
         root: Path,
         actual: str,
-        wanted: str,
+        expected: str,
         hint: str = "",
         data: dict[str, Any] | None = None,
     ) -> None:
@@ -410,7 +410,7 @@ class _EntryReader:
             Problem(
                 code="shape",
                 found=actual,
-                wanted=wanted,
+                expected=expected,
                 hint=hint,
                 place=place,
                 path=name if isinstance(name, str) else "",
@@ -436,7 +436,7 @@ class _EntryReader:
             Problem(
                 code=fault.code,
                 found=fault.found,
-                wanted=fault.wanted,
+                expected=fault.expected,
                 hint=fault.hint,
                 place=Place(self.source.file, fault.line, fault.column),
                 path=dotted(label, fault.path[len(root) :]),

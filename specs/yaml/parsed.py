@@ -17,7 +17,7 @@ class TextProblem(msgspec.Struct, frozen=True, kw_only=True):
 
     code: str
     found: str
-    wanted: str = ""
+    expected: str = ""
     hint: str = ""
     line: int = 0
     column: int = 0

@@ -31,7 +31,7 @@ def too_large(file: str, size: int, most: int) -> Problem:
     return Problem(
         code="too-large",
         found=f"{size:,} bytes",
-        wanted=f"at most {most:,}",
+        expected=f"at most {most:,}",
         hint=f"Split it into several; the setting is {text}",
         place=Place(file),
     )
@@ -44,7 +44,7 @@ class TooManyError(Exception):
         self.problem = Problem(
             code="too-many-files",
             found=f"more than {most:,} spec files in one folder",
-            wanted=f"at most {most:,}",
+            expected=f"at most {most:,}",
             hint="Is it the right folder? The setting is [limits] files",
             place=Place(root),
         )
@@ -56,7 +56,7 @@ def link_outside(path: str) -> Problem:
     return Problem(
         code="outside-link",
         found="a link that leads out of the folder, and is not followed",
-        wanted="a link to somewhere in the folder",
+        expected="a link to somewhere in the folder",
         hint="To follow it, set [limits] follow_links = true",
         place=Place(path),
     )

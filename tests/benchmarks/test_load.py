@@ -96,7 +96,7 @@ async def test_json_may_be_written_in_any_way() -> None:
 @pytest.mark.parametrize(
     ("bad", "why"),
     [
-        (said("pang"), "found b'pang', wanted 'pong'"),
+        (said("pang"), "found b'pang', expected 'pong'"),
         (said("pong", "500 Internal Server Error"), "status 500: b'pong'"),
         (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "found b'SSH-2.0-OpenSSH_9.6"),
         (b"HTTP/1.1 200 OK\r\n\r\n", "found a response without a Content-Length"),

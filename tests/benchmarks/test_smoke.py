@@ -79,12 +79,12 @@ def test_what_answers_wrongly_has_no_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def wrong(scale: Scale, say: object) -> list[Measure]:
-        raise ValueError("found 4, wanted 5")
+        raise ValueError("found 4, expected 5")
 
     monkeypatch.setattr(program, "RESULTS", tmp_path)
     monkeypatch.setattr(program, "row", lambda name: Row(title="t", floor="f", run=wrong))
     assert program.main(["nodes", "--quick"]) == 1
-    assert "nodes is broken: ValueError: found 4, wanted 5" in capsys.readouterr().err
+    assert "nodes is broken: ValueError: found 4, expected 5" in capsys.readouterr().err
 
 
 def test_a_row_that_does_not_exist_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:

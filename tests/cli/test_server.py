@@ -125,7 +125,7 @@ def test_mistakes_are_rejected_before_anything_is_sent_or_written(
 @pytest.mark.parametrize(
     ("args", "told", "code"),
     [
-        (("--server", "127.0.0.1:7878"), "wanted: http://HOST:PORT", 2),
+        (("--server", "127.0.0.1:7878"), "expected: http://HOST:PORT", 2),
         (("--server", "http://127.0.0.1:1"), "cannot be reached: connection refused\n", 1),
         (("--server", "http://127.0.0.1:1", "--store", "flows"), "not both", 2),
         (("--server", "http://127.0.0.1:1", "--token-file", "nowhere"), "nowhere", 1),

@@ -74,21 +74,21 @@ def test_every_unknown_key_is_told_with_its_line_and_the_nearest_name(here: Path
     first, second, third = str(caught.value).splitlines()
     assert first.startswith('heddle.toml:1 namespce: unknown key "namespce"')
     assert 'Did you mean "namespace"?' in first
-    assert second.startswith('heddle.toml:4 log.level: the text "loud" (wanted: debug or info')
+    assert second.startswith('heddle.toml:4 log.level: the text "loud" (expected: debug or info')
     assert third.startswith('heddle.toml:5 log.fromat: unknown key "fromat"')
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("drain = true\n", "heddle.toml:1 drain: True (wanted: a number of seconds)"),
+        ("drain = true\n", "heddle.toml:1 drain: True (expected: a number of seconds)"),
         ('extensions = "one"\n', "heddle.toml:1 extensions: the text"),
         (
             "[environment]\nAT = 2025-01-01\n",
-            "heddle.toml:1 environment: a table (wanted: a table of",
+            "heddle.toml:1 environment: a table (expected: a table of",
         ),
         ('namespace = "a b"\n', "heddle.toml:1 namespace: the text"),
-        ("store = \n", "heddle.toml:1:9: invalid value (wanted: TOML 1.0)"),
+        ("store = \n", "heddle.toml:1:9: invalid value (expected: TOML 1.0)"),
     ],
 )
 def test_what_does_not_fit_is_told(here: Path, text: str, told: str) -> None:
@@ -150,7 +150,7 @@ def test_limits_are_numbers_or_sizes(tmp_path: Path) -> None:
 def test_limits_that_are_none_are_told(tmp_path: Path, line: str) -> None:
     file = tmp_path / "heddle.toml"
     file.write_text(f"[limits]\n{line}\n")
-    with pytest.raises(CommandError, match="wanted"):
+    with pytest.raises(CommandError, match="expected"):
         load_settings(config=str(file), environ={})
 
 
@@ -209,7 +209,7 @@ def keys_of(table: type[msgspec.Struct], above: tuple[str, ...] = ()) -> Iterato
 @pytest.mark.parametrize("key", list(keys_of(SettingsFile)))
 def test_every_declared_key_is_a_setting_and_says_what_it_expects(here: Path, key: str) -> None:
     (here / "heddle.toml").write_text(f"{key} = [[]]\n")
-    with pytest.raises(CommandError, match=rf"heddle\.toml:1 {key}: a list \(wanted: \S"):
+    with pytest.raises(CommandError, match=rf"heddle\.toml:1 {key}: a list \(expected: \S"):
         load_settings(environ={})
     taken = ['"x"', "true", "1", '["x"]', "{}", '"debug"', '"text"']
     for value in taken:

@@ -34,10 +34,10 @@ def test_a_flag_and_a_variable_win() -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("rate = 0", "system.rate: 0 (wanted: how many requests a second)"),
-        ('rate = "many"', "wanted: how many requests a second"),
+        ("rate = 0", "system.rate: 0 (expected: how many requests a second)"),
+        ('rate = "many"', "expected: how many requests a second"),
         ("listn = 1", 'Did you mean "listen"?'),
-        ('hosts = "a"', "wanted: a list of the names it may be called"),
+        ('hosts = "a"', "expected: a list of the names it may be called"),
     ],
 )
 def test_what_makes_no_sense_is_told_with_its_line(tmp_path: Path, line: str, said: str) -> None:

@@ -48,7 +48,7 @@ def test_a_file_of_the_specification_holds(file: Path) -> None:
             continue
         found = result(case)
         if not same(found, case.wanted):
-            differ.append(f"{name}: {case.code} is {found!r} (wanted: {case.wanted!r})")
+            differ.append(f"{name}: {case.code} is {found!r} (expected: {case.wanted!r})")
     assert not differ, "\n".join(differ)
 
 

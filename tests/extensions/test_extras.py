@@ -95,7 +95,7 @@ def test_a_missing_extra_is_a_problem_that_names_it(
     assert done.returncode == 1, done.stderr
     problems = {one["path"].partition(".")[0]: one for one in json.loads(done.stdout)["problems"]}
     assert problems["it"]["code"] == "missing-extra"
-    assert problems["it"]["wanted"] == f"the extra {extra}"
+    assert problems["it"]["expected"] == f"the extra {extra}"
     assert problems["it"]["hint"] == f"pip install 'heddle-runtime[{extra}]'"
     # Everything else is looked at all the same.
     assert problems["other"]["code"] == "code"

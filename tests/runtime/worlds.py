@@ -161,7 +161,7 @@ class World:
         if fields.refuse == "crash":
             raise RuntimeError(f"codec of {fields.secret}")
         if fields.refuse:
-            build.reject("refuse", found=f"{fields.refuse} {fields.secret}", wanted="nothing")
+            build.reject("refuse", found=f"{fields.refuse} {fields.secret}", expected="nothing")
         return StepNode(fields, build.spec.label, self.log, self.gate)
 
 

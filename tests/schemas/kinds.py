@@ -41,7 +41,10 @@ class Listener(Fields):
     def __post_init__(self) -> None:
         if self.protocol == "ws" and self.tls is not None and self.tls.key is None:
             raise FieldError(
-                "missing", wanted="the key of the certificate", code="missing", path=("tls", "key")
+                "missing",
+                expected="the key of the certificate",
+                code="missing",
+                path=("tls", "key"),
             )
 
 

@@ -34,7 +34,7 @@ from tests.schemas.kinds import (
 
 
 def lines(kind: str, /, **fields: Any) -> list[str]:
-    """Return each Problem as `path: found (wanted: …). hint`, without its place."""
+    """Return each Problem as `path: found (expected: …). hint`, without its place."""
     return [
         str(problem).removeprefix("<input> ")
         for problem in check(spec(kind, **fields), BY_KIND[kind])
@@ -106,13 +106,13 @@ def test_every_mistake_is_told_at_once() -> None:
         body=[],
     )
     assert found == [
-        'listener.protocol: the text "htp" (wanted: http or ws). Did you mean "http"?',
-        "listener.port: the number 70000 (wanted: a whole number from 0 to 65535)",
-        'listener.host: true, which is a boolean (wanted: text, not empty). Write it in quotes: "true".',
-        'listener.tls.crt: unknown field (wanted: one of cert or key). Did you mean "cert"?',
-        'listener.timeout: the text "soon" (wanted: a duration such as 1.5s, 250ms or 1m30s, or a number of milliseconds)',
-        'listener.bdy: unknown field (wanted: one of protocol, port, host, tls, timeout, body, headers, compress or methods). Did you mean "body"?',
-        "listener.body: a list (wanted: a size such as 512B, 64kB or 1MiB, or a number of bytes)",
+        'listener.protocol: the text "htp" (expected: http or ws). Did you mean "http"?',
+        "listener.port: the number 70000 (expected: a whole number from 0 to 65535)",
+        'listener.host: true, which is a boolean (expected: text, not empty). Write it in quotes: "true".',
+        'listener.tls.crt: unknown field (expected: one of cert or key). Did you mean "cert"?',
+        'listener.timeout: the text "soon" (expected: a duration such as 1.5s, 250ms or 1m30s, or a number of milliseconds)',
+        'listener.bdy: unknown field (expected: one of protocol, port, host, tls, timeout, body, headers, compress or methods). Did you mean "body"?',
+        "listener.body: a list (expected: a size such as 512B, 64kB or 1MiB, or a number of bytes)",
     ]
 
 
@@ -127,13 +127,13 @@ def test_lists_of_mappings_are_looked_into() -> None:
         ],
     )
     assert found == [
-        'router.routes[0].metod: unknown field (wanted: one of method, path or port). Did you mean "method"?',
-        'router.routes[1].method: the text "get" (wanted: GET, POST or DELETE). Did you mean "GET"?',
-        'router.routes[1].path: the text "a" (wanted: text that matches ^/)',
-        'router.routes[1].port: the text "in" (wanted: text that matches ^out(\\[[0-9]+\\])?$)',
-        'router.routes[2]: the text "GET /" (wanted: a mapping with method, path and port)',
-        "router.routes[3].port: the number 1 (wanted: text that matches ^out(\\[[0-9]+\\])?$)",
-        "router.routes[3].method: missing (wanted: GET, POST or DELETE)",
+        'router.routes[0].metod: unknown field (expected: one of method, path or port). Did you mean "method"?',
+        'router.routes[1].method: the text "get" (expected: GET, POST or DELETE). Did you mean "GET"?',
+        'router.routes[1].path: the text "a" (expected: text that matches ^/)',
+        'router.routes[1].port: the text "in" (expected: text that matches ^out(\\[[0-9]+\\])?$)',
+        'router.routes[2]: the text "GET /" (expected: a mapping with method, path and port)',
+        "router.routes[3].port: the number 1 (expected: text that matches ^out(\\[[0-9]+\\])?$)",
+        "router.routes[3].method: missing (expected: GET, POST or DELETE)",
     ]
 
 
@@ -149,14 +149,14 @@ def test_a_misspelled_common_field_is_recognised() -> None:
 
 def test_missing_fields_are_told_with_what_is_wanted() -> None:
     assert lines("snippet") == [
-        "snippet.language: missing (wanted: the name of a language)",
-        "snippet.code: missing (wanted: code, as text)",
+        "snippet.language: missing (expected: the name of a language)",
+        "snippet.code: missing (expected: code, as text)",
     ]
 
 
 def test_an_empty_field_may_be_left_out() -> None:
     (line,) = lines("listener", protocol="http", port=1, compress=None)
-    assert line.endswith("(wanted: true or false). Leave it out for the default, true.")
+    assert line.endswith("(expected: true or false). Leave it out for the default, true.")
 
 
 def test_lengths_are_told() -> None:
@@ -164,7 +164,7 @@ def test_lengths_are_told() -> None:
     assert (problem.code, problem.found) == ("range", "an empty list")
     (problem,) = check(spec("switch", matches=[{"when": "a", "port": "out"}] * 9), SWITCH)
     assert problem.found == "a list of 9"
-    assert problem.wanted.endswith("of at most 8 items")
+    assert problem.expected.endswith("of at most 8 items")
 
 
 @pytest.mark.parametrize(
@@ -218,14 +218,14 @@ def test_each_sort_of_mistake_has_a_code_and_its_place(
 
 def test_a_rule_across_fields_names_the_field() -> None:
     (problem,) = check(spec("listener", protocol="ws", port=1, tls={"cert": "x"}), LISTENER)
-    assert (problem.path, problem.wanted) == ("listener.tls.key", "the key of the certificate")
+    assert (problem.path, problem.expected) == ("listener.tls.key", "the key of the certificate")
 
 
 def test_a_union_of_mappings_is_told_by_its_tag() -> None:
     fields = decode(spec("batch", window={"by": "time", "every": "2s"}), BATCH)
     assert fields.window == Clock(every=Interval("2s"))
     (line,) = lines("batch", window={"by": "clock", "every": "2s"})
-    assert line == 'batch.window.by: the text "clock" (wanted: count or time)'
+    assert line == 'batch.window.by: the text "clock" (expected: count or time)'
 
 
 def test_a_problem_knows_the_place_of_the_very_field() -> None:
@@ -416,7 +416,7 @@ class Named(Fields):
 def test_examples_say_what_a_pattern_means() -> None:
     schema = Schema(kind="named", fields=Named, summary="Has a word.")
     [problem] = check(spec("named", word="3"), schema)
-    assert problem.wanted == "text that matches ^[a-z]+$, such as one or two"
+    assert problem.expected == "text that matches ^[a-z]+$, such as one or two"
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -426,7 +426,7 @@ def test_a_check_and_a_decode_always_agree(case: tuple[str, Any]) -> None:
     problems = told(BY_KIND[kind], fields)
     assert len({problem.path for problem in problems}) == len(problems), "a place is told once"
     assert all(
-        problem.found and (problem.wanted or problem.code == "invalid") for problem in problems
+        problem.found and (problem.expected or problem.code == "invalid") for problem in problems
     )
 
 

@@ -38,7 +38,7 @@ def test_a_duration_is_go_text_or_milliseconds(written: object, seconds: float) 
 def test_what_is_no_duration_is_rejected(written: object) -> None:
     with pytest.raises(FieldError) as caught:
         Duration.read(written)
-    assert "duration" in caught.value.wanted
+    assert "duration" in caught.value.expected
 
 
 @pytest.mark.parametrize("written", [float("inf"), float("nan"), -0.001])
@@ -84,7 +84,7 @@ def test_a_narrower_duration_says_its_limits() -> None:
     for written in ("9ms", "61m"):
         with pytest.raises(FieldError) as caught:
             Pause.read(written)
-        assert caught.value.wanted.startswith("a duration of at least 10ms and at most 1h")
+        assert caught.value.expected.startswith("a duration of at least 10ms and at most 1h")
 
 
 def test_an_interval_takes_some_time() -> None:

@@ -140,7 +140,7 @@ def test_a_file_that_is_too_large_keeps_what_it_said(tmp_path: Path) -> None:
         path.write_text("{kind: nop, name: a, v: 2}\n" + "# more\n" * 1000)
         problems = await told(store, bool)
         assert str(problems[0]).endswith(
-            "7,027 bytes (wanted: at most 1,000). "
+            "7,027 bytes (expected: at most 1,000). "
             "Split it into several; the setting is [limits] file"
         )
         assert [each.fields for each in await store.specs()] == [{}]

@@ -53,7 +53,7 @@ def select(value: Any, field: str) -> Any:
         if field in _ERROR_FIELDS:
             return getattr(value, field)
         raise _no_part(field)
-    raise CelError(f'no field "{field}" in a value of type {name} (wanted: a map)')
+    raise CelError(f'no field "{field}" in a value of type {name} (expected: a map)')
 
 
 def has(value: Any, field: str) -> bool:
@@ -63,7 +63,7 @@ def has(value: Any, field: str) -> bool:
         return field in value
     if name == "error":
         return field in _ERROR_FIELDS
-    raise CelError(f'no field "{field}" in a value of type {name} (wanted: a map)')
+    raise CelError(f'no field "{field}" in a value of type {name} (expected: a map)')
 
 
 def _no_part(field: str) -> CelError:
@@ -202,7 +202,7 @@ def build_map(entries: list[tuple[Any, Any]], names: tuple[str, ...] = ()) -> di
         name = kind(key)
         if name not in ("string", "int", "uint", "bool"):
             hint = f". {_quote(names[at])}" if names and names[at] else ""
-            raise CelError(f"a key cannot be {name} (wanted: string, int, uint or bool){hint}")
+            raise CelError(f"a key cannot be {name} (expected: string, int, uint or bool){hint}")
         if key in table:
             raise CelError(f"the key {plain_text(key)} stands twice in the map")
         table[key] = value

@@ -54,11 +54,11 @@ class _Parser:
         self._depth = 0
         self.token = self._tokens[0]
 
-    def unexpected(self, wanted: str) -> Never:
+    def unexpected(self, expected: str) -> Never:
         token = self.token
         actual = "end of the text" if token.kind == "end" else f'"{token.text[:40]}"'
         hint = _WORDS.get(token.text, "")
-        raise self._source.error(token.at, f"unexpected {actual} (wanted: {wanted})", hint)
+        raise self._source.error(token.at, f"unexpected {actual} (expected: {expected})", hint)
 
     def expression(self) -> Node:
         """Return a condition with its branches, or a run of operators.

@@ -251,7 +251,7 @@ class _Reader:
         inverse = (char == "P") != name.startswith("^")
         entry = category(name.removeprefix("^")) if name.isascii() and len(name) < 5 else None
         if not name or entry is None:
-            raise self._fault(f'unknown class "{name}" (wanted: a Unicode category, as in \\pL)')
+            raise self._fault(f'unknown class "{name}" (expected: a Unicode category, as in \\pL)')
         return negated(entry) if inverse else entry
 
     def _escaped_code(self, char: str) -> int:

@@ -35,7 +35,7 @@ def parse_timestamp(text: str) -> Timestamp:
     match = _RFC3339.fullmatch(text)
     if match is None:
         raise CelError(
-            f'"{text[:80]}" is not a timestamp (wanted: RFC 3339, "2024-05-01T12:30:00Z")'
+            f'"{text[:80]}" is not a timestamp (expected: RFC 3339, "2024-05-01T12:30:00Z")'
         )
     year, month, day, hour, minute, second = (int(match[n]) for n in range(1, 7))
     try:
@@ -70,7 +70,7 @@ def parse_duration(text: str) -> CelDuration:
         return CelDuration(0)
     if _SPAN.fullmatch(text) is None or len(text) > 200:
         raise CelError(
-            f'"{text[:80]}" is not a duration (wanted: as in "1h30m", "1.5s" or "250ms")'
+            f'"{text[:80]}" is not a duration (expected: as in "1h30m", "1.5s" or "250ms")'
         )
     total = 0
     for whole, fraction, unit in _PART.findall(body):
@@ -108,7 +108,7 @@ def zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise CelError(
-            f'unknown time zone "{name[:80]}" (wanted: as in "Europe/Berlin" or "+02:00")'
+            f'unknown time zone "{name[:80]}" (expected: as in "Europe/Berlin" or "+02:00")'
         ) from None
 
 
@@ -121,7 +121,7 @@ def _calendar(pick: Callable[[datetime], int], each_year: int = 0) -> Callable[.
     def part(value: Any, name: Any = "UTC") -> int:
         if kind(value) != "timestamp" or kind(name) != "string":
             raise CelError(
-                f"a part of the calendar is asked of {kind(value)} (wanted: a timestamp)"
+                f"a part of the calendar is asked of {kind(value)} (expected: a timestamp)"
             )
         at = _EPOCH + timedelta(seconds=moment(value).nanos // NANOS)
         # Python's calendar ends where a zone may still lead on; it repeats itself in 400 years.
@@ -152,7 +152,9 @@ def _milliseconds(value: Any, *zone_name: Any) -> int:
         part = abs(nanos) % NANOS // 1_000_000
         return part if nanos >= 0 else -part
     if kind(value) != "timestamp":
-        raise CelError(f"getMilliseconds is asked of {kind(value)} (wanted: timestamp or duration)")
+        raise CelError(
+            f"getMilliseconds is asked of {kind(value)} (expected: timestamp or duration)"
+        )
     if zone_name:
         zone(zone_name[0] if isinstance(zone_name[0], str) else "?")
     return moment(value).nanos % NANOS // 1_000_000

@@ -38,7 +38,7 @@ class Timestamp:
 
     def __init__(self, nanos: int) -> None:
         if not TIMESTAMP_MIN <= nanos <= TIMESTAMP_MAX:
-            raise CelError("timestamp out of range (wanted: years 0001 to 9999)")
+            raise CelError("timestamp out of range (expected: years 0001 to 9999)")
         self.nanos = nanos
 
     def __eq__(self, other: object) -> bool:
@@ -55,7 +55,7 @@ class CelDuration:
 
     def __init__(self, nanos: int) -> None:
         if not -DURATION_MAX <= nanos <= DURATION_MAX:
-            raise CelError("duration out of range (wanted: at most 10,000 years)")
+            raise CelError("duration out of range (expected: at most 10,000 years)")
         self.nanos = nanos
 
     def __bool__(self) -> bool:

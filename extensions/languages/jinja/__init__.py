@@ -17,7 +17,7 @@ def _tuned(code: str, options: Options) -> Program:
     from heddle.extensions.languages.jinja.template import TemplateProgram
 
     if len(code) > MAX_CODE:
-        raise CompileError(f"the template is too long (wanted: at most {MAX_CODE:,} characters)")
+        raise CompileError(f"the template is too long (expected: at most {MAX_CODE:,} characters)")
     program = TemplateProgram(code, options.condition)
     if options.isolation is None and calm(program.parts):
         return program

@@ -237,7 +237,7 @@ class Sort:
                 422,
                 "name",
                 f"{json.dumps(request.key[:40])} in the path cannot be the name of a {self.word} "
-                f"(wanted: {NAME_RULE})",
+                f"(expected: {NAME_RULE})",
             )
         new, reported = await sent_entry(request, request.namespace, self.words, named=named)
         same_space(request, new)

@@ -306,7 +306,7 @@ async def report(request: ApiRequest) -> ApiReply:
         raise ApiError(
             422,
             "report",
-            f"no runtime reports every {sent.interval:g} s with the pid {sent.pid} (wanted: more than "
+            f"no runtime reports every {sent.interval:g} s with the pid {sent.pid} (expected: more than "
             f"0 and at most {LONGEST:g} s, a pid of a process)",
         )
     await _may_replace(request, store)
@@ -341,7 +341,7 @@ async def listen(request: ApiRequest) -> ApiReply:
         if word not in TYPES:
             near = did_you_mean(word, TYPES)
             raise ApiError(
-                400, "query", f'type: "{word}" (wanted: {", ".join(TYPES)}). {near}'.rstrip(". ")
+                400, "query", f'type: "{word}" (expected: {", ".join(TYPES)}). {near}'.rstrip(". ")
             )
     if request.namespace is None and not request.sees_all:
         raise ApiError(

@@ -80,13 +80,13 @@ class JwtFields(Fields):
     def __post_init__(self) -> None:
         if bool(self.key) == bool(self.jwks):
             raise FieldError(
-                "neither or both of key and jwks", wanted="one of them", code="conflict"
+                "neither or both of key and jwks", expected="one of them", code="conflict"
             )
         shared = [algorithm in HMAC for algorithm in self.algorithms]
         if any(shared) and (not all(shared) or self.jwks):
             raise FieldError(
                 "algorithms with a shared secret beside a public key",
-                wanted="one sort of them",
+                expected="one sort of them",
                 hint="Who knows the public key could sign with it.",
                 code="conflict",
                 path=("algorithms",),
@@ -129,10 +129,12 @@ class Auth(Fields):
 
     def __post_init__(self) -> None:
         if self.basic is None and self.bearer is None and self.jwt is None:
-            raise FieldError("nobody could be known", wanted="basic, bearer or jwt", code="missing")
+            raise FieldError(
+                "nobody could be known", expected="basic, bearer or jwt", code="missing"
+            )
         for user in self.basic or ():
             if ":" in user:
-                raise FieldError(f'"{user}"', wanted="a name without a colon", path=("basic",))
+                raise FieldError(f'"{user}"', expected="a name without a colon", path=("basic",))
 
 
 class AuthNode(Node):
@@ -153,7 +155,9 @@ class AuthNode(Node):
 
     def _choose(self, payload: Payload) -> tuple[str, Payload]:
         if not isinstance(payload, dict):
-            raise TypeError("found no request (wanted: a map with header, as a listener sends it)")
+            raise TypeError(
+                "found no request (expected: a map with header, as a listener sends it)"
+            )
         try:
             known = self._known(payload)
         except TokenError as wrong:
@@ -245,7 +249,7 @@ def _verifier(fields: JwtFields | None, build: Build) -> Verifier | None:
             require=fields.require,
         )
     except ValueError as error:
-        build.reject("jwt", where, found=str(error), wanted="a key that fits the algorithms")
+        build.reject("jwt", where, found=str(error), expected="a key that fits the algorithms")
 
 
 AUTH: Kind[Any] = Kind(

@@ -86,6 +86,6 @@ def set_cookie(name: str, value: str, about: Attributes) -> str:
     return "; ".join(parts)
 
 
-def rejected(actual: str, wanted: str) -> NodeError:
+def rejected(actual: str, expected: str) -> NodeError:
     """Return the failure of an answer whose cookies cannot be set."""
-    return NodeError(Error(f"{actual} (wanted: {wanted})", code="cookie"))
+    return NodeError(Error(f"{actual} (expected: {expected})", code="cookie"))

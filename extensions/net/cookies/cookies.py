@@ -61,12 +61,12 @@ class Cookies(Fields):
     def __post_init__(self) -> None:
         if self.signed is not None and not self.secrets:
             raise FieldError(
-                "signed without a secret", wanted="secrets", code="missing", path=("signed",)
+                "signed without a secret", expected="secrets", code="missing", path=("signed",)
             )
         if self.same_site == "none" and not self.secure:
             raise FieldError(
                 "same_site: none without secure",
-                wanted="secure: true",
+                expected="secure: true",
                 hint="Browsers throw such cookies away.",
                 code="conflict",
                 path=("same_site",),
@@ -96,7 +96,9 @@ class CookiesNode(Node):
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
         if not isinstance(payload, dict):
-            raise TypeError("found no request (wanted: a map with header, as a listener sends it)")
+            raise TypeError(
+                "found no request (expected: a map with header, as a listener sends it)"
+            )
         answer = await flow.send("out", with_fields(payload, cookies=self._read(payload)))
         if type(answer) not in (dict, HttpResponse) or "cookies" not in answer:
             return answer
@@ -163,7 +165,7 @@ def compile_cookies(fields: Cookies, build: Build) -> Node:
     """Return a path or a domain that cannot be written is a Problem."""
     for name, value in (("path", fields.path), ("domain", fields.domain)):
         if any(text in ";," or not " " < text < "\x7f" for text in value):
-            build.reject(name, found=f'"{value}"', wanted="text without ; , and spaces")
+            build.reject(name, found=f'"{value}"', expected="text without ; , and spaces")
     try:
         return CookiesNode(fields)
     except NodeError as error:

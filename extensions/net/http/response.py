@@ -332,7 +332,7 @@ def _status(value: Any) -> int:
     if isinstance(value, str) and len(value) == 3 and is_number(value):
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 200 <= value <= 599:
-        raise AnswerError(f"status: found {value!r}, wanted a whole number from 200 to 599")
+        raise AnswerError(f"status: found {value!r}, expected a whole number from 200 to 599")
     return value
 
 
@@ -344,7 +344,9 @@ def _header_lines(header: Any, echoed: bool, status: int) -> tuple[list[bytes], 
     if header is None:
         return lines, content_type, packed
     if not isinstance(header, dict):
-        raise AnswerError(f"header: found {type(header).__name__}, wanted a map of names to values")
+        raise AnswerError(
+            f"header: found {type(header).__name__}, expected a map of names to values"
+        )
     latin = latin_of(header)
     for name, values in header.items():
         small = _name(name)
@@ -360,7 +362,7 @@ def _header_lines(header: Any, echoed: bool, status: int) -> tuple[list[bytes], 
         ]
         if small == "content-type":
             if len(texts) > 1:
-                raise AnswerError("header.Content-Type: found several values, wanted one")
+                raise AnswerError("header.Content-Type: found several values, expected one")
             content_type = texts[0] if texts else ""
             continue
         packed = packed or _forbids_packing(small, texts)
@@ -381,9 +383,9 @@ def _forbids_packing(small: str, texts: list[str]) -> bool:
 
 def _name(name: Any) -> str:
     if not isinstance(name, str) or not name:
-        raise AnswerError(f"header: found {name!r} as a name, wanted text")
+        raise AnswerError(f"header: found {name!r} as a name, expected text")
     if name.encode("utf-8", "surrogatepass").translate(None, TOKEN):
-        raise AnswerError(f"header: found {name!r} as a name, wanted letters, digits and hyphens")
+        raise AnswerError(f"header: found {name!r} as a name, expected letters, digits and hyphens")
     return lower(name)
 
 
@@ -394,7 +396,7 @@ def _text(name: str, value: Any) -> str:
         return str(value)
     if not isinstance(value, str):
         raise AnswerError(
-            f"header.{name}: found {type(value).__name__}, wanted text or a list of it"
+            f"header.{name}: found {type(value).__name__}, expected text or a list of it"
         )
     try:
         broken = value.encode().translate(None, _VALUE)

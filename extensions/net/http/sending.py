@@ -30,7 +30,7 @@ async def send_body(
     sent = 0
     async for chunk in body.chunks:
         if not isinstance(chunk, bytes | bytearray | memoryview):
-            raise AnswerError(f"body: found a stream of {type(chunk).__name__}, wanted bytes")
+            raise AnswerError(f"body: found a stream of {type(chunk).__name__}, expected bytes")
         data = bytes(chunk)
         sent += len(data)
         if size is not None and sent > size:

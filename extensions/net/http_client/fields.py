@@ -47,7 +47,7 @@ class AuthFields(Fields):
     def __post_init__(self) -> None:
         if (self.user is None) == (self.token is None):
             raise FieldError(
-                "neither or both of user and token", wanted="one of them", code="conflict"
+                "neither or both of user and token", expected="one of them", code="conflict"
             )
 
     @property

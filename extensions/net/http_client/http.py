@@ -140,7 +140,7 @@ class HttpClient(Fields):
         if self.private == "refuse" and self.proxy:
             raise FieldError(
                 "private: refuse together with a proxy",
-                wanted="one of them",
+                expected="one of them",
                 hint="The proxy would connect, to addresses that are not seen from here.",
                 code="conflict",
                 path=("private",),
@@ -405,14 +405,14 @@ def compile_http(fields: HttpClient, build: Build) -> Node:
             base_url = Base(url)
         except ValueError as error:
             build.reject(
-                name, found=f'"{url}": {error}', wanted="a URL such as https://example.com/v1"
+                name, found=f'"{url}": {error}', expected="a URL such as https://example.com/v1"
             )
         base = base_url if name == "url" else base
     settings = settings_of(fields)
     try:
         context = tls_context(settings)
     except ValueError as error:
-        build.reject("tls", found=str(error), wanted="PEM text, or the path of a PEM file")
+        build.reject("tls", found=str(error), expected="PEM text, or the path of a PEM file")
     try:
         return HttpNode(fields, base, settings, context)
     except NodeError as error:

@@ -279,7 +279,7 @@ def missing(extra: str, package: str, build: Build) -> NoReturn:
     """Refuse a Spec whose extra is not installed."""
     build.reject(
         found=f"{package} is not installed",
-        wanted=f"the extra {extra}",
+        expected=f"the extra {extra}",
         hint=f"pip install 'heddle-runtime[{extra}]'",
         code="missing-extra",
     )

@@ -125,6 +125,6 @@ def _plain(value: Any) -> str | bytes:
         raise rejected(f"query: {error}", "text, or data that can be JSON") from None
 
 
-def rejected(actual: str, wanted: str) -> NodeError:
+def rejected(actual: str, expected: str) -> NodeError:
     """Return the failure of a packet that asks for what cannot be asked."""
-    return NodeError(Error(f"{actual} (wanted: {wanted})", code="request"))
+    return NodeError(Error(f"{actual} (expected: {expected})", code="request"))

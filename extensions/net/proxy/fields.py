@@ -137,7 +137,7 @@ class Proxy(Fields):
 
     def __post_init__(self) -> None:
         if self.key is not None and self.balance != "hash":
-            raise FieldError("key without balance: hash", wanted="balance: hash", path=("key",))
+            raise FieldError("key without balance: hash", expected="balance: hash", path=("key",))
 
     @property
     def again(self) -> ProxyRetry:

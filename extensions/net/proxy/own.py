@@ -45,7 +45,7 @@ def own_headers(
     for given, expression in values.items():
         name = _name(given, "values", build)
         if name in hidden or name in made or any(name == text for text, _ in fixed):
-            build.reject("values", given, found=f"{name} is said twice", wanted="each name once")
+            build.reject("values", given, found=f"{name} is said twice", expected="each name once")
         made[name] = build.program(expression, "values", given)
     return Own(fixed, made, hidden)
 

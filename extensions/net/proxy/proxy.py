@@ -161,7 +161,7 @@ class ProxyNode(Node):
     async def _act(self, payload: Payload, process: Process) -> Answer:
         fields = self._fields
         if not isinstance(payload, dict):
-            raise TypeError("found no request (wanted: a map with method and path)")
+            raise TypeError("found no request (expected: a map with method and path)")
         end = last_hop(payload)
         if end is not None:
             return end
@@ -323,10 +323,13 @@ def compile_proxy(fields: Proxy, build: Build) -> Node:
         try:
             backend = Backend(url)
         except ValueError as error:
-            build.reject("backends", index, found=f'"{url}": {error}', wanted="http://host:port")
+            build.reject("backends", index, found=f'"{url}": {error}', expected="http://host:port")
         if any(url == known.url for known in backends):
             build.reject(
-                "backends", index, found=f'"{url}" stands twice', wanted="each once, with a weight"
+                "backends",
+                index,
+                found=f'"{url}" stands twice',
+                expected="each once, with a weight",
             )
         backends.append(backend)
         weights.append(weight)
@@ -345,7 +348,7 @@ def compile_proxy(fields: Proxy, build: Build) -> Node:
     try:
         context = tls_context(settings)
     except ValueError as error:
-        build.reject("tls", found=str(error), wanted="PEM text, or the path of a PEM file")
+        build.reject("tls", found=str(error), expected="PEM text, or the path of a PEM file")
     own = own_headers(fields.header, fields.values, build)
     key = build.program(fields.key, "key") if fields.key is not None else None
     balancer = Balancer(backends, weights, fields.balance)

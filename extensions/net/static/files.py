@@ -162,7 +162,7 @@ class FilesNode(Node):
             return str(params["*"])
         path = payload.get("path")
         if not isinstance(path, str):
-            raise TypeError("found no path (wanted: a request, as a listener sends it)")
+            raise TypeError("found no path (expected: a request, as a listener sends it)")
         prefix = self._fields.prefix.rstrip("/")
         if prefix:
             if path != prefix and not path.startswith(prefix + "/"):
@@ -342,7 +342,7 @@ def compile_files(fields: FilesFields, build: Build) -> Node:
         build.reject(
             "root",
             found=f'there is no folder "{fields.root}"',
-            wanted="a folder",
+            expected="a folder",
             hint=f"It is looked for from {Path.cwd()}.",
         )
     return FilesNode(fields)

@@ -87,11 +87,11 @@ class Validate(Fields):
         given = [name for name in PARTS if getattr(self, name) is not None]
         if self.schema is not None and given:
             raise FieldError(
-                f"schema and {given[0]}", wanted="schema, or parts of a request", path=("schema",)
+                f"schema and {given[0]}", expected="schema, or parts of a request", path=("schema",)
             )
         if self.schema is None and not given:
             raise FieldError(
-                "nothing to check", wanted=f"schema, or one of {', '.join(PARTS)}", path=("schema",)
+                "nothing to check", expected=f"schema, or one of {', '.join(PARTS)}", path=("schema",)
             )
 
 
@@ -264,7 +264,7 @@ def compile_validate(fields: Validate, build: Build) -> Node:
             return PartCheck(name, validator, Shaper(files).shape(schema), fields.coerce)
         except SchemaMistakeError as error:
             path = error.path if given is schema else ()
-            build.reject(field, *path, code="schema", found=str(error), wanted="a JSON Schema")
+            build.reject(field, *path, code="schema", found=str(error), expected="a JSON Schema")
         except SchemaFileError as error:
             build.reject(field, code="schema", found=str(error))
 

@@ -116,7 +116,7 @@ class Hub:
         elif here is None:
             raise NodeError(
                 Error(
-                    "it says for nobody (wanted: to, room or all, outside the flow of a message)",
+                    "it says for nobody (expected: to, room or all, outside the flow of a message)",
                     code="request",
                 )
             )

@@ -48,7 +48,7 @@ def close_of(value: Any) -> tuple[int, str]:
     known = isinstance(code, int) and not isinstance(code, bool)
     if not known or not (code in _CODES or 3000 <= code < 5000):
         raise NodeError(
-            Error(f"close: {code!r} is no code (wanted: 1000, 3000-4999)", code="request")
+            Error(f"close: {code!r} is no code (expected: 1000, 3000-4999)", code="request")
         )
     if not isinstance(reason, str) or len(reason.encode()) > 123:
         raise NodeError(Error("close: the reason is text of at most 123 bytes", code="request"))

@@ -215,7 +215,7 @@ def _names(value: Payload) -> list[str]:
     """Return the rooms that an expression gave; raise TypeError if it gave none."""
     many = value if isinstance(value, list) else [value]
     if not all(isinstance(value, str) for value in many):
-        raise TypeError(f"rooms gave {value!r} (wanted: a text, or a list of texts)")
+        raise TypeError(f"rooms gave {value!r} (expected: a text, or a list of texts)")
     return many
 
 
@@ -225,7 +225,7 @@ def compile_websocket(fields: WebSocket, build: Build) -> Node:
     try:
         origins = Origins(fields.origins)
     except ValueError as error:
-        build.reject("origins", found=str(error), wanted="https://example.com, or *")
+        build.reject("origins", found=str(error), expected="https://example.com, or *")
     rooms = build.program(fields.rooms, "rooms") if fields.rooms is not None else None
     return WebSocketNode(fields, origins, rooms)
 

@@ -259,7 +259,7 @@ def compile_websocket_client(fields: WebSocketClient, build: Build) -> Node:
     try:
         parse_uri(fields.url)
     except (InvalidURI, ValueError) as error:
-        build.reject("url", found=str(error), wanted="wss://host/path")
+        build.reject("url", found=str(error), expected="wss://host/path")
     try:
         header = tuple(
             (header_name(name), header_text(name, value)) for name, value in fields.header.items()
@@ -272,7 +272,7 @@ def compile_websocket_client(fields: WebSocketClient, build: Build) -> Node:
             PoolSettings(verify=tls.verify, ca=pem(tls.ca), cert=pem(tls.cert), key=pem(tls.key))
         )
     except ValueError as error:
-        build.reject("tls", found=str(error), wanted="PEM text, or the path of a PEM file")
+        build.reject("tls", found=str(error), expected="PEM text, or the path of a PEM file")
     where = LinkSettings(
         url=fields.url,
         header=header,

@@ -215,7 +215,7 @@ async def _problems(view: View) -> Iterable[Values]:
             problem.place.column or None,
             problem.path or None,
             problem.found,
-            problem.wanted or None,
+            problem.expected or None,
             problem.hint or None,
         )
         for namespace, problem in rows
@@ -372,7 +372,7 @@ TABLES = (
             column="INTEGER the column",
             path="TEXT the way to the field",
             found="TEXT what was found",
-            wanted="TEXT what was wanted",
+            expected="TEXT what was expected",
             hint="TEXT what to try",
         ),
         rows=_problems,

@@ -67,8 +67,8 @@ def _call_of(made: Workflow, spec: Spec, number: int, entry: Mapping[str, Any]) 
     return call
 
 
-def _invalid(spec: Spec, path: tuple[str | int, ...], actual: str, wanted: str) -> SpecError:
+def _invalid(spec: Spec, path: tuple[str | int, ...], actual: str, expected: str) -> SpecError:
     problem = Problem(
-        code="type", found=actual, wanted=wanted, place=spec.place(path), path=spec.at(path)
+        code="type", found=actual, expected=expected, place=spec.place(path), path=spec.at(path)
     )
     return SpecError([problem])

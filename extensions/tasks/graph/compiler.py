@@ -172,7 +172,7 @@ class Compiler:
                     path,
                     "unknown-output",
                     f'"{reference}" names no value of the run',
-                    wanted="run.id or run.token",
+                    expected="run.id or run.token",
                 )
             return None
         number = self._numbers.get(reference.source)
@@ -212,7 +212,7 @@ class Compiler:
                         ("tasks", number, "join"),
                         "range",
                         f"it waits for {task.join} tasks and has {upstream} upstream",
-                        wanted=f"at most {upstream}" if upstream else "all",
+                        expected=f"at most {upstream}" if upstream else "all",
                     )
 
     def _check_joins(self, flows: Sequence[Dataflow]) -> None:
@@ -250,14 +250,14 @@ class Compiler:
         )
 
     def _report(
-        self, path: Path, code: str, actual: str, *, wanted: str = "", hint: str = ""
+        self, path: Path, code: str, actual: str, *, expected: str = "", hint: str = ""
     ) -> None:
         spec = self._build.spec
         self.problems.append(
             Problem(
                 code=code,
                 found=actual,
-                wanted=wanted,
+                expected=expected,
                 hint=hint,
                 place=spec.place(path),
                 path=spec.at(path),

@@ -21,7 +21,7 @@ class InputSource(FieldType):
 
     __slots__ = ("broadcast", "expression", "has_value", "long", "reference", "through", "value")
 
-    wanted: ClassVar[str] = (
+    expected: ClassVar[str] = (
         "a reference such as load.rows or in.day, or one of {value}, {from} and {language, code}"
     )
     json_schema: ClassVar[Mapping[str, Any]] = {
@@ -78,13 +78,13 @@ class InputSource(FieldType):
             return cls(_reference(value, ()))
         if not isinstance(value, Mapping):
             hint = "Write {value: …} for a value that stands here."
-            raise FieldError(describe_type(value), wanted=cls.wanted, hint=hint, code="type")
+            raise FieldError(describe_type(value), expected=cls.expected, hint=hint, code="type")
         for key in value:
             if key not in _KEYS:
                 hint = did_you_mean(str(key), _KEYS)
                 raise FieldError(
                     "unknown field",
-                    wanted="value, from or code",
+                    expected="value, from or code",
                     hint=hint,
                     code="unknown-field",
                     path=(str(key),),
@@ -92,9 +92,9 @@ class InputSource(FieldType):
         ways = [key for key in ("value", "from", "code") if key in value]
         if len(ways) != 1:
             actual = f"both {' and '.join(ways)}" if ways else "none of value, from and code"
-            raise FieldError(actual, wanted="exactly one of them", code="missing")
+            raise FieldError(actual, expected="exactly one of them", code="missing")
         if "from" not in value and (extra := [k for k in ("through", "broadcast") if k in value]):
-            raise FieldError(f"{extra[0]} without from", wanted="from", path=(extra[0],))
+            raise FieldError(f"{extra[0]} without from", expected="from", path=(extra[0],))
         if "value" in value:
             return cls(value=value["value"])
         if "code" in value:
@@ -135,13 +135,13 @@ class InputSource(FieldType):
 
 def _reference(value: Any, path: tuple[str | int, ...]) -> Reference:
     if not isinstance(value, str):
-        raise FieldError(describe_type(value), wanted="a reference such as load.rows", path=path)
+        raise FieldError(describe_type(value), expected="a reference such as load.rows", path=path)
     try:
         return parse_reference(value)
     except ReferenceSyntaxError as error:
         raise FieldError(
             str(error),
-            wanted="a reference such as load, load.rows[0] or in.day",
+            expected="a reference such as load, load.rows[0] or in.day",
             hint="Write {value: …} for a text that stands here.",
             code="reference",
             path=path,
@@ -157,7 +157,7 @@ def _transforms(value: Any) -> tuple[Transform, ...]:
         except FieldError as invalid:
             raise FieldError(
                 invalid.found,
-                wanted=invalid.wanted,
+                expected=invalid.expected,
                 hint=invalid.hint,
                 code=invalid.code,
                 path=("through", number, *invalid.path),
@@ -168,6 +168,6 @@ def _transforms(value: Any) -> tuple[Transform, ...]:
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise FieldError(
-            describe_type(value), wanted="true or false", code="type", path=("broadcast",)
+            describe_type(value), expected="true or false", code="type", path=("broadcast",)
         )
     return value

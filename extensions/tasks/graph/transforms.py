@@ -43,9 +43,9 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     help: str = ""
 
 
-def _wrong(value: Any, wanted: str, name: str) -> NodeError:
+def _wrong(value: Any, expected: str, name: str) -> NodeError:
     return NodeError(
-        Error(f"{name}: {describe_type(value)} instead of {wanted}", code="type", data=None)
+        Error(f"{name}: {describe_type(value)} instead of {expected}", code="type", data=None)
     )
 
 
@@ -294,7 +294,7 @@ class Transform(FieldType):
 
     __slots__ = ("expression", "id", "params")
 
-    wanted: ClassVar[str] = "a transform such as uppercase, {id: truncate, max: 80} or code"
+    expected: ClassVar[str] = "a transform such as uppercase, {id: truncate, max: 80} or code"
     json_schema: ClassVar[Mapping[str, Any]] = {
         "anyOf": [
             {
@@ -334,13 +334,13 @@ class Transform(FieldType):
         if isinstance(value, str):
             return cls(_known(value, ()), _params(value, {}))
         if not isinstance(value, Mapping):
-            raise FieldError(describe_type(value), wanted=cls.wanted, code="type")
+            raise FieldError(describe_type(value), expected=cls.expected, code="type")
         if "code" in value:
             return cls(expression=Expression.read(value))
         name = value.get("id")
         if not isinstance(name, str):
             raise FieldError(
-                "a transform without id", wanted=cls.wanted, code="missing", path=("id",)
+                "a transform without id", expected=cls.expected, code="missing", path=("id",)
             )
         _known(name, ("id",))
         params = {str(key): item for key, item in value.items() if key != "id"}
@@ -390,7 +390,7 @@ def _known(name: str, path: tuple[str | int, ...]) -> str:
     if name not in TRANSFORMS:
         raise FieldError(
             f'no transform "{name}"',
-            wanted=f"one of {', '.join(TRANSFORMS)}",
+            expected=f"one of {', '.join(TRANSFORMS)}",
             hint=did_you_mean(name, TRANSFORMS),
             code="unknown-transform",
             path=path,
@@ -405,27 +405,31 @@ def _params(name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
         if key not in known:
             raise FieldError(
                 f'{name} has no parameter "{key}"',
-                wanted=", ".join(known) or "none",
+                expected=", ".join(known) or "none",
                 hint=did_you_mean(key, known),
                 code="unknown-field",
                 path=(key,),
             )
         if key in _INTEGERS and (type(value) is not int or (key == "max" and value < 0)):
             raise FieldError(
-                describe_type(value), wanted="a whole number", code="type", path=(key,)
+                describe_type(value), expected="a whole number", code="type", path=(key,)
             )
         if key == "unit" and value not in ("s", "ms"):
-            raise FieldError(describe_type(value), wanted="s or ms", code="range", path=(key,))
+            raise FieldError(describe_type(value), expected="s or ms", code="range", path=(key,))
         if key == "path":
             if not isinstance(value, str):
-                raise FieldError(describe_type(value), wanted="a path such as a.b[0]", path=(key,))
+                raise FieldError(
+                    describe_type(value), expected="a path such as a.b[0]", path=(key,)
+                )
             try:
                 _pick(value)
             except ValueError as error:
-                raise FieldError(str(error), wanted="a path such as a.b[0]", path=(key,)) from None
+                raise FieldError(
+                    str(error), expected="a path such as a.b[0]", path=(key,)
+                ) from None
     for key, must in known.items():
         if must and key not in given:
             raise FieldError(
-                "missing", wanted=f"the parameter {key} of {name}", code="missing", path=(key,)
+                "missing", expected=f"the parameter {key} of {name}", code="missing", path=(key,)
             )
     return given

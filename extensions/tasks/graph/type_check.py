@@ -25,7 +25,7 @@ class TypeReport(Protocol):
     """Takes one Problem: the path of the field, its code, and its words."""
 
     def __call__(
-        self, path: Path, code: str, actual: str, *, wanted: str = "", hint: str = ""
+        self, path: Path, code: str, actual: str, *, expected: str = "", hint: str = ""
     ) -> None: ...
 
 
@@ -92,12 +92,12 @@ class TypeCheck:
             slot = slots[name]
             if slot.required:
                 at = ("tasks", number, "inputs") if task.inputs else ("tasks", number, "name")
-                wanted = describe_schema(slot.schema)
+                expected = describe_schema(slot.schema)
                 self._report(
                     at,
                     "missing-input",
                     f'"{task.name}" lacks the input "{name}"',
-                    wanted="" if wanted == "any" else wanted,
+                    expected="" if expected == "any" else expected,
                     hint=f"Add {name}: and where it comes from under inputs.",
                 )
 
@@ -128,7 +128,7 @@ class TypeCheck:
                 place,
                 "type",
                 f"{describe_schema(given)} goes to {task.name}.{name}",
-                wanted=describe_schema(slot.schema),
+                expected=describe_schema(slot.schema),
                 hint=_only_empty(fit),
             )
         return fit is Fit.FITS
@@ -208,7 +208,7 @@ class TypeCheck:
                         (*path, "through", number),
                         "type",
                         f"{describe_schema(data)} goes to the transform {transform.id}",
-                        wanted=describe_schema(dict(accepts)),
+                        expected=describe_schema(dict(accepts)),
                     )
                     return None
             made = transform.makes(data)
@@ -222,7 +222,7 @@ class TypeCheck:
                 path,
                 "type",
                 f"{describe_schema(given)} goes to for_each of {task.name}",
-                wanted="array",
+                expected="array",
                 hint="for_each works on the items of a list.",
             )
             return None

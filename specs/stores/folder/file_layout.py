@@ -78,7 +78,7 @@ def _misplaced(
     return Problem(
         code="file",
         found=f'"{name}" cannot be written: {why}',
-        wanted="a path below the folder that ends in .yaml, .yml or .json, such as shop/orders.yaml",
+        expected="a path below the folder that ends in .yaml, .yml or .json, such as shop/orders.yaml",
         hint="" if fresh else "Edit the file by hand",
         place=resource.place(("annotations", FILE)),
         path=f"{resource.label}.annotations.{FILE}",

@@ -88,7 +88,7 @@ def read_address(url: str) -> Address:
 
 
 def _unreadable(scheme: str, theirs: "list[tuple[str, str]]") -> str:
-    wanted = f"{scheme}://USER@HOST:PORT/DATABASE?OPTION=…"
+    expected = f"{scheme}://USER@HOST:PORT/DATABASE?OPTION=…"
     for key, _ in theirs:
         if not key.isidentifier():
             break
@@ -101,10 +101,10 @@ def _unreadable(scheme: str, theirs: "list[tuple[str, str]]") -> str:
             known = ", ".join(StoreOptions.__struct_fields__)
             return (
                 f'the address of the store has an unknown option "{key}" '
-                f"(wanted: {known}, or an option of libpq). {near}".rstrip(". ")
+                f"(expected: {known}, or an option of libpq). {near}".rstrip(". ")
             )
     return (
-        f"the address of the store cannot be read (wanted: {wanted}). "
+        f"the address of the store cannot be read (expected: {expected}). "
         "Signs such as @ : / ? # in a password are written as %40 %3A %2F %3F %23"
     )
 
@@ -131,17 +131,17 @@ def _options(ours: "dict[str, str]", shown: str) -> StoreOptions:
         name = str(error).rpartition("$.")[2].rstrip("`")
         kind = "on or off" if name == "migrate" else "a number"
         raise StoreError(
-            f'the option "{name}" in the address {shown} is "{data.get(name, "")}" (wanted: {kind})'
+            f'the option "{name}" in the address {shown} is "{data.get(name, "")}" (expected: {kind})'
         ) from None
     if not _SCHEMA.fullmatch(options.schema):
         raise StoreError(
-            f'"{options.schema}" cannot be the schema of the store {shown} (wanted: {_SCHEMA_RULE})'
+            f'"{options.schema}" cannot be the schema of the store {shown} (expected: {_SCHEMA_RULE})'
         )
     wrong = ""
     if not 0 <= options.pool_min <= options.pool_max or not 1 <= options.pool_max <= 1000:
-        wrong = f"pool_min={options.pool_min}, pool_max={options.pool_max} (wanted: 0 ≤ pool_min ≤ pool_max ≤ 1000)"
+        wrong = f"pool_min={options.pool_min}, pool_max={options.pool_max} (expected: 0 ≤ pool_min ≤ pool_max ≤ 1000)"
     elif not 0 < options.wait <= 3600 or not 0 < options.statement_timeout <= 86_400:
-        wrong = f"wait={options.wait:g}, statement_timeout={options.statement_timeout:g} (wanted: seconds above 0)"
+        wrong = f"wait={options.wait:g}, statement_timeout={options.statement_timeout:g} (expected: seconds above 0)"
     if wrong:
         raise StoreError(f"an option in the address {shown} is wrong: {wrong}")
     return options

@@ -132,7 +132,7 @@ async def _migrate(connection: Connection, address: Address, queries: Queries) -
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise StoreError(
-            f"the database of the store {address.shown} is encoded as {encoding} (wanted: UTF8)"
+            f"the database of the store {address.shown} is encoded as {encoding} (expected: UTF8)"
         )
     async with connection.transaction():
         await connection.execute(queries.alone)

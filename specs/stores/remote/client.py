@@ -44,7 +44,7 @@ class ApiClient:
             wrong = True
         if parts is None or wrong:
             raise StoreError(
-                f'"{url}" is not an address of an API (wanted: http://HOST:PORT or https://…)'
+                f'"{url}" is not an address of an API (expected: http://HOST:PORT or https://…)'
             )
         if parts.username or parts.password:
             raise StoreError(
@@ -188,7 +188,7 @@ def problem_of(data: Mapping[str, Any]) -> Problem:
     return Problem(
         code=data["code"],
         found=data["found"],
-        wanted=data.get("wanted", ""),
+        expected=data.get("expected", ""),
         hint=data.get("hint", ""),
         path=data.get("path", ""),
         place=place,

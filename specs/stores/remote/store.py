@@ -85,7 +85,7 @@ class RemoteStore:
         del name, ttl, holder
         return WithheldLease(
             f"{self.url} is an API, which grants no leases, and runtimes behind it may act "
-            "(wanted: the store itself, or `singleton: machine` if no other runtime has this node)"
+            "(expected: the store itself, or `singleton: machine` if no other runtime has this node)"
         )
 
     # --- reading ---

@@ -328,7 +328,7 @@ def test_a_rollback_stays_in_its_namespace(args: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        (("rollback", "now~x"), "is not a revision (wanted: the number of a revision"),
+        (("rollback", "now~x"), "is not a revision (expected: the number of a revision"),
         (("rollback", "99"), "no revision 99"),
         (("diff", "99"), "no revision 99"),
         (("apply", "-f", "-", "--base", "99"), "no revision 99"),

@@ -228,7 +228,7 @@ def test_an_input_that_was_forgotten_empties_no_value(store: Path) -> None:
     ran("value", "set", "password", stdin="hunter2")
     result = heddle("value", "set", "password", stdin="")
     assert result.exit_code == 1
-    assert "standard input is empty (wanted: what the value is to hold)" in result.stderr
+    assert "standard input is empty (expected: what the value is to hold)" in result.stderr
     assert '"hunter2"' in ran("get", "values", "--reveal")
     ran("value", "set", "password", "--file", "/dev/null")
     assert "hunter2" not in ran("get", "values", "--reveal")
@@ -305,7 +305,8 @@ def test_the_settings_say_what_is_wrong_with_secrets(store: Path) -> None:
     assert result.exit_code == 1
     assert 'heddle.toml:2 secrets.key_fil: unknown key "key_fil"' in result.stderr
     assert (
-        "heddle.toml:3 secrets.key_command: 3 (wanted: a command that prints keys" in result.stderr
+        "heddle.toml:3 secrets.key_command: 3 (expected: a command that prints keys"
+        in result.stderr
     )
 
 

@@ -76,7 +76,7 @@ def test_a_folder_is_shown_too_and_has_no_tables(tmp_path: Path) -> None:
     assert (shown["specs"], "tables" in shown) == (1, False)
     rejected = heddle("store", "migrate", "--store", tmp_path)
     assert rejected.exit_code == 1
-    assert "wanted: the address of a store in PostgreSQL" in rejected.stderr
+    assert "expected: the address of a store in PostgreSQL" in rejected.stderr
 
 
 @pytest.mark.parametrize(

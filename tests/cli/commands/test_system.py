@@ -95,7 +95,7 @@ def test_it_is_not_served_where_others_can_reach_it_without_a_token(flow: Path) 
 def test_what_is_no_address_is_told_before_anything_begins(flow: Path) -> None:
     result = heddle("start", flow, "-e", "PORT=0", "--system", "nonsense")
     assert result.exit_code == 1
-    assert '"nonsense" is not an address (wanted: HOST:PORT' in result.output
+    assert '"nonsense" is not an address (expected: HOST:PORT' in result.output
     assert "listening" not in result.output
 
 

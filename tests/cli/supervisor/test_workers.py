@@ -253,7 +253,7 @@ def test_workers_need_a_store_that_all_of_them_read(tmp_path: Path) -> None:
     for args in (("--from-specs", file), ("-",), ("--store", "memory://")):
         result = heddle("start", "--workers", "2", *args)
         assert result.exit_code in (1, 2)
-        assert "wanted" in result.output or "need a store" in result.output
+        assert "expected" in result.output or "need a store" in result.output
 
 
 def test_text_says_who_has_said_it(tmp_path: Path) -> None:
@@ -327,7 +327,7 @@ def test_up_runs_those_that_are_named(tmp_path: Path) -> None:
         ("[namespaces.shop]\nstore = 'flow.yaml'", ["shp"], 'Did you mean "shop"?'),
         ("[namespaces.shop]\nstor = 'flow.yaml'", [], 'unknown key "stor"'),
         ("[namespaces.shop]\nworkers = -1", [], "heddle.toml:2 namespaces.shop.workers"),
-        ("[namespaces]\nshop = 1", [], "wanted: a table"),
+        ("[namespaces]\nshop = 1", [], "expected: a table"),
         ("[namespaces.shop]\nstore = 'nowhere'", [], "there is no such file or folder"),
         ("[namespaces.'a b']\nstore = 'flow.yaml'", [], 'the name "a b"'),
     ],

@@ -59,9 +59,9 @@ def test_a_mark_at_the_beginning_of_a_file_is_not_shown() -> None:
 
 
 def test_what_is_wanted_and_tried_stands_below() -> None:
-    problem = Problem(code="type", found="a", wanted="b", hint="C.", place=Place("f", 120, 1))
+    problem = Problem(code="type", found="a", expected="b", hint="C.", place=Place("f", 120, 1))
     text = report([problem], source=lambda _: "\n" * 119 + "a")
-    assert text.splitlines()[-2:] == ["    = wanted: b", "    = C."]
+    assert text.splitlines()[-2:] == ["    = expected: b", "    = C."]
 
 
 def test_a_problem_without_a_readable_line_is_still_told() -> None:

@@ -415,7 +415,7 @@ async def test_a_definition_that_would_break_its_users_is_rejected() -> None:
     [
         ("uses: greeting", "u.with.word", "missing"),
         ("uses: greeting, with: {wrd: x, word: y}", "u.with.wrd", 'Did you mean "word"'),
-        ("uses: greeting, with: {word: [1]}", "u.with.word", "wanted: text"),
+        ("uses: greeting, with: {word: [1]}", "u.with.word", "expected: text"),
         ("uses: greeting, with: {word: x, times: many}", "u.with.times", "a whole number"),
         ("uses: greeting, with: {word: x, mark: '.'}", "u.with.mark", "! or ?"),
         ("uses: greting, with: {word: x}", "u.uses", 'no block "greting"'),

@@ -92,17 +92,17 @@ async def test_dialects_are_read(lines: str, text: Any, found: list[Any]) -> Non
 @pytest.mark.parametrize(
     ("lines", "text", "code", "said"),
     [
-        ("", "a,b\n1,2\n1,2,3\n", "csv", "line 3: found 3 cells (wanted: 2, as there are columns)"),
+        ("", "a,b\n1,2\n1,2,3\n", "csv", "line 3: found 3 cells (expected: 2, as there are columns)"),
         ("", "a,b\n1\n", "csv", "line 2: found 1 cells"),
         ("ragged: fill", "a,b\n1,2,3\n", "csv", "line 2: found 3 cells"),
         ("", 'a,b\n1,"2\n3,4\n', "csv", "line 2: a quote is opened and never closed"),
         ("", 'a,b\n"1"x,2\n', "csv", "line 2: "),
         ("", "a,a\n", "csv", 'line 1: two columns are called "a"'),
         ("", "a,,c\n", "csv", "line 1: column 2 has no name"),
-        ("types: {b: int}", "a,b\n\"x\ny\",1\n2,x\n", "cell", 'line 4, b: found "x" (wanted: a whole number)'),
+        ("types: {b: int}", "a,b\n\"x\ny\",1\n2,x\n", "cell", 'line 4, b: found "x" (expected: a whole number)'),
         ("types: {c: int}", "a,b\n", "csv", 'line 1: there is no column "c" (there are: a, b)'),
         ("", b"a\n\xff\n", "text", "it is not utf-8 text"),
-        ("", None, "data", "found null (wanted: text, bytes or a byte stream)"),
+        ("", None, "data", "found null (expected: text, bytes or a byte stream)"),
         ("max_rows: 2", "a\n1\n2\n3\n", "too-large", "more than 2 rows"),
     ],
 )  # fmt: skip
@@ -134,9 +134,9 @@ async def test_rows_are_written(lines: str, payload: Any, found: str) -> None:
 
 async def test_rows_that_cannot_be_written_are_told_by_number() -> None:
     answer = await made("op: format", [{"a": 1}, 7])
-    assert "row 2: found a int (wanted: a map or a list)" in answer.message
+    assert "row 2: found a int (expected: a map or a list)" in answer.message
     answer = await made("op: format, columns: [a, b]", [[1]])
-    assert "row 1: found 1 cells (wanted: 2)" in answer.message
+    assert "row 1: found 1 cells (expected: 2)" in answer.message
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ async def test_a_cell_may_be_large() -> None:
 async def test_a_number_is_one_that_json_can_hold(cell: str) -> None:
     answer = await made("types: {n: number}", f"n,m\n{cell},1\n")
     assert isinstance(answer, Error)
-    assert "(wanted: a number)" in answer.message
+    assert "(expected: a number)" in answer.message
 
 
 async def test_what_json_has_no_number_for_is_an_empty_cell() -> None:

@@ -392,7 +392,7 @@ async def test_an_error_is_told_and_the_next_change_comes(tmp_path: Path) -> Non
         ("root: ''", "root"),
         ('root: "a\\0b"', "this is not a folder"),
         ("root: ~nobody-of-that-name/x", "this is not a folder"),
-        ("root: x, op: watch, path: y", "a path to watch (wanted: a pattern)"),
+        ("root: x, op: watch, path: y", "a path to watch (expected: a pattern)"),
         ("root: x, existing: true", "existing without op: watch"),
         ("root: x, op: wach", "watch"),
     ],

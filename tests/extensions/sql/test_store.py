@@ -156,10 +156,10 @@ async def test_keys_and_values_are_made_out_of_the_packet(source: str) -> None:
         ("get", {"k": 1}, "found null as the key"),
         ("get", "x" * 1001, "as the key"),
         ("get", True, "found a bool as the key"),
-        ("set", {"key": "k"}, "the packet has no value (wanted: {key, value})"),
+        ("set", {"key": "k"}, "the packet has no value (expected: {key, value})"),
         ("set", "k", "the packet has no value"),
         ("cas", {"key": "k", "value": 1}, "the packet has no expected"),
-        ("incr", {"key": "k", "by": "1"}, "found a str as by (wanted: a number)"),
+        ("incr", {"key": "k", "by": "1"}, "found a str as by (expected: a number)"),
         ("incr", "text", "found a str as what is kept"),
     ],
 )
@@ -268,7 +268,7 @@ async def test_a_store_may_be_a_part_of_the_transaction(tmp_path: Path, transact
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ("transaction: true", "a transaction in memory (wanted: a database as source)"),
+        ("transaction: true", "a transaction in memory (expected: a database as source)"),
         ("table: 'a; DROP TABLE x'", "the name of a table"),
         ("op: put", "put"),
         ("source: 'mysql+pymysql://h/x'", "pymysql"),

@@ -337,12 +337,12 @@ async def test_an_error_goes_to_the_error_port() -> None:
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ("", "neither interval nor cron (wanted: one of them)"),
-        ("interval: 1s, cron: '@daily'", "interval and cron (wanted: one of them)"),
+        ("", "neither interval nor cron (expected: one of them)"),
+        ("interval: 1s, cron: '@daily'", "interval and cron (expected: one of them)"),
         ("interval: 0", "a duration of more than 0s"),
         ("cron: 61 * * * *", '"61 * * * *": bad minute'),
         ("cron: '@daily', timezone: Europe/Berln", 'Did you mean "Europe/Berlin"?'),
-        ("interval: 1s, jitter: 2s", "a jitter of 2s (wanted: at most the interval, 1s)"),
+        ("interval: 1s, jitter: 2s", "a jitter of 2s (expected: at most the interval, 1s)"),
     ],
 )
 async def test_a_timer_that_cannot_work_is_a_problem(lines: str, said: str) -> None:

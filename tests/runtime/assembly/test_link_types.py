@@ -100,7 +100,7 @@ def test_a_link_that_cannot_fit_is_an_error_with_both_types(
 ) -> None:
     (problem,) = check(registry, joined(source, target))
     assert problem.found == f'"a" sends {sent} by "out"'
-    assert problem.wanted == f'{accepted}, as "b" accepts at "in"'
+    assert problem.expected == f'{accepted}, as "b" accepts at "in"'
     assert problem.path == "a.ports.out"
     assert problem.place.line == 1
 

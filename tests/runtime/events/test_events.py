@@ -100,7 +100,9 @@ async def test_an_event_of_a_later_generation_counts_though_it_was_told_before()
 def test_secrets_are_masked_wherever_they_stand() -> None:
     events = Events("default")
     events.hide(["hunter2", "7654321"])
-    problem = Problem(code="x", found="at hunter2", wanted="hunter2!", hint="not hunter2", path="p")
+    problem = Problem(
+        code="x", found="at hunter2", expected="hunter2!", hint="not hunter2", path="p"
+    )
     told = events.emit(
         "went",
         reason="because hunter2",

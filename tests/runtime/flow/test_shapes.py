@@ -66,7 +66,7 @@ def test_one_to_many_leaves_out_only_what_it_is_told_to() -> None:
 def test_one_to_many_fails_where_it_gives_neither_form() -> None:
     error = run(wire({"a": one_to_many(lambda _: "text")}))
     assert isinstance(error, Error)
-    assert error.message.startswith("str was returned (wanted: a mapping")
+    assert error.message.startswith("str was returned (expected: a mapping")
 
 
 def test_errors_of_one_branch_dominate_the_others() -> None:

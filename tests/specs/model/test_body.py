@@ -58,7 +58,7 @@ def test_what_is_kept_is_what_will_be_read() -> None:
     [
         (
             value("v", {"at": [datetime.date(2024, 1, 1)]}),
-            r"v\.data\.at\[0\] is a date \(wanted: text",
+            r"v\.data\.at\[0\] is a date \(expected: text",
         ),
         (value("v", "\ud800"), "half of a character pair"),
         (spec("two\nlines"), "cannot be kept"),

@@ -172,7 +172,7 @@ def test_without_the_package_that_seals_the_extra_is_named(monkeypatch: pytest.M
         with pytest.raises(SecretError) as caught:
             act()
         problem = told(caught)
-        assert (problem.code, problem.wanted) == ("missing-extra", "the extra secrets")
+        assert (problem.code, problem.expected) == ("missing-extra", "the extra secrets")
         assert "heddle-runtime[secrets]" in problem.hint
 
 

@@ -126,10 +126,10 @@ def test_a_text_that_names_a_secret_is_shown_without_it(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "nobody knows this token (wanted: Authorization)",
+        "nobody knows this token (expected: Authorization)",
         "ada@example.com",
         "unexpected token: EOF",
-        "listener.tls.password: found a number (wanted: text)",
+        "listener.tls.password: found a number (expected: text)",
         "basic authentication",
         "the bearer of this",
         "http://127.0.0.1:8000/ping?page=2",

@@ -115,7 +115,7 @@ def to_bool(value: Any) -> bool:
         return True
     if value in _FALSE:
         return False
-    raise _unreadable(value, 'a bool (wanted: "true" or "false")')
+    raise _unreadable(value, 'a bool (expected: "true" or "false")')
 
 
 def format_double(value: float) -> str:

@@ -157,13 +157,13 @@ SAID = [
     ("true &&\n  self.a > 1", {"a": "x"}, "line 2, column 10: no such overload: string > int"),
     ("'n: ' + 1", None, "Try string(…) on the number"),
     ("1 + 1u", None, "Try int(…) on the uint"),
-    ("self.a.b", {"a": 1}, 'no field "b" in a value of type int (wanted: a map)'),
+    ("self.a.b", {"a": 1}, 'no field "b" in a value of type int (expected: a map)'),
     ("self[3]", [1], "index 3 is out of range (the list has 1 elements)"),
     ("'a' in 'abc'", None, "Try a.contains(b)"),
     ("self ? 1 : 2", "x", "? wants true or false, not string"),
     ("self && true", 1, "&& wants true or false, not int"),
     ("[1].filter(x, x)", None, "filter() wants true or false, not int"),
-    ("timestamp(self)", "soon", '"soon" is not a timestamp (wanted: RFC 3339'),
+    ("timestamp(self)", "soon", '"soon" is not a timestamp (expected: RFC 3339'),
     ("size(self)", 1, "no such overload: size(int)"),
 ]  # fmt: skip
 

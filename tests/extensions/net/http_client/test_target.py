@@ -53,4 +53,4 @@ def test_a_packet_that_asks_for_no_target_fails(base: str | None, asked: Any) ->
     with pytest.raises(NodeError) as raised:
         target(Base(base) if base else None, asked)
     assert raised.value.error.code == "request"
-    assert "wanted" in raised.value.error.message
+    assert "expected" in raised.value.error.message

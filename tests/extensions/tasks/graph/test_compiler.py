@@ -47,9 +47,9 @@ async def test_five_mistakes_are_five_problems_at_their_lines_all_at_once() -> N
         'there is no task "row" (there is: rows, person, a, b, c, d, e, f). Did you mean "rows"?'
     )
     assert texts[1].endswith('"person" has no output "ag" (it has: name, age). Did you mean "age"?')
-    assert (found[2].found, found[2].wanted) == ("array of integer goes to c.x", "integer")
+    assert (found[2].found, found[2].expected) == ("array of integer goes to c.x", "integer")
     assert texts[3].endswith(
-        '"d" lacks the input "b" (wanted: integer). Add b: and where it comes from under inputs.'
+        '"d" lacks the input "b" (expected: integer). Add b: and where it comes from under inputs.'
     )
     assert "the tasks wait for each other: e → f → e" in texts[4]
 
@@ -85,7 +85,7 @@ async def test_the_type_of_an_input_is_compared_too() -> None:
     one = await only(
         "- {name: a, run: '$:double', inputs: {x: in.day}}", inputs="{day: {type: string}}"
     )
-    assert (one.code, one.found, one.wanted) == ("type", "string goes to a.x", "integer")
+    assert (one.code, one.found, one.expected) == ("type", "string goes to a.x", "integer")
 
 
 async def test_a_value_that_stands_there_is_compared() -> None:
@@ -116,7 +116,7 @@ async def test_for_each_needs_a_list_and_compares_its_items() -> None:
         "- {name: n, run: '$:add', inputs: {a: {value: 1}, b: {value: 2}}}\n"
         "- {name: a, run: '$:double', inputs: {x: n}, for_each: x}"
     )
-    assert (one.code, one.wanted) == ("type", "array")
+    assert (one.code, one.expected) == ("type", "array")
     assert (
         await wrong(
             "- {name: n, run: '$:numbers'}\n- {name: a, run: '$:double', inputs: {x: n}, for_each: x}\n"
@@ -127,7 +127,7 @@ async def test_for_each_needs_a_list_and_compares_its_items() -> None:
     one = await only(
         "- {name: n, run: '$:numbers'}\n- {name: a, run: '$:name_it', inputs: {name: n}, for_each: name}"
     )
-    assert (one.found, one.wanted) == ("integer goes to a.name", "string")
+    assert (one.found, one.expected) == ("integer goes to a.name", "string")
 
 
 async def test_a_workflow_inside_says_what_it_takes_and_gives() -> None:
