@@ -209,7 +209,7 @@ class _FieldWalk:
                     "type",
                     f"the name {describe_type(key)}",
                     (*path, str(key)),
-                    expected(shape.items[0]),
+                    describe_shape(shape.items[0]),
                     hint,
                 )
             better[key] = self.look(shape.items[1], item, (*path, str(key)))

@@ -91,7 +91,9 @@ class Validate(Fields):
             )
         if self.schema is None and not given:
             raise FieldError(
-                "nothing to check", expected=f"schema, or one of {', '.join(PARTS)}", path=("schema",)
+                "nothing to check",
+                expected=f"schema, or one of {', '.join(PARTS)}",
+                path=("schema",),
             )
 
 
