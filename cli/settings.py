@@ -14,7 +14,7 @@ import msgspec
 from heddle.cli.exit_codes import CommandError
 from heddle.cli.settings_fields import LogFormat, LogLevel
 from heddle.cli.settings_file import nearest_file, read_setting, read_settings_file
-from heddle.schemas.link import DEFAULT_NAMESPACE
+from heddle.schemas.link import DEFAULT_NAMESPACE, LinkStyle
 from heddle.schemas.suggestion import nearest
 from heddle.specs.model.limits import ReadLimits
 
@@ -47,6 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     begin with `limit_`, and `follow_links`, say what is read at most. Those that begin
     with `redact_` say what is hidden, and what is not, wherever payloads are shown. `state_folder`
     is where a store in files keeps its history and what runtimes report; empty is beside the specs.
+    `fmt_links` says how `heddle fmt` writes links.
     `run_store` is the address of the RunStore of durable runs; empty is in the state folder.
     With `tracebacks` (`--debug`), logs have those of expected failures, too.
     """
@@ -88,6 +89,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limit_depth: int = ReadLimits().depth
     limit_files: int = ReadLimits().files
     follow_links: bool = False
+    fmt_links: LinkStyle = "short"
     state_folder: str = ""
     run_store: str = ""
     file: str = ""

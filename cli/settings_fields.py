@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, get_args
 import msgspec
 
 from heddle.schemas.field import FieldError, Fields, FieldType
+from heddle.schemas.link import LinkStyle
 from heddle.specs.model.names import NAMESPACE_RULE, legal_namespace
 
 LogFormat: TypeAlias = Literal["auto", "text", "json"]
@@ -183,6 +184,12 @@ class RedactTable(Fields):
     ]
 
 
+class FmtTable(Fields):
+    """How `heddle fmt` writes."""
+
+    links: Annotated[LinkStyle, setting(" or ".join(get_args(LinkStyle)))]
+
+
 class StateTable(Fields):
     """[state]."""
 
@@ -266,6 +273,7 @@ class SettingsFile(NamespaceTable):
     system: SystemTable
     secrets: SecretsTable
     redact: RedactTable
+    fmt: FmtTable
     state: StateTable
     runs: RunsTable
     up: UpTable

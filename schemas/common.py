@@ -80,11 +80,12 @@ class Common(Fields):
         ),
     ] = msgspec.field(default_factory=dict)
     ports: Annotated[
-        dict[str, list[Target]],
+        dict[str, list[str | Target]],
         about(
-            "Links: each out port of this node, and the in ports that it leads to. A single target "
-            "needs no list.",
-            examples=[{"out": [{"name": "router", "port": "in"}]}],
+            "Links: each out port of this node, and the in ports that it leads to. A target is the "
+            "name of a node (`router`, or `join.in[1]` for another in port than `in`), or a mapping. "
+            "A single target needs no list.",
+            examples=[{"out": "router"}, {"out": ["store", "join.in[1]"]}],
         ),
     ] = msgspec.field(default_factory=dict)
 

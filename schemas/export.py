@@ -38,6 +38,8 @@ _EITHER: JsonSchema = {
 }
 """What a Target says itself, as no type can: that it needs one of the two."""
 
+_SHORT_TARGET = "The node to link to, by name; `NAME.in[1]` is another in port than `in`."
+
 _FLAG = r"^([tT][rR][uU][eE]|[fF][aA][lL][sS][eE]|[01])$"
 
 
@@ -123,7 +125,12 @@ class _Export:
         self._conditions = completions.conditions
         self.definitions: dict[str, JsonSchema] = {}
         self.definitions["target"] = self.group(Target, "target")
-        self.definitions["links"] = _several(_ref("target"))
+        self.definitions["link"] = {
+            "if": {"type": "string"},
+            "then": {"type": "string", "minLength": 1, "description": _SHORT_TARGET},
+            "else": _ref("target"),
+        }
+        self.definitions["links"] = _several(_ref("link"))
 
     def sorted(self) -> dict[str, JsonSchema]:
         """Return the definitions by name."""

@@ -55,6 +55,9 @@ def command(
 ) -> None:
     """Write the specs of files, and of all files below folders, in one form: order of keys, quotes, links, blank lines.
 
+    Links are written short (`out: read`) if that says the same; `[fmt] links` in `heddle.toml` may be
+    `long`, or `keep` to leave each as it is.
+
     Without a PATH it is the folder in which you are. `-` reads standard input and writes standard
     output. What the files say is not changed, and comments stay with what they are about. A file
     with problems is left alone, and they are told. Each file is whole at every moment.
@@ -103,7 +106,9 @@ def _formatted(
         text = decode(data) or ""
         is_json = file.endswith(".json") or (file == "<stdin>" and text.lstrip()[:1] in ("{", "["))
         try:
-            after = formatted(data, file=file, order=order, is_json=is_json)
+            after = formatted(
+                data, file=file, order=order, is_json=is_json, links=settings.fmt_links
+            )
         except SpecError as error:
             problems += error.problems
             continue

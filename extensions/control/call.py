@@ -29,7 +29,7 @@ from heddle.extensions.extension import (
 )
 from heddle.runtime.flow.elsewhere import ElsewhereError, resume
 from heddle.schemas.common import Target
-from heddle.schemas.link import Link
+from heddle.schemas.link import Link, parse_target
 from heddle.schemas.path import Path
 from heddle.schemas.suggestion import did_you_mean
 
@@ -136,8 +136,8 @@ class CallNode(Node):
 def links_of(fields: CallFields) -> Mapping[str, tuple[Link, ...]]:
     """Return a link for each target: the table has to know who is asked."""
     if fields.target is not None:
-        target = Target(name=fields.target) if isinstance(fields.target, str) else fields.target
-        return {"call": (target.link,)}
+        target = fields.target
+        return {"call": (parse_target(target) if isinstance(target, str) else target.link,)}
     return {port: (Link(name=name),) for name, port in ports_of(fields.targets).items()}
 
 

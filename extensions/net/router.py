@@ -26,7 +26,7 @@ from heddle.extensions.net.routes import ANY, Routes
 from heddle.extensions.response import HttpResponse
 from heddle.schemas.ascii import upper
 from heddle.schemas.common import Target
-from heddle.schemas.link import Link
+from heddle.schemas.link import Link, parse_target
 from heddle.schemas.path import Path
 from heddle.schemas.port import canonical, find_port
 from heddle.schemas.schema import UnreachablePart
@@ -59,7 +59,9 @@ class RouteFields(Fields):
     ]
     to: Annotated[
         str | Target | None,
-        about("The node that it leads to, or `{name, port}` for another in port than `in`."),
+        about(
+            "The node that it leads to, `join.in[1]` or `{name, port}` for another in port than `in`."
+        ),
     ] = None
     port: Annotated[
         str | None, about("The out port that it leads to, in place of `to`.", examples=["out[0]"])
@@ -70,7 +72,7 @@ class RouteFields(Fields):
         """The link that `to` stands for."""
         if isinstance(self.to, Target):
             return self.to.link
-        return None if self.to is None else Link(name=self.to)
+        return None if self.to is None else parse_target(self.to)
 
     def __post_init__(self) -> None:
         if (self.to is None) == (self.port is None):

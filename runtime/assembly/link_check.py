@@ -34,6 +34,7 @@ def check_links(
 ) -> list[Problem]:
     """Return every Problem between these Specs, by place.
 
+    `ambiguous-link`: a short target such as `a.in` may be a port of "a", or a node "a.in".
     `duplicate-name` and `duplicate-id`: two Specs claim one. `unknown-port`: an out port that the
     kind does not have, or a link to an in port that its target does not have. `missing-link`: the
     target is not among these Specs; that is not a mistake if it may come later, or is stored
@@ -128,6 +129,16 @@ class _Links:
         if target is None:
             self._missing(spec, path, link, alone=alone)
             return
+        whole = f"{link.name}.{link.port}"
+        if (spec.namespace, whole) in self._names and _is_short(spec, path):
+            self._add(
+                "ambiguous-link",
+                f'"{whole}" may be the port "{link.port}" of "{link.name}", or the node "{whole}"',
+                spec,
+                path,
+                f'Write {{name: {link.name}, port: "{link.port}"}} or {{name: "{whole}", port: in}}.',
+                shown=path[:2] if alone else path,
+            )
         ports = self._of(target)
         if ports is None or find_port(ports[0], link.port) is not None:
             return
@@ -159,7 +170,7 @@ class _Links:
                 )
                 return
             names = [name for space, name in every if space == spec.namespace]
-            hint = did_you_mean(link.name, names)
+            hint = self._long_form(spec, link) or did_you_mean(link.name, names)
             elsewhere = sorted(space for space, name in every if name == link.name)
             if not hint and elsewhere:
                 hint = f'It stands in namespace "{elsewhere[0]}"; links stay inside "{spec.namespace}".'
@@ -168,6 +179,18 @@ class _Links:
         self._add(
             "missing-link", actual, spec, (*path, key), hint, shown=path[:2] if alone else path
         )
+
+    def _long_form(self, spec: Spec, link: Link) -> str:
+        """Return the long form that a short target can only have meant; empty if there is none."""
+        whole = f"{link.name}.{link.port}"
+        if (spec.namespace, whole) in self._names:
+            return f'Write {{name: "{whole}", port: in}}.'
+        name, dot, port = (link.name or "").rpartition(".")
+        target = self._names.get((spec.namespace, name)) if dot else None
+        ports = self._of(target) if target is not None else None
+        if ports is None or find_port(ports[0], port) is None:
+            return ""
+        return f'Write {{name: {name}, port: "{port}"}}.'
 
     def _of(self, spec: Spec) -> Ports | None:
         """Return the ports of a Spec, as far as they can be known."""
@@ -215,6 +238,12 @@ class _Links:
             path=dotted(spec.label, path if shown is None else shown),
         )
         self.problems.append(LinkProblem(spec, problem))
+
+
+def _is_short(spec: Spec, path: Path) -> bool:
+    """Return whether the link at this path is written as a text: then its fields have no place of their own."""
+    place = spec.place(path)
+    return bool(place.line) and spec.place((*path, "name")) == spec.place((*path, "port")) == place
 
 
 def _place(each: LinkProblem) -> tuple[str, int, int]:

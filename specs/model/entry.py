@@ -8,7 +8,7 @@ import msgspec
 
 from heddle.schemas.common_fields import DATA_FIELDS, SEAL_PREFIX, VALUE_FIELDS
 from heddle.schemas.data_type import describe_type
-from heddle.schemas.link import DEFAULT_NAMESPACE, Link
+from heddle.schemas.link import DEFAULT_NAMESPACE, Link, parse_target
 from heddle.schemas.path import Path, dotted
 from heddle.schemas.problem import NOWHERE, Place, Problem
 from heddle.schemas.suggestion import did_you_mean
@@ -434,7 +434,7 @@ class _Check:
     def ports(self, value: Any) -> Mapping[str, tuple[Link, ...]]:
         """Return where the out ports lead."""
         if type(value) is not dict:
-            self.type(("ports",), value, "a mapping such as {out: [{name: next, port: in}]}")
+            self.type(("ports",), value, "a mapping such as {out: next}")
             return _EMPTY
         result: dict[str, tuple[Link, ...]] = {}
         for port, links in value.items():
@@ -456,8 +456,9 @@ class _Check:
             if plain and len(entry) == 1 + ("port" in entry):
                 return Link(name, None, port)
             return self.odd_link(path, entry)
-        hint = f"Write {{name: {entry}, port: in}}" if type(entry) is str else ""
-        self.type(path, entry, "{name: …, port: …}", hint)
+        if type(entry) is str and entry:
+            return parse_target(entry)
+        self.type(path, entry, "the name of a node, or {name: …, port: …}")
         return Link()
 
     def odd_link(self, path: Path, entry: dict[str, Any]) -> Link:

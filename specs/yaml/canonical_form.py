@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from heddle.schemas.errors import SpecError
+from heddle.schemas.link import LinkStyle
 from heddle.schemas.problem import Place, Problem
 from heddle.specs.model.entry import Order, no_order, ordered
 from heddle.specs.yaml.comments import comments_of, hang_comments
 from heddle.specs.yaml.document import ReadText, decode, read_text
+from heddle.specs.yaml.link_form import arrange_links, arranged_links, is_anchored, is_plain
 from heddle.specs.yaml.parsed import resolve
 from heddle.specs.yaml.scalar import is_bare, quoted
 from heddle.specs.yaml.tree import Entry, Tree, TreeDocument, TreeError, TreeStream, nodes
@@ -21,14 +23,17 @@ from heddle.specs.yaml.tree_reader import read_tree
 WIDTH = 100
 """Columns that what is written in braces may reach; what is longer goes over several lines."""
 
-LINK = ("id", "name", "port")
-
 _ROUNDS = 4
 """How often a text is written before it has to stay as it is."""
 
 
 def formatted(
-    data: str | bytes, *, file: str = "", order: Order = no_order, is_json: bool = False
+    data: str | bytes,
+    *,
+    file: str = "",
+    order: Order = no_order,
+    is_json: bool = False,
+    links: LinkStyle = "short",
 ) -> str:
     """Return the text in canonical form; SpecError with every Problem if it cannot be read."""
     text = data if isinstance(data, str) else decode(data)
@@ -39,7 +44,7 @@ def formatted(
     if reading.problems:
         raise SpecError(reading.problems)
     try:
-        result = _settled(text, order, is_json)
+        result = _settled(text, order, links, is_json)
         if _says(_read(result, file)) != _says(reading):
             raise TreeError("something that would read differently")
         if not is_json and _kept(result) != _kept(text):
@@ -55,12 +60,12 @@ def formatted(
     return result
 
 
-def _settled(text: str, order: Order, is_json: bool) -> str:
+def _settled(text: str, order: Order, links: LinkStyle, is_json: bool) -> str:
     """Return the form that does not change when it is brought into this form once more."""
     form = _json if is_json else _yaml
-    result = form(text, order)
+    result = form(text, order, links)
     for _ in range(_ROUNDS):
-        again = form(result, order)
+        again = form(result, order, links)
         if again == result:
             return result
         result = again
@@ -92,7 +97,7 @@ def _tree(text: str) -> TreeStream:
 # --- the order of keys --------------------------------------------------------------------------
 
 
-def _arrange(tree: Tree, order: Order, *, inner: bool = False) -> None:
+def _arrange(tree: Tree, order: Order, links: LinkStyle, *, inner: bool = False) -> None:
     """Bring the keys of an entry, and what is in them, into canonical order.
 
     The links of a Spec inside another stay as they are: there they are fields like others.
@@ -102,58 +107,21 @@ def _arrange(tree: Tree, order: Order, *, inner: bool = False) -> None:
     keys = {entry.key.text: entry for entry in tree.entries if entry.key is not None}
     kind = keys["kind"].value.text if "kind" in keys else None
     tree.entries[0].blank = False
-    if not _anchored(tree):
+    if not is_anchored(tree):
         tree.entries = [keys[name] for name in ordered(keys, kind, order)]
     if kind is None:
         return
     for port in keys["ports"].value.entries if "ports" in keys and not inner else ():
-        _links(port)
+        arrange_links(port, links)
     for item in keys["specs"].value.entries if "specs" in keys else ():
         if any(entry.key is not None and entry.key.text == "kind" for entry in item.value.entries):
-            _arrange(item.value, order, inner=True)
-
-
-def _anchored(tree: Tree) -> bool:
-    """Return whether something in it has an anchor, or leads to one: its order is of meaning then."""
-    return any(
-        each.anchor or each.sort == "alias" or _anchored(each)
-        for entry in tree.entries
-        for each in (entry.key, entry.value)
-        if each is not None
-    )
-
-
-def _links(port: Entry) -> None:
-    """Write a list with one link a line, each with its port."""
-    value = port.value
-    if value.anchor or value.sort == "alias" or _anchored(value):
-        return
-    if value.sort == "mapping":
-        item = Entry(None, value, value.start, value.line, 0)
-        port.value = Tree("sequence", value.start, value.start, value.end, entries=[item])
-    elif value.sort == "scalar" and not value.tag and value.text in ("", "null", "~"):
-        port.value = Tree("sequence", value.start, value.start, value.end, style="flow")
-    port.value.style = "" if port.value.entries else "flow"
-    for item in port.value.entries:
-        link = item.value
-        keys = {entry.key.text: entry for entry in link.entries if entry.key is not None}
-        if link.sort != "mapping" or not keys.keys() <= set(LINK):
-            continue
-        if "port" not in keys:
-            keys["port"] = Entry(_scalar("port"), _scalar("in"), 0, 0, 0)
-        link.entries = [keys[name] for name in LINK if name in keys]
-        if not link.tail and not any(entry.before or entry.beside for entry in link.entries):
-            link.style = "flow"
-
-
-def _scalar(text: str) -> Tree:
-    return Tree("scalar", 0, 0, 0, text=text, line=0)
+            _arrange(item.value, order, links, inner=True)
 
 
 # --- YAML ---------------------------------------------------------------------------------------
 
 
-def _yaml(text: str, order: Order) -> str:
+def _yaml(text: str, order: Order, links: LinkStyle) -> str:
     documents = _folded(hang_comments(_tree(text)))
     lines: list[str] = []
     end = 0
@@ -170,7 +138,7 @@ def _yaml(text: str, order: Order) -> str:
         entries = root.entries if root is not None and root.sort == "sequence" else []
         for each in [entry.value for entry in entries] if entries else [root]:
             if each is not None:
-                _arrange(each, order)
+                _arrange(each, order, links)
         lines += _document(document, text)
     return "".join(f"{line}\n" for line in lines)
 
@@ -320,7 +288,7 @@ class _CanonicalWriter:
         """Return whether a node is written on the line on which it begins."""
         if tree.sort in ("scalar", "alias") or not tree.entries:
             return not tree.tail
-        if not tree.flow or "\n" in self.source[tree.start : tree.end] or not _plain(tree):
+        if not tree.flow or "\n" in self.source[tree.start : tree.end] or not is_plain(tree):
             return False
         return column + len(self.inline(tree)) <= WIDTH
 
@@ -399,17 +367,6 @@ class _CanonicalWriter:
         return text if is_bare(text, flow) else quoted(text)
 
 
-def _plain(tree: Tree) -> bool:
-    """Return whether there is nothing in it that needs a line of its own."""
-    return (
-        not tree.tail
-        and tree.style not in ("|", ">")
-        and all(
-            not entry.before and not entry.beside and _plain(entry.value) for entry in tree.entries
-        )
-    )
-
-
 # --- JSON ---------------------------------------------------------------------------------------
 
 
@@ -419,7 +376,7 @@ class _NumberToken(str):
     __slots__ = ()
 
 
-def _json(text: str, order: Order) -> str:
+def _json(text: str, order: Order, links: LinkStyle) -> str:
     if not text.strip():
         return text.strip()
     try:
@@ -429,11 +386,11 @@ def _json(text: str, order: Order) -> str:
     except ValueError:
         raise TreeError("no JSON in it, though its name says so") from None
     single = isinstance(data, dict)
-    entries = [_arranged(each, order) for each in ([data] if single else data)]
+    entries = [_arranged(each, order, links) for each in ([data] if single else data)]
     return _written(entries[0] if single else entries, "") + "\n"
 
 
-def _arranged(entry: Any, order: Order, *, inner: bool = False) -> Any:
+def _arranged(entry: Any, order: Order, style: LinkStyle, *, inner: bool = False) -> Any:
     """Return an entry of JSON with its keys, and those of its links, in order."""
     if not isinstance(entry, dict):
         return entry
@@ -443,25 +400,15 @@ def _arranged(entry: Any, order: Order, *, inner: bool = False) -> Any:
         return result
     ports = result.get("ports")
     if isinstance(ports, dict) and not inner:
-        result["ports"] = {port: _arranged_links(links) for port, links in ports.items()}
+        result["ports"] = {port: arranged_links(links, style) for port, links in ports.items()}
     if isinstance(result.get("specs"), list):
         result["specs"] = [
-            _arranged(each, order, inner=True)
+            _arranged(each, order, style, inner=True)
             if isinstance(each, dict) and "kind" in each
             else each
             for each in result["specs"]
         ]
     return result
-
-
-def _arranged_links(links: Any) -> Any:
-    values = links if isinstance(links, list) else [links] if links is not None else []
-    return [
-        {key: {"port": "in", **link}[key] for key in LINK if key in link or key == "port"}
-        if isinstance(link, dict) and link.keys() <= set(LINK)
-        else link
-        for link in values
-    ]
 
 
 def _written(data: Any, margin: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from heddle.specs.yaml.edit_entries import EntryEditor, margin_of
+from heddle.specs.yaml.link_form import shortened
 from heddle.specs.yaml.patch import PatchError
 from heddle.specs.yaml.scalar import block, fits_block, holds_block, is_plain, quoted
 from heddle.specs.yaml.tree import Entry, Tree, line_end, line_start
@@ -36,12 +37,14 @@ class Editor(EntryEditor):
     def change(self, entry: Entry, owner: Tree | None, old: Any, new: Any) -> None:
         """Bring the value of an entry from saying `old` to saying `new`; equal parts stay."""
         node = entry.value
-        if node.sort == "mapping":
-            if isinstance(old, dict) and isinstance(new, dict):
-                return self.change_mapping(entry, owner, old, new)
-            if _is_alone(old) and _is_alone(new):
-                # One link may stand without its list.
-                return self.change(entry, owner, old[0], new[0])
+        if node.sort in ("mapping", "scalar") and _is_alone(old) and _is_alone(new):
+            # One link may stand without its list.
+            return self.change(entry, owner, old[0], new[0])
+        if node.sort == "scalar" and _is_link(old):
+            # Only a short target is a scalar that says more than a scalar.
+            new = shortened(new)
+        if node.sort == "mapping" and isinstance(old, dict) and isinstance(new, dict):
+            return self.change_mapping(entry, owner, old, new)
         if (
             node.sort == "sequence"
             and isinstance(old, list)
@@ -100,8 +103,12 @@ class Editor(EntryEditor):
         if len(leaves) == len(old):
             raise PatchError("nothing of the list stays")
         self.remove(node, leaves)
+        short = any(
+            _is_link(said) and item.value.sort == "scalar"
+            for said, item in zip(old, node.entries, strict=True)
+        )
         for after, items in inserts:
-            self.insert(node, after, [(None, item) for item in items])
+            self.insert(node, after, [(None, shortened(i) if short else i) for i in items])
 
     def change_scalar(self, entry: Entry, owner: Tree | None, new: Any) -> None:
         """Write another scalar in the style of this one."""
@@ -322,6 +329,11 @@ def _stretches(old: list[Any], new: list[Any]) -> list[tuple[int, int, int, int]
         if len(beside) <= moved:
             return [(at, at + 1, at, at + 1) for at in beside]
     return entries
+
+
+def _is_link(data: Any) -> bool:
+    """Return whether this is what a link says, or a list of that alone."""
+    return isinstance(data, dict) or (_is_alone(data) and isinstance(data[0], dict))
 
 
 def _is_alone(data: Any) -> bool:

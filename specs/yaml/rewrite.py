@@ -16,6 +16,7 @@ from heddle.specs.yaml.diagnose import plain_data
 from heddle.specs.yaml.edit import Editor, is_same
 from heddle.specs.yaml.fast import SpecPlaces, parse
 from heddle.specs.yaml.layout import JsonLayout, TextLayout
+from heddle.specs.yaml.link_form import short_ports
 from heddle.specs.yaml.patch import Patch, PatchError, difference, joined, patched
 from heddle.specs.yaml.tree import (
     Entry,
@@ -139,6 +140,8 @@ def _task(edit: Edit, namespace: str, unnumbered: frozenset[UUID]) -> _Task:
     new = data_of(edit.new, namespace=namespace) if edit.new is not None else None
     if new is not None and edit.old is None:
         new = {key: new[key] for key in ordered(new, new.get("kind"))}
+        if isinstance(edit.new, Spec) and edit.new.ports:
+            new["ports"] = short_ports(new["ports"])
         if edit.new is not None and edit.new.id in unnumbered:
             new.pop("id", None)
     return _Task(root, old, new)

@@ -211,7 +211,7 @@ def test_every_declared_key_is_a_setting_and_says_what_it_expects(here: Path, ke
     (here / "heddle.toml").write_text(f"{key} = [[]]\n")
     with pytest.raises(CommandError, match=rf"heddle\.toml:1 {key}: a list \(expected: \S"):
         load_settings(environ={})
-    taken = ['"x"', "true", "1", '["x"]', "{}", '"debug"', '"text"']
+    taken = ['"x"', "true", "1", '["x"]', "{}", '"debug"', '"text"', '"keep"']
     for value in taken:
         (here / "heddle.toml").write_text(f"{key} = {value}\n")
         try:

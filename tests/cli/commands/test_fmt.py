@@ -1,5 +1,6 @@
 """heddle fmt: files in one form; what cannot be read is told, and nothing is lost."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,22 @@ def test_programs_get_json(flows: Path) -> None:
 
 
 def test_the_flow_of_the_readme_is_canonical() -> None:
-    assert ran("fmt", "-", stdin=PING) == PING.replace("\n- kind", "\n\n- kind")
+    text = PING.replace("\n- kind", "\n\n- kind")
+    short = re.sub(r":\n +- \{name: (\w+), port: in\}", r": \1", text)
+    assert short != text
+    assert ran("fmt", "-", stdin=PING) == short
+
+
+def test_a_setting_keeps_the_links_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "heddle.toml").write_text('[fmt]\nlinks = "keep"\n')
+    text = PING.replace("\n- kind", "\n\n- kind")
+    settings = ("--config", tmp_path / "heddle.toml")
+    assert ran("fmt", "-", *settings, stdin=PING) == text
+    short = "- {kind: if, name: a, when: 'true', ports: {'out[0]': b, 'out[1]': [c, 'd.in[1]']}}\n"
+    assert ran("fmt", "-", *settings, stdin=short) == short
+    (tmp_path / "heddle.toml").write_text('[fmt]\nlinks = "long"\n')
+    assert ran("fmt", "-", *settings, stdin=text) == text
+    assert "out[0]:\n      - {name: b, port: in}" in ran("fmt", "-", *settings, stdin=short)
 
 
 def test_what_apply_writes_is_canonical(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from heddle.schemas.link import Link
 from heddle.schemas.problem import Problem
 from heddle.specs.model.names import new_id
 from heddle.specs.model.spec import Spec
+from heddle.specs.yaml.document import read_text
 from tests.schemas.kinds import BY_KIND, linked, spec
 
 
@@ -122,4 +123,50 @@ def test_problems_of_all_specs_stand_in_order_of_place() -> None:
         (10, 2),
         (11, 1),
         (12, 1),
+    ]
+
+
+# --- short targets ------------------------------------------------------------------------------
+
+
+def written(text: str) -> list[str]:
+    """Return the Problems between the Specs of a text, as people read them."""
+    reading = read_text(text, file="f.yaml")
+    assert not reading.problems
+    return [str(problem) for problem in check_links(reading.specs, BY_KIND.get)]
+
+
+ROUTER = "- {kind: router, name: r, routes: [], ports: {out: %s}}\n"
+SNIPPET = "- {kind: snippet, name: %s, language: text, code: x}\n"
+
+
+def test_a_short_target_leads_to_in_or_to_the_port_behind_its_last_dot() -> None:
+    flow = ROUTER % "[a, a.in, v1.users]" + SNIPPET % "a" + SNIPPET % "v1.users"
+    assert written(flow) == []
+    links = read_text(flow).specs[0].ports["out"]
+    assert links == (Link("a"), Link("a"), Link("v1.users"))
+    assert read_text(ROUTER % "'a.b.in[12]'").specs[0].ports["out"] == (
+        Link("a.b", None, "in[12]"),
+    )
+
+
+def test_a_short_target_with_two_readings_is_a_problem_that_shows_the_long_forms() -> None:
+    both = SNIPPET % "a" + SNIPPET % "a.in"
+    assert written(ROUTER % "[a.in]" + both) == [
+        (
+            'f.yaml:1:53 r.ports.out: "a.in" may be the port "in" of "a", or the node "a.in". '
+            'Write {name: a, port: "in"} or {name: "a.in", port: in}.'
+        )
+    ]
+    long = "[{name: a, port: in}, {name: a.in}, {port: in, name: a}]"
+    assert written(ROUTER % long + both) == []
+
+
+def test_a_short_target_that_can_only_be_meant_otherwise_comes_with_its_long_form() -> None:
+    assert written(ROUTER % "[a.in]" + SNIPPET % "a.in") == [
+        'f.yaml:1:53 r.ports.out: there is no "a". Write {name: "a.in", port: in}.'
+    ]
+    hub = "- {kind: block, name: hub, inbounds: {send: [{name: x}]}}\n"
+    assert written(ROUTER % "[hub.send]" + hub) == [
+        'f.yaml:1:53 r.ports.out: there is no "hub.send". Write {name: hub, port: "send"}.'
     ]

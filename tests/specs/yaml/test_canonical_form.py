@@ -117,7 +117,7 @@ TIDY = """\
       - name: router
         port: in  # eol
 
-      - {name: other, port: in}
+      - other
       # - {name: third}
   # the end of listener
 
@@ -126,7 +126,7 @@ TIDY = """\
 - kind: router
   name: router
   routes: [{method: GET, path: /ping, port: 'out[0]'}]
-  ports: {'out[0]': [{name: pong, port: in}]}
+  ports: {'out[0]': pong}
 
 - kind: snippet
   name: pong
@@ -296,7 +296,7 @@ def test_json_stays_json() -> None:
     tidy = formatted(text, is_json=True)
     assert tidy == (
         '{\n  "kind": "nop",\n  "name": "a",\n  "x": 1.0,\n  "big": 1E400,\n  "e": [],\n  "ports": {\n'
-        '    "out": [\n      {\n        "name": "b",\n        "port": "in"\n      }\n    ]\n  }\n}\n'
+        '    "out": "b"\n  }\n}\n'
     )
     assert formatted(tidy, is_json=True) == tidy
     assert said(tidy)[0] == said(text)[0]
@@ -434,3 +434,69 @@ def test_json_says_the_same_afterwards(items: list[Any]) -> None:
     tidy = formatted(text, file="f.json", is_json=True)
     assert said(tidy)[:2] == before[:2]
     assert formatted(tidy, file="f.json", is_json=True) == tidy
+
+
+LINKS = """\
+- kind: if
+  name: a
+  when: 'true'
+  ports:
+    # first
+    out[0]:
+      - {name: b, port: in}
+    out[1]:
+      - name: "12"
+        port: in[1]
+      - b.in
+    error:
+      # why
+      - {name: c}
+      - d  # beside
+    active: {id: 01890a5d-ac96-774b-bcce-b302099a8057}
+    deactive: ~
+- {kind: nop, name: b, ports: {out: {name: x.in}, error: {name: z}}}
+"""
+
+SHORT_LINKS = """\
+- kind: if
+  name: a
+  when: 'true'
+  ports:
+    # first
+    out[0]: b
+    out[1]: ['12.in[1]', b]
+    error:
+      # why
+      - c
+      - d  # beside
+    active:
+      - {id: 01890a5d-ac96-774b-bcce-b302099a8057, port: in}
+    deactive: []
+
+- {kind: nop, name: b, ports: {out: [{name: x.in, port: in}], error: z}}
+"""
+
+
+def test_links_are_short_if_that_says_the_same() -> None:
+    assert formatted(LINKS) == SHORT_LINKS
+    long = formatted(LINKS, links="long")
+    assert "- {name: b, port: in}" in long
+    assert "{name: d, port: in}  # beside" in long
+    assert formatted(long) == SHORT_LINKS
+    assert formatted(SHORT_LINKS, links="keep") == SHORT_LINKS
+    assert formatted(long, links="keep") == long
+
+
+def test_the_links_of_json_are_short_too() -> None:
+    text = (
+        '[{"kind": "nop", "ports": {"out": [{"name": "b"}], "error": ["c.in", {"name": "d.in"}]}}]'
+    )
+    tidy = formatted(text, is_json=True)
+    assert json.loads(tidy)[0]["ports"] == {
+        "out": "b",
+        "error": ["c", {"name": "d.in", "port": "in"}],
+    }
+    assert json.loads(formatted(text, is_json=True, links="long"))[0]["ports"]["error"] == [
+        {"name": "c", "port": "in"},
+        {"name": "d.in", "port": "in"},
+    ]

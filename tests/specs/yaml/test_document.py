@@ -103,7 +103,7 @@ def test_every_problem_of_every_document_is_told_and_the_others_survive() -> Non
   id: 5
   env: {PORT: 8000, x-y: {data: 1}, Q: {nam: x}}
   ports:
-    out: pong
+    out: 5
     error: {name: pong, prot: in}
     more: [{port: in}, {name: 4}]
 - {kind: nop, name: good}

@@ -120,6 +120,28 @@ def test_a_new_and_a_removed_field() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("before", "links", "after"),
+    [
+        ("b", [Link("c")], "c"),
+        ("b", [Link("b", None, "in[1]")], "b.in[1]"),
+        ("[b, c]", [Link("b"), Link("d"), Link("c")], "[b, d, c]"),
+        ("[b, c]", [Link("c")], "[c]"),
+        ("[b, {name: c}]", [Link("b"), Link("d")], "[b, {name: d}]"),
+        ("{name: b, port: in}", [Link("c")], "{name: c, port: in}"),
+    ],
+)
+def test_a_short_link_stays_short(before: str, links: list[Link], after: str) -> None:
+    text = "- kind: nop\n  name: a\n  ports:\n    out: %s  # why\n"
+    new = rewritten(text % before, changed(text % before, "a", ports={"out": tuple(links)}))
+    assert new == text % after
+
+
+def test_the_links_of_a_new_entry_are_short() -> None:
+    new = rewritten(FLOW, Edit(None, spec("fresh", "nop", ports={"out": (Link("pong"),)})))
+    assert diff(FLOW, new)[-2:] == ["+  ports:", "+    out: pong"]
+
+
 def test_an_item_of_a_list_and_a_port() -> None:
     router = resources(FLOW)["router"]
     assert isinstance(router, Spec)
