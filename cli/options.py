@@ -50,6 +50,16 @@ def _as_json(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
     return value
 
 
+def drain_option(text: str) -> Callable[[C], C]:
+    """Return the option `--drain`; `text` says for what it gives time."""
+    return click.option(
+        "--drain",
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        help=f"{text}  [default: 30]",
+    )
+
+
 NAMESPACE = click.option(
     "-n",
     "--namespace",

@@ -6,7 +6,15 @@ import click
 
 from heddle.cli.exit_codes import USAGE
 from heddle.cli.group import ExampleCommand
-from heddle.cli.options import ENVIRONMENT, EXTENSION, JSON, NAMESPACE, options, settings_of
+from heddle.cli.options import (
+    ENVIRONMENT,
+    EXTENSION,
+    JSON,
+    NAMESPACE,
+    drain_option,
+    options,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from heddle.cli.runs.session import RunEnd
@@ -31,12 +39,7 @@ LOCAL_STORE = click.option(
     help="Where names of workflows are looked up: a folder, a file or an address.  "
     "[default: of the settings, or ./]",
 )
-DRAIN = click.option(
-    "--drain",
-    type=click.FloatRange(min=0),
-    metavar="SECONDS",
-    help="How long running tasks may go on after Ctrl-C.  [default: 30]",
-)
+DRAIN = drain_option("How long running tasks may go on after Ctrl-C.")
 
 
 @click.command(

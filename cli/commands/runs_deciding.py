@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from heddle.cli.commands.run import DRAIN
 from heddle.cli.commands.runs_looking import LAST, RUN, RUNS, look, named_run, read_age
 from heddle.cli.exit_codes import CommandError
 from heddle.cli.group import ExampleCommand
@@ -28,12 +29,6 @@ TARGET = click.option(
     "--target",
     metavar="TARGET",
     help="The workflow, as for heddle run.  [default: where the run began]",
-)
-DRAIN = click.option(
-    "--drain",
-    type=click.FloatRange(min=0),
-    metavar="SECONDS",
-    help="How long running tasks may go on after Ctrl-C.  [default: 30]",
 )
 RESUME = click.option(
     "--resume", is_flag=True, help="Go on with the run here, at once, as heddle runs resume does."

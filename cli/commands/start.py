@@ -8,16 +8,12 @@ from heddle.cli.options import (
     EXTENSION,
     NAMESPACE,
     STORE,
+    drain_option,
     options,
     settings_of,
 )
 
-DRAIN = click.option(
-    "--drain",
-    type=click.FloatRange(min=0),
-    metavar="SECONDS",
-    help="How long requests in flight may go on when it stops or reloads.  [default: 30]",
-)
+DRAIN = drain_option("How long requests in flight may go on when it stops or reloads.")
 SPECS = click.option(
     "--from-specs",
     multiple=True,

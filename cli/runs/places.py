@@ -21,7 +21,7 @@ from heddle.cli.exit_codes import CommandError
 from heddle.cli.runs.target import RunTarget
 from heddle.cli.settings import Settings
 from heddle.extensions.tasks.run_stores.contract import NoRun
-from heddle.extensions.tasks.run_stores.opener import FILE, default_beside, make_run_store
+from heddle.extensions.tasks.run_stores.opener import FILE, default_beside, path_of
 from heddle.extensions.tasks.run_stores.runs import Runs, open_runs
 from heddle.specs.model.spec import Spec
 from heddle.specs.stores.folder.state_folder import state_of
@@ -41,7 +41,7 @@ SHORT: Final = 8
 
 def near(address: str) -> str:
     """Return an address as people see it: a path below the working directory without the way there."""
-    path = file_of(address)
+    path = path_of(address)
     if not path:
         return address
     relative = os.path.relpath(path)
@@ -77,7 +77,7 @@ def known_addresses(settings: Settings, runs: str | None = None) -> Sequence[str
             raise CommandError(
                 f"{runs}: what is in memory is gone when a command ends (expected: a file or folder)"
             )
-        path = file_of(runs)
+        path = path_of(runs)
         if not Path(path).exists():
             raise CommandError(
                 f"{runs}: there is no RunStore (expected: a file, or a folder with {FILE})"
@@ -90,15 +90,10 @@ def known_addresses(settings: Settings, runs: str | None = None) -> Sequence[str
     places += reversed(read_notes().get(os.getcwd(), []))
     seen: dict[str, str] = {}
     for each in places:
-        path = file_of(each)
+        path = path_of(each)
         if path and Path(path).exists():
             seen.setdefault(os.path.realpath(path), each)
     return list(seen.values())
-
-
-def file_of(address: str) -> str:
-    """Return the path of the file behind an address; empty if there is none."""
-    return make_run_store(address).path
 
 
 def _store_path(settings: Settings) -> str:
@@ -120,7 +115,7 @@ def read_notes(environ: Mapping[str, str] | None = None) -> dict[str, list[str]]
 
 def note_address(address: str, environ: Mapping[str, str] | None = None) -> bool:
     """Note that a RunStore was used in this working directory; return False if that cannot be kept."""
-    path = file_of(address)
+    path = path_of(address)
     if not path:
         return False
     full, here = os.path.abspath(path), os.getcwd()

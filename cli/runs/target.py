@@ -3,9 +3,8 @@
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
@@ -222,38 +221,20 @@ async def _read_store(settings: Settings, registry: "Registry") -> Sequence[Reso
 
 def _of_module(text: str, settings: Settings) -> RunTarget:
     """Return the Workflow that stands in a module. Raise CommandError if there is none."""
-    module_name, _, attribute = text.partition(":")
+    from heddle.extensions.tasks.authoring.loader import NoWorkflowError, load_workflow
+
     if os.getcwd() not in sys.path:  # noqa: PTH109 - a path for sys.path is text
         sys.path.insert(0, os.getcwd())  # noqa: PTH109
     try:
-        module = import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name != module_name.split(".")[0] and error.name != module_name:
-            raise
-        raise CommandError(
-            f'there is no file, no workflow and no module "{module_name}" (expected: a path, the name '
-            "of a workflow, or module:workflow)"
-        ) from error
-    workflows = _workflows_in(module)
-    if attribute not in workflows:
-        near = did_you_mean(attribute, workflows)
-        known = f"it has: {', '.join(workflows)}" if workflows else "it has none"
-        raise CommandError(
-            f'the module {module_name} has no workflow "{attribute}" ({known}). {near}'.rstrip(". ")
-        )
-    specs = workflows[attribute].specs()
+        specs = load_workflow(text).specs()
+    except NoWorkflowError as error:
+        raise CommandError(f"there is no file and no workflow {text}: {error}") from error
     spec = specs[0]
     return RunTarget(
         name=str(spec.name),
         namespace=spec.namespace,
         origin="module",
-        source=module_name,
+        source=text.partition(":")[0],
         text=text,
         resources=specs,
     )
-
-
-def _workflows_in(module: Any) -> dict[str, Any]:
-    from heddle.extensions.tasks.authoring.workflow import Workflow
-
-    return {name: each for name, each in vars(module).items() if isinstance(each, Workflow)}

@@ -10,9 +10,10 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.cli.runs.places import file_of, known_addresses, short
+from heddle.cli.runs.places import known_addresses, short
 from heddle.cli.settings import Settings
 from heddle.extensions.extension import Error
+from heddle.extensions.tasks.run_stores.opener import path_of
 
 
 def seconds_text(seconds: float) -> str:
@@ -55,8 +56,8 @@ def run_command(
 ) -> str:
     """Return `heddle runs VERB ID`, with `--runs` if the RunStore is not one that is looked in anyway."""
     words = ["heddle", "runs", verb, short(run), *more]
-    path = file_of(address)
-    known = {str(Path(file_of(each)).resolve()) for each in known_addresses(settings)}
+    path = path_of(address)
+    known = {str(Path(path_of(each)).resolve()) for each in known_addresses(settings)}
     if str(Path(path).resolve()) not in known:
         words += ["--runs", address]
     return shlex.join(words)

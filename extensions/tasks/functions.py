@@ -325,12 +325,6 @@ def _place_of(error: BaseException) -> str:
     return ""
 
 
-def _takes_first(fn: Callable[..., Any]) -> bool:
-    """Return whether the first parameter may be given without its name."""
-    parameters = inspect.signature(fn).parameters.values()
-    return next(iter(parameters)).kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
-
-
 # -- values ----------------------------------------------------------------------------------------
 
 

@@ -10,19 +10,17 @@ For each input that is not given, in this order:
 What stays open, and what two outputs could fill, is a AutoConnectError that lists what was tried.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from heddle.extensions.tasks.authoring.output import Output, reference_of
 from heddle.extensions.tasks.graph.cycle_error import find_path
+from heddle.extensions.tasks.graph.reference import NAME
 from heddle.schemas.errors import HeddleError
 from heddle.schemas.types.comparison import compare_types
 from heddle.schemas.types.fit import Fit
 from heddle.schemas.types.signature import TaskInputDefinition
 from heddle.schemas.types.type_words import describe_schema
-
-_SOURCE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
 
 
 class AutoConnectError(HeddleError, ValueError):
@@ -60,7 +58,7 @@ def names_read(inputs: Mapping[str, Any]) -> set[str]:
     names = set()
     for value in inputs.values():
         text = value.get("from") if isinstance(value, Mapping) else value
-        match = _SOURCE.match(text) if isinstance(text, str) else None
+        match = NAME.match(text) if isinstance(text, str) else None
         if match is not None:
             names.add(match[0])
     return names

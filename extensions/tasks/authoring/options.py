@@ -1,18 +1,17 @@
 """What a task or workflow says beside its inputs, from Python values to the fields of a Spec."""
 
 import enum
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 
+from heddle.extensions.tasks.graph.reference import NAME
 from heddle.schemas.suggestion import did_you_mean
 from heddle.schemas.types.hints import plain_value
 from heddle.schemas.units import Duration
 
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
 RESERVED = ("in", "run")
 """Names that references use for the inputs of the workflow and for the run."""
 

@@ -11,11 +11,11 @@ from typing import Any, NoReturn
 import msgspec
 
 from heddle.extensions.tasks.authoring.operators import Operand, Vertex
+from heddle.extensions.tasks.graph.reference import NAME
 from heddle.schemas.suggestion import did_you_mean
 from heddle.schemas.types.hints import plain_value
 from heddle.schemas.types.parts import names_at, schema_at
 
-_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -135,7 +135,7 @@ def reference_of(output: Output) -> str:
     for part in output._parts:
         if isinstance(part, int):
             text += f"[{part}]"
-        elif _PLAIN_KEY.fullmatch(part):
+        elif NAME.fullmatch(part):
             text += f".{part}"
         else:
             text += f"[{msgspec.json.encode(part).decode()}]"

@@ -22,6 +22,11 @@ def make_run_store(url: str, *, lease: float = 30.0, sync: str = "normal") -> Sq
     `memory://`, the path of a SQLite file (also as `sqlite:PATH` or `file://PATH`), or a folder, in which
     the file is `runs.sqlite`.
     """
+    return SqliteRunStore(path_of(url), lease=lease, sync=sync)
+
+
+def path_of(url: str) -> str:
+    """Return the path of the SQLite file behind an address; empty for `memory://`. Raise RunStoreError."""
     scheme, mark, rest = url.partition("://")
     if not mark and url.startswith("sqlite:"):
         scheme, rest = "sqlite", url.removeprefix("sqlite:")
@@ -29,7 +34,7 @@ def make_run_store(url: str, *, lease: float = 30.0, sync: str = "normal") -> Sq
         scheme, rest = "file", url
     scheme = scheme.lower()
     if scheme == "memory":
-        return SqliteRunStore("", lease=lease, sync=sync)
+        return ""
     if scheme not in _SCHEMES:
         near = did_you_mean(scheme, _SCHEMES)
         raise RunStoreError(
@@ -40,8 +45,8 @@ def make_run_store(url: str, *, lease: float = 30.0, sync: str = "normal") -> Sq
     if not path:
         raise RunStoreError("the address of the RunStore has no path (expected: runs.sqlite)")
     if path.endswith(("/", os.sep)) or Path(path).is_dir():
-        path = str(Path(path) / FILE)
-    return SqliteRunStore(path, lease=lease, sync=sync)
+        return str(Path(path) / FILE)
+    return path
 
 
 async def open_run_store(url: str, *, lease: float = 30.0, sync: str = "normal") -> SqliteRunStore:
