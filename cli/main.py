@@ -40,6 +40,7 @@ COMMANDS = {
     "sql": "Ask in SQL what a store holds and how it runs.",
     "schema": "Print the JSON Schema that editors complete by.",
     "graph": "Draw specs and their links.",
+    "openapi": "Print the OpenAPI document of specs.",
     "help": "Show help, with the commands that extensions add.",
     "completion": "Print the completion script of a shell.",
     "version": "Show the version, and the extensions that are installed.",

@@ -9,6 +9,7 @@ KINDS = {
     "files": "static.files:FILES",
     "http": "http_client.http:HTTP",
     "listener": "listener:LISTENER",
+    "openapi": "openapi.openapi:OPENAPI",
     "proxy": "proxy.proxy:PROXY",
     "respond": "respond:RESPOND",
     "router": "router:ROUTER",

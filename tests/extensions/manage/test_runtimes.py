@@ -104,7 +104,7 @@ async def test_kinds_are_told_with_their_schemas() -> None:
         assert {"router", "manage", "snippet"} <= kinds
         router = await one.call.get("/v1/kinds/router")
         assert router["schema"]["required"] == ["kind", "routes"]
-        assert [port["name"] for port in router["outs"]] == ["out", "error"]
+        assert [port["name"] for port in router["outs"]] == ["out", "to", "error"]
         missing = await one.call("GET", "/v1/kinds/ruoter")
         assert 'Did you mean "router"?' in data(missing)["detail"]
         schema = await one.call.get("/v1/schema.json")
