@@ -113,3 +113,29 @@ def place_of(path: str) -> tuple[int, int] | None:
     except (OSError, ValueError):
         return None
     return status.st_dev, status.st_ino
+
+
+def leads_to(handle: int, real: str) -> bool:
+    """Return whether an open file is the one at this real path, on which no link may stand.
+
+    The path was looked up before it was opened: a folder on the way may have been a link by then. The
+    kernel tells which file it has opened; where it does not, the path is looked up again.
+    """
+    opened = opened_path(handle)
+    if opened is not None:
+        return opened == real
+    try:
+        status, there = os.fstat(handle), os.stat(real, follow_symlinks=False)
+    except OSError:
+        return False
+    return os.path.realpath(real) == real and os.path.samestat(status, there)
+
+
+def opened_path(handle: int) -> str | None:
+    """Return the real path of an open file, as the kernel has it; None if it does not tell."""
+    try:
+        path = os.readlink(f"/proc/self/fd/{handle}")
+    except OSError:
+        return None
+    # What stands outside of the root of this process has no path here.
+    return path if path.startswith(os.sep) else None

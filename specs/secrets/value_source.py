@@ -13,6 +13,7 @@ import msgspec
 
 from heddle.schemas.errors import SecretError
 from heddle.schemas.sentences import lower_first
+from heddle.specs.files.identity import opened_path
 from heddle.specs.files.spare import SPARE, is_passing
 from heddle.specs.model.json_text import decode as decode_json
 from heddle.specs.model.value import Value
@@ -97,6 +98,9 @@ def _bytes(path: str) -> bytes:
     handle = SPARE.attempt(lambda: os.open(path, flags))
     try:
         status = os.fstat(handle)
+        if (opened_path(handle) or "").startswith(_OURS):
+            # A link on the way may have been another one a moment ago.
+            raise ValueError("it tells of processes, and is given to nobody")
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("it is not a file")
         if status.st_size > LARGEST:

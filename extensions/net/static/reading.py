@@ -1,15 +1,16 @@
 """Reading: a file, or parts of it, without ever holding all of it."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from io import BufferedReader
-from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
 from heddle.extensions.extension import ByteStream
 from heddle.extensions.net.static.place import StaticFile
 from heddle.extensions.net.static.ranges import Range
+from heddle.specs.files.identity import leads_to
 
 PIECE: Final = 256 * 1024
 """How much is read at a time; a file that is no larger is read at once."""
@@ -17,12 +18,20 @@ PIECE: Final = 256 * 1024
 
 def open_at(static_file: StaticFile) -> BufferedReader:
     """Return the file, open; raise OSError if it is gone, or not the one that was found."""
-    file = Path(static_file.path).open("rb")  # noqa: SIM115 - the stream closes it
-    size = file.seek(0, 2)
-    if size != static_file.size:
-        file.close()
-        raise FileNotFoundError(f"{static_file.path} changed while it was opened")
-    file.seek(0)
+    # Opened without waiting: a pipe may stand there by now.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    handle = os.open(static_file.path, flags | getattr(os, "O_CLOEXEC", 0))
+    try:
+        status = os.fstat(handle)
+        state = status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns
+        known = static_file.size, static_file.changed, static_file.number, static_file.entry
+        # The size alone does not do: with a link that came in between, it may be any file of that size.
+        if state != known or not leads_to(handle, static_file.path):
+            raise FileNotFoundError(f"{static_file.path} changed while it was opened")
+        file = os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
     return file
 
 

@@ -15,12 +15,11 @@ import stat
 import time
 from collections.abc import Iterable, Sequence
 from errno import ENOENT
-from pathlib import Path as FilePath
 
 import msgspec
 
 from heddle.schemas.problem import Place, Problem
-from heddle.specs.files.identity import Stamp, place_of, stamp_of
+from heddle.specs.files.identity import Stamp, opened_path, place_of, stamp_of
 from heddle.specs.files.identity import stamp as stamp_in
 from heddle.specs.files.spare import SPARE, is_passing
 from heddle.specs.files.spec_names import is_below
@@ -50,6 +49,9 @@ MANY = 256
 
 FEW = 16
 """Files that changed at once which are read in a moment, if none of them is large."""
+
+SWAPS = 10
+"""So many times a file is opened again that was another one when it was looked at."""
 
 WRITING = 30_000_000
 """Nanoseconds after its last change in which a file may be in the midst of being written."""
@@ -92,6 +94,8 @@ class SpecFiles:
         """The files with Problems."""
         self._gone: Problem | None = None
         self._place: tuple[int, int] | None = None
+        self._real = path
+        """Where the root leads to, when it was looked at last."""
         self.moves = 0
         """How often another folder was read in the place of the one before."""
         self._replaced = 0
@@ -226,6 +230,7 @@ class SpecFiles:
             self._away = self._leaving(name for name in self._files if name not in there)
             known = [*there.union(self._files)]
             self._gone = None
+        self._real = os.path.realpath(self.root)
         try:
             old, changed = self._read_all(sorted(set(known)), careful)
         except BaseException:
@@ -416,8 +421,8 @@ class SpecFiles:
             else:
                 self._wrong.discard(name)
 
-    def _load(self, name: str, careful: bool) -> bool:
-        """Read one file if it changed; whether it did."""
+    def _load(self, name: str, careful: bool, tries: int = SWAPS) -> bool:
+        """Read one file if it changed; return whether it did."""
         path = self.full(name)
         record = self._files.get(name)
         if name in self._away:
@@ -435,7 +440,12 @@ class SpecFiles:
                 return self._rejected(
                     name, too_large(self.shown(name), status.st_size, most), stamp
                 )
-            data = SPARE.attempt(FilePath(path).read_bytes)
+            data = SPARE.attempt(lambda: self._bytes(path, stamp))
+            if data is None:
+                # Another file was there when it was opened: a link came in between, or it was saved anew.
+                if self._leaving([name]):
+                    return self._vanished(name)
+                return tries > 0 and self._load(name, careful, tries - 1)
             if record is not None and stamp_in(os.stat(path)) != stamp:
                 # Somebody writes it at this moment, and will be told of, or looked at again.
                 return False
@@ -465,6 +475,19 @@ class SpecFiles:
             return self._rejected(name, unreadable(self.shown(name), error), passing=True)
         self._files[name] = next_record(reading, record, stamp, racy, digest)
         return True
+
+    def _bytes(self, path: str, stamp: Stamp) -> bytes | None:
+        """Return what the file of a stamp holds; None if it is another one by now, or elsewhere."""
+        # Without waiting: a pipe may stand there by now.
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(handle, "rb") as file:
+            if stamp_in(os.fstat(handle))[2:4] != stamp[2:4]:
+                return None
+            if not (self.single or limits().follow_links):
+                opened = opened_path(handle)
+                if opened is not None and not is_below(opened, self._real):
+                    return None
+            return file.read()
 
     def _reading(self, data: bytes, name: str, revision: int) -> ReadText:
         """Read the text of a file, in the parsing process if it is large."""

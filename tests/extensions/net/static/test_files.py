@@ -11,6 +11,7 @@ import pytest
 
 from heddle.extensions.net.static.known import tag_of
 from heddle.extensions.net.static.place import StaticFile, StaticRoot
+from heddle.extensions.net.static.reading import open_at
 from tests.support import change, fetch, port_of, running
 
 pytestmark = pytest.mark.anyio
@@ -312,3 +313,28 @@ async def test_every_swap_of_a_link_is_served_and_no_request_is_lost(tmp_path: P
     assert isinstance(later, StaticFile)
     # The same time, size and number: another tag all the same.
     assert tag_of(found) != tag_of(later)
+
+
+def test_link_that_comes_in_between_finding_and_opening_opens_nothing_else(tmp_path: Path) -> None:
+    """Neither a file of the same size and times elsewhere, nor a pipe that nobody writes into."""
+    root, inner, other = tmp_path / "root", tmp_path / "root" / "inner", tmp_path / "other"
+    inner.mkdir(parents=True)
+    other.mkdir()
+    (inner / "a.txt").write_text("open")
+    os.link(inner / "a.txt", other / "a.txt")
+    (inner / "b.txt").write_text("open")
+    served = StaticRoot(str(root))
+    first, second = served.find("inner/a.txt"), served.find("inner/b.txt")
+    assert isinstance(first, StaticFile)
+    assert isinstance(second, StaticFile)
+    for file in (first, second):
+        with open_at(file) as opened:
+            assert opened.read() == b"open"
+    (inner / "b.txt").unlink()
+    os.mkfifo(inner / "b.txt")
+    with pytest.raises(FileNotFoundError):
+        open_at(second)
+    inner.rename(tmp_path / "away")
+    inner.symlink_to(other)
+    with pytest.raises(FileNotFoundError):
+        open_at(first)

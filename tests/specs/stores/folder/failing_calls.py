@@ -20,6 +20,12 @@ CALLS: tuple[tuple[Any, str], ...] = (
 )
 
 
+LOOKS: tuple[tuple[Any, str], ...] = tuple(
+    (os, name) for name in ("stat", "lstat", "readlink", "scandir", "listdir")
+)
+"""Calls that only look at what is there."""
+
+
 def io_error() -> OSError:
     """Return what a disk says that cannot."""
     return OSError(EIO, os.strerror(EIO))
@@ -80,7 +86,7 @@ def before_call(number: int, work: Callable[[], None]) -> Iterator[list[str]]:
 
         return first
 
-    before = [(owner, name, getattr(owner, name)) for owner, name in CALLS]
+    before = [(owner, name, getattr(owner, name)) for owner, name in (*CALLS, *LOOKS)]
     try:
         for owner, name, call in before:
             setattr(owner, name, wrapped(name, call))

@@ -18,6 +18,7 @@ from heddle.specs.stores.contract_story import spec
 from heddle.specs.stores.folder.recorder import BY_HAND
 from heddle.specs.stores.folder.store import FolderStore
 from tests.specs.stores.folder.failing_calls import (
+    before_call,
     check_sound,
     code_of,
     failing,
@@ -176,5 +177,36 @@ def test_edit_by_hand_is_recorded_once_whichever_call_fails(
         with_store(path, story)
         if made[-1] <= number:
             assert number > 5
+            return
+    raise AssertionError("there is no end of calls")
+
+
+def test_link_that_comes_in_between_any_two_calls_of_reading_is_not_followed(
+    tmp_path: Path,
+) -> None:
+    """What stands outside of the folder never counts, even if it is swapped back at once."""
+    for number in range(MOST):
+        path, other = tmp_path / str(number) / "specs", tmp_path / str(number) / "other"
+        other.mkdir(parents=True)
+        (path / "inner").mkdir(parents=True)
+        for folder, text in ((path / "inner", "inside"), (other, "outside")):
+            (folder / "a.yaml").write_text(f"{{kind: nop, name: {text}}}\n")
+
+        def swap(path: Path = path, other: Path = other) -> None:
+            (path / "inner").rename(path.parent / "away")
+            (path / "inner").symlink_to(other)
+
+        def back(path: Path = path) -> None:
+            if (path / "inner").is_symlink():
+                (path / "inner").unlink()
+                (path.parent / "away").rename(path / "inner")
+
+        async def story(store: FolderStore) -> set[str | None]:
+            return {each.name for each in await store.specs()}
+
+        with before_call(number, swap) as calls, before_call(number + 1, back):
+            assert with_store(path, story) <= {"inside"}, calls
+        if len(calls) <= number:
+            assert number > 2
             return
     raise AssertionError("there is no end of calls")
