@@ -385,7 +385,11 @@ def _few(words: Iterable[str]) -> Iterator[Sequence[str]]:
     some: list[str] = []
     size = 0
     for word in words:
-        length = len(quote(word, safe=""))
+        try:
+            length = len(quote(word, safe=""))
+        except UnicodeEncodeError:
+            # Half of a character pair: no document that came over the network holds one.
+            continue
         if some and size + length > WORDS:
             yield some
             some, size = [], 0
