@@ -2,6 +2,7 @@
 
 import array
 import asyncio
+import os
 import socket
 import threading
 from collections import deque
@@ -50,8 +51,10 @@ class Wire:
         """Send a line, and sockets beside it; who sends them may close its own afterwards."""
         if not self._open:
             return
-        # A copy of each: it is sent when there is room, and may be closed here before that.
-        copies = [sock.dup().detach() for sock in sockets]
+        # A copy of each: it is sent when there is room, and may be closed here before that. Not made
+        # by socket.dup(): that sets the mode of the copy, which all processes have in common, and one
+        # that accepts at this moment would wait in the kernel until the next client comes.
+        copies = [os.dup(sock.fileno()) for sock in sockets]
         line = msgspec.json.encode(data, enc_hook=str) + b"\n"
         with self._turn:
             self._waiting.append((line, copies))

@@ -55,6 +55,9 @@ class Broker:
         # What is bound inside the new address already keeps its queue, and what waits there.
         kept = [entry for entry in own if any(covers(where, entry) for where in wanted)]
         made = {address_of(sock): sock for sock in await bind(host, port, own)}
+        for sock in made.values():
+            # One mode for all processes that will have it.
+            sock.setblocking(False)
         self._sockets.update(made)
         return (*made, *kept)
 

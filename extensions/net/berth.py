@@ -160,12 +160,8 @@ class Berth:
     ) -> tuple[list[socket.socket], Claim | None]:
         """Sockets of the address, with a claim if they are those of a team."""
         where, port, owner = self._where, self._port, str(host.id)
-        sockets = await host.team.bind(where, port, owner, list(beside))
-        if not sockets:
-            return await bind(where, port, beside), None
         counts: Counter[tuple[str, int, str]] = host.shared.setdefault("net.claims", Counter())
         key = (where, port, "" if port else owner)
-        counts[key] += 1
         team = host.team
 
         def release() -> None:
@@ -174,6 +170,16 @@ class Berth:
                 del counts[key]
                 team.release(where, port, owner)
 
+        # Counted before it is asked for: one that leaves meanwhile must not release it for us, too.
+        counts[key] += 1
+        try:
+            sockets = await team.bind(where, port, owner, list(beside))
+        except BaseException:
+            release()
+            raise
+        if not sockets:
+            release()
+            return await bind(where, port, beside), None
         claim = Claim(release)
         claim.enter()
         return list(sockets), claim

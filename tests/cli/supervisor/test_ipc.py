@@ -1,6 +1,7 @@
 """A wire carries lines and sockets in order, however much there is of them."""
 
 import asyncio
+import os
 import socket
 from typing import Any
 
@@ -67,6 +68,24 @@ async def test_sockets_come_with_their_line_and_still_work(ends: tuple[End, End]
         connection.close()
     for sock in came:
         sock.close()
+
+
+async def test_a_socket_that_is_sent_stays_as_it_is_for_all_who_have_it(
+    ends: tuple[End, End],
+) -> None:
+    first, second = ends
+    listening = socket.create_server(("127.0.0.1", 0))
+    shared = socket.socket(fileno=os.dup(listening.fileno()))
+    os.set_blocking(listening.fileno(), False)
+    for _ in range(2):
+        # The one that sends does not know of the mode: another process has set it.
+        first.wire.send({"sockets": 1}, [shared])
+        ((received,),) = [(await second.next())[1]]
+        assert not os.get_blocking(listening.fileno())
+        assert not os.get_blocking(received.fileno())
+        received.close()
+    shared.close()
+    listening.close()
 
 
 async def test_who_is_left_alone_is_told(ends: tuple[End, End]) -> None:
