@@ -76,6 +76,11 @@ class TreeNotifier:
             except OSError:
                 # It cannot be listed at this moment, which says nothing of what is there.
                 continue
+            except Exception:
+                # A defect of ours. Who is told looks at everything, and reports it if it fails as well;
+                # the next look is made all the same.
+                self._settling.touch(EVERYTHING, SLOW)
+                continue
             took = time.perf_counter() - began
             before, self._tree = self._tree, tree
             self._compare(before, tree)
@@ -117,8 +122,8 @@ class TreeNotifier:
     async def _watch(self, folders: tuple[str, ...]) -> None:
         from watchfiles import awatch
 
-        with suppress(OSError):
-            # What cannot be watched is looked at all the same.
+        with suppress(Exception):
+            # What cannot be watched, for whatever reason, is looked at all the same.
             async for _ in awatch(
                 *(folder for folder in folders if os.path.isdir(folder)),
                 watch_filter=None,
