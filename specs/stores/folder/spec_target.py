@@ -88,8 +88,7 @@ class SpecTarget:
                     raise self._link()
             if part is None:
                 os.unlink(folder + self.name, **options)
-            elif options:
-                handle = options["dir_fd"]
+            elif (handle := options.get("dir_fd")) is not None:
                 os.replace(part, self.name, src_dir_fd=handle, dst_dir_fd=handle)
             else:
                 os.replace(folder + part, folder + self.name)

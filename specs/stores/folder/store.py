@@ -285,7 +285,10 @@ class FolderStore:
                 await self._aside.do(self._finish_write, long=True)
             except StoreError as error:
                 self._unfinished = Problem(
-                    code="unfinished", found=str(error), place=Place(self._log.path)
+                    code="unfinished",
+                    found=str(error),
+                    hint=f"Make it writable; or remove {self._log.path}, and check the files yourself",
+                    place=Place(self._log.path),
                 )
                 raise
             self._unfinished = None

@@ -4,18 +4,20 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from errno import EACCES
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from heddle.schemas.errors import HeddleError
+from heddle.schemas.errors import HeddleError, StoreError
 from heddle.specs.model.revision import Note
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Delete, Put
 from heddle.specs.stores.contract_story import spec
 from heddle.specs.stores.folder.recorder import BY_HAND
+from heddle.specs.stores.folder.spec_target import SpecTarget
 from heddle.specs.stores.folder.store import FolderStore
 from tests.specs.stores.folder.failing_calls import (
     before_call,
@@ -210,3 +212,42 @@ def test_link_that_comes_in_between_any_two_calls_of_reading_is_not_followed(
             assert number > 2
             return
     raise AssertionError("there is no end of calls")
+
+
+def test_change_set_that_cannot_be_finished_is_a_problem_until_it_can(tmp_path: Path) -> None:
+    """What is there is served all the same; nothing is written in between."""
+
+    async def begin(store: FolderStore) -> None:
+        await store.apply(put(1), Note("ada", "first"))
+
+    async def end(store: FolderStore) -> None:
+        place = SpecTarget.place
+        placed: list[str | None] = []
+
+        def end_at_second(target: SpecTarget, part: str | None) -> None:
+            placed.append(part)
+            if len(placed) > 1:
+                no_process()
+            place(target, part)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(SpecTarget, "place", end_at_second)
+            await store.apply(put(2), Note("bob", "second"))
+
+    async def see(store: FolderStore) -> None:
+        (problem,) = await store.problems()
+        assert (problem.code, "cannot be finished" in problem.found) == ("unfinished", True)
+        assert {each.name for each in await store.specs()} == {"s0", "s1", "s2"}
+        with pytest.raises(StoreError, match="an earlier change set cannot be finished"):
+            await store.apply(put(3))
+
+    def fail(target: SpecTarget, part: str | None) -> None:
+        raise PermissionError(EACCES, "permission denied", target.path)
+
+    with_store(tmp_path, begin)
+    assert code_of(partial(with_store, tmp_path, end)) == 9
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SpecTarget, "place", fail)
+        with_store(tmp_path, see)
+    assert asyncio.run(versions(tmp_path)) == {2}
+    assert not leftovers(tmp_path)
