@@ -1,7 +1,7 @@
 """test: tries a flow out, and has its answer checked."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -15,15 +15,19 @@ from heddle.extensions.extension import (
     Interval,
     Kind,
     Node,
+    NodeError,
     Port,
     Process,
     Schema,
     Source,
     about,
 )
+from heddle.extensions.testing.mock import MockFields, mock_nodes
 from heddle.extensions.testing.test_frames import KEY, FrameRecord
 from heddle.runtime.flow.contracts import Key
 from heddle.runtime.flow.finish import settle
+from heddle.runtime.flow.process import LiveProcess
+from heddle.runtime.flow.wiring import Wiring
 
 
 class Test(Fields):
@@ -35,6 +39,13 @@ class Test(Fields):
         Interval | None,
         about("The longest that it may take; that of `heddle test --timeout` if it says nothing."),
     ] = None
+    mocks: Annotated[
+        dict[str, MockFields],
+        about(
+            "Nodes that answer or fail as it is said here, by name; a task of a workflow is "
+            "`workflow/task`."
+        ),
+    ] = msgspec.field(default_factory=dict)
 
 
 class TestResult(msgspec.Struct, frozen=True):
@@ -49,8 +60,9 @@ class TestNode(Node):
 
     __test__ = False
 
-    def __init__(self, limit: float | None) -> None:
+    def __init__(self, limit: float | None, mocks: Mapping[str, MockFields]) -> None:
         self.limit = limit
+        self._mocks = mocks
         self._source: Source | None = None
 
     async def open(self, host: Host) -> None:
@@ -62,7 +74,10 @@ class TestNode(Node):
         source = self._source
         if source is None:
             raise RuntimeError("the node is not open")
-        process = source.begin()
+        try:
+            process = self._begin(source)
+        except NodeError as failure:
+            return TestResult(failure.error)
         process.set(KEY, FrameRecord())
         process.deadline = asyncio.get_running_loop().time() + limit
         try:
@@ -78,6 +93,14 @@ class TestNode(Node):
                 Error(f"expected an answer within {limit:g} s, found none", code="timeout")
             )
         return TestResult(tried.error or ended, tried.remark)
+
+    def _begin(self, source: Source) -> LiveProcess:
+        """Return a new process in which the mocks stand for their nodes. NodeError if one is not there."""
+        if not self._mocks:
+            return source.begin()
+        wiring: Wiring = source.host.wiring
+        mocked = wiring.mocked(mock_nodes(self._mocks, wiring))
+        return LiveProcess(mocked, None, source.host.label)
 
     async def _try(self, owner: Key, process: Process) -> TestResult:
         answer = await settle(process.send(owner, "out", None))
@@ -100,7 +123,7 @@ async def _ended(process: Process, error: Error | None) -> Error | None:
 def compile_test(fields: Test, build: Build) -> Node:
     """Return the limit is in seconds here."""
     del build
-    return TestNode(float(fields.limit) if fields.limit is not None else None)
+    return TestNode(float(fields.limit) if fields.limit is not None else None, fields.mocks)
 
 
 TEST: Kind[Any] = Kind(
@@ -134,6 +157,30 @@ TEST: Kind[Any] = Kind(
   expect: self == 'pong'
 """,
         details="""\
+With `mocks`, a node answers or fails as the test says, and its own work is left out: its limits and retries, too. A
+task of a workflow is mocked as `workflow/task`; `retry`, `fallback` and `on_error` of the task work as ever. The runs of
+a test with mocks are in memory, even if the workflow is durable.
+
+```yaml
+- kind: test
+  name: a_report_without_orders
+  mocks:
+    report/load: {answer: []}
+  ports:
+    out[0]:
+      - {name: report, port: in}
+    out[1]:
+      - {name: is_empty, port: in}
+- kind: workflow
+  name: report
+  tasks:
+    - {name: load, do: {kind: sql, source: shop.db, statement: SELECT * FROM orders}}
+    - {name: text, inputs: {orders: load}, do: {kind: snippet, language: cel, code: "string(size(self.orders)) + ' orders'"}}
+- kind: assert
+  name: is_empty
+  expect: self == '0 orders'
+```
+
 A test passes when neither port answers an Error, and the process ends well: a transaction that cannot
 be committed fails it. If the flow answers nothing at all, there is nothing to check: `out[1]` is not
 asked, and the report says so.

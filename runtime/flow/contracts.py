@@ -50,6 +50,11 @@ class Links(Protocol):
         """The generation that this is the wiring of."""
         ...
 
+    @property
+    def is_mocked(self) -> bool:
+        """Whether mocks stand for some nodes: what runs here is a test."""
+        ...
+
     def label(self, owner: Key) -> str:
         """Return the name of a symbol for people."""
         ...

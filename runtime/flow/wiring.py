@@ -61,6 +61,7 @@ class Wiring:
         "_handlers",
         "_inputs",
         "_lens",
+        "_mocked",
         "_outs",
         "_resolve",
         "_sources",
@@ -83,6 +84,7 @@ class Wiring:
         self._sources = sources
         self.generation = generation if generation is not None else Generation(0)
         self.processes = self.generation.processes
+        self._mocked = False
         self._lens = lens
         self._entries: dict[Target, Step] = {}
         self._outs: dict[Target, Step | None] = {}
@@ -99,9 +101,23 @@ class Wiring:
         """Whether it is seen through a lens."""
         return self._lens is not None
 
+    @property
+    def is_mocked(self) -> bool:
+        """Whether other nodes stand in the places of some: what runs here is a test."""
+        return self._mocked
+
     def observed(self, lens: Lens | None) -> "Wiring":
         """Return the same wiring seen through a lens; processes that run go on with what they have."""
         return Wiring(self.symbols, self._sources, self.generation, lens)
+
+    def mocked(self, nodes: Mapping[Key, Node]) -> "Wiring":
+        """Return the same wiring with these nodes in the places of those of their symbols; links stay."""
+        symbols = dict(self.symbols)
+        for key, node in nodes.items():
+            symbols[key] = msgspec.structs.replace(symbols[key], node=node)
+        wiring = Wiring(symbols, self._sources, self.generation, self._lens)
+        wiring._mocked = True
+        return wiring
 
     def listen(self, listeners: list[Ended]) -> None:
         """From now on these are told of each process that ends."""

@@ -301,3 +301,81 @@ async def test_the_example_of_the_page_passes(kind: str) -> None:
     schema = registry().scheme.schema(kind)
     assert schema is not None
     assert [one.result for one in await results(schema.example)] == [PASSED]
+
+
+FLOW = """
+- kind: workflow
+  name: report
+  DURABLE
+  tasks:
+    - {name: load, run: 'tests.extensions.tasks.work:fail', inputs: {message: {value: not mocked}}, retry: {attempts: 2, delay: 0s}}
+    - {name: text, do: {kind: snippet, language: cel, code: "size(self.rows)"}, inputs: {rows: load}}
+- kind: assert
+  name: is_two
+  expect: self == 2
+"""
+
+
+def mocked(mocks: str) -> str:
+    """Return a test of the workflow with these mocks."""
+    return trial("t", "report", "is_two", f"  mocks: {mocks}\n")
+
+
+@pytest.mark.parametrize("durable", ["", "durable: true"])
+async def test_a_task_is_mocked_by_its_name(durable: str) -> None:
+    flow = FLOW.replace("DURABLE", durable)
+    [one] = await results(flow, mocked("{report/load: {answer: [a, b]}}"))
+    assert (one.result, one.message) == (PASSED, "")
+    [one] = await results(flow, mocked("{report/load: {answer: [a]}}"))
+    assert (one.result, "found 1" in one.message) == (FAILED, True)
+    [one] = await results(flow, mocked("{report/load: {fail: no connection, code: timeout}}"))
+    assert (one.result, one.message) == (FAILED, "report/load: no connection")
+
+
+async def test_a_task_that_fails_by_a_mock_has_its_fallback() -> None:
+    flow = FLOW.replace("DURABLE", "").replace(
+        "retry: {attempts: 2, delay: 0s}", "fallback: {value: [a, b]}"
+    )
+    [one] = await results(flow, mocked("{report/load: {fail: no connection}}"))
+    assert (one.result, one.message) == (PASSED, "")
+
+
+async def test_a_mocked_node_leads_on_to_what_it_is_linked_to() -> None:
+    flow = """
+- {kind: snippet, name: first, language: cel, code: 1 / 0, ports: {out: [{name: second, port: in}]}}
+- {kind: snippet, name: second, language: cel, code: self + 1}
+- {kind: assert, name: is_two, expect: self == 2}
+"""
+    [one] = await results(flow, trial("t", "first", "is_two", "  mocks: {first: {answer: 1}}\n"))
+    assert (one.result, one.message) == (PASSED, "")
+
+
+async def test_mocks_hold_for_one_test_alone() -> None:
+    flow = FLOW.replace("DURABLE", "")
+    first, second = await results(
+        flow,
+        mocked("{report/load: {answer: [a, b]}}").replace("name: t\n", "name: t1\n"),
+        trial("t2", "report", "is_two"),
+    )
+    assert first.result == PASSED
+    assert (second.result, second.message) == (FAILED, "report/load: not mocked")
+
+
+async def test_a_mock_of_a_node_that_is_not_there_names_the_nearest() -> None:
+    [one] = await results(FLOW.replace("DURABLE", ""), mocked("{report/laod: {answer: 1}}"))
+    assert one.result == FAILED
+    assert 'there is no node "report/laod"' in one.message
+    assert 'Did you mean "report/load"?' in one.message
+
+
+@pytest.mark.parametrize(
+    ("mock", "found"),
+    [
+        ("{}", "neither answer nor fail"),
+        ("{answer: 1, fail: no}", "both answer and fail"),
+    ],
+)
+async def test_a_mock_answers_or_fails(mock: str, found: str) -> None:
+    [one] = await results(FLOW.replace("DURABLE", ""), mocked(f"{{report/load: {mock}}}"))
+    assert one.result == LEFT_OUT
+    assert found in one.message
