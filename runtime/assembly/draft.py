@@ -206,10 +206,14 @@ class Drafter:
         for each in assembly.specs:
             yield
             self._take(draft, each)
+        rejected: list[tuple[Spec, tuple[Problem, ...]]] = []
         for owner, problem in assembly.links:
             yield
             if problem.code in ("unknown-port", "duplicate-name", IN_USE):
-                self._reject(draft, owner, problem)
+                rejected.append(self._rejected(draft, owner, problem))
+        # Not before all are known: a Spec that is rejected is not in the Draft any more.
+        for spec, problems in rejected:
+            draft.reject(spec, problems)
         self._let_go(draft)
         return draft
 
@@ -261,14 +265,15 @@ class Drafter:
         draft.rebound.append((before, symbol.binding))
         return True
 
-    def _reject(self, draft: Draft, owner: Spec, problem: Problem) -> None:
-        """Leave out a Spec for a Problem with its links, or with those of what it holds."""
+    def _rejected(
+        self, draft: Draft, owner: Spec, problem: Problem
+    ) -> tuple[Spec, tuple[Problem, ...]]:
+        """Return the Spec that is left out for a Problem with its links, or those of what it holds."""
         symbol = draft.puts.get(owner.id) or self._table.get(owner.id)
         if symbol is None:
-            draft.reject(owner, [problem])
-            return
+            return owner, (problem,)
         outer = draft.puts.get(symbol.source) or self._table.get(symbol.source) or symbol
-        draft.reject(outer.spec, masked((problem,), symbol.binding.secrets))
+        return outer.spec, masked((problem,), symbol.binding.secrets)
 
     def _let_go(self, draft: Draft) -> None:
         """Take out what was held by a Spec that goes, or holds it no longer."""

@@ -183,8 +183,7 @@ class Expander:
     # -- what a Spec uses ----------------------------------------------------------------------
 
     def _defines(self, spec: Spec) -> bool:
-        """Return whether it is there to be used by others only."""
-        return spec.fields.get("params") is not None and self._scheme.expands(spec.kind)
+        return self._scheme.defines(spec)
 
     def _effective(self, spec: Spec, binding: BoundSpec, trail: tuple[str, ...]) -> Effective:
         """Return the Spec with what it uses put in, and with the links that stand among its fields."""

@@ -81,6 +81,10 @@ class Scheme:
         known = self._importable(kind)
         return known is not None and known.expand is not None
 
+    def defines(self, spec: Spec) -> bool:
+        """Return whether a Spec is there to be used by others only: it has parameters that they give."""
+        return spec.fields.get("params") is not None and self.expands(spec.kind)
+
     def leads(self, kind: str) -> bool:
         """Return whether a Spec of this kind may have links that do not stand under its `ports`."""
         known = self._importable(kind)

@@ -6,7 +6,7 @@ is a bond to a Value that goes. Whoever writes to a store asks here; a runtime a
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -23,7 +23,8 @@ from heddle.schemas.pieces import Pieces, at_once
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import ValueSet
 from heddle.specs.model.index import key_of
-from heddle.specs.model.mentions import targets_of
+from heddle.specs.model.mentions import needs_of, targets_of
+from heddle.specs.model.names import parse_id
 from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.model.value import Value
@@ -91,11 +92,8 @@ def left_in_pieces(
     yield
     gone = _gone(steps, later)
     specs = [each for each in left if isinstance(each, Spec)]
-    bonds: list[Problem] = []
-    for spec in specs if gone else ():
-        yield
-        bonds += _bonds(spec, gone)
-    if not any(relinks(step, served, registry) for step in steps):
+    bonds = (yield from _all_bonds(specs, gone, registry)) if gone else []
+    if not relink(steps, before, served, registry):
         return LeftBehind(bonds)
     was = _Graph([each for each in stored if isinstance(each, Value)], registry)
     yield from was.build(before)
@@ -123,6 +121,19 @@ def _running(stored: Iterable[Resource], served: Served) -> Iterator[Resource]:
                 yield runs
         else:
             yield each
+
+
+def relink(
+    steps: Sequence[Step], specs: Iterable[Spec], served: Served, registry: Registry
+) -> bool:
+    """Return whether steps can stop anybody; `specs` are those that may be bound to a Value of theirs."""
+    if any(relinks(step, served, registry) for step in steps):
+        return True
+    scheme = registry.scheme
+    # Among the fields of some kinds there are links: a Value may lead them elsewhere.
+    return any(isinstance(old, Value) and old != new for old, new in steps) and any(
+        scheme.leads(spec.kind) and (spec.env or scheme.expands(spec.kind)) for spec in specs
+    )
 
 
 def relinks(step: Step, served: Served, registry: Registry) -> bool:
@@ -156,12 +167,52 @@ def _gone(steps: Sequence[Step], later: Iterable[Resource]) -> dict[object, Reso
     return gone
 
 
+def _all_bonds(
+    specs: Sequence[Spec], gone: Mapping[object, Resource], registry: Registry
+) -> Pieces[list[Problem]]:
+    """Return the bonds to Values that go: of Specs, of what they hold, and of the definitions that they use.
+
+    What a definition asks for is needed only by those who use it.
+    """
+    named = {(spec.namespace, spec.name): spec for spec in specs if spec.name is not None}
+    seen: set[UUID] = set()
+    bonds: list[Problem] = []
+    todo = [spec for spec in specs if not registry.scheme.defines(spec)]
+    while todo:
+        yield
+        spec = todo.pop(0)
+        if spec.id in seen:
+            continue
+        seen.add(spec.id)
+        bonds += _bonds(spec, gone)
+        if registry.scheme.expands(spec.kind):
+            used = (named.get((spec.namespace, word)) for word in needs_of(spec))
+            todo += [each for each in used if each is not None]
+    return bonds
+
+
 def _bonds(spec: Spec, gone: Mapping[object, Resource]) -> Iterator[Problem]:
-    """Yield the bonds of a Spec to Values that go."""
-    for name, bond in spec.env.items():
+    """Yield the bonds to Values that go, of a Spec and of what stands in it."""
+    bindings = ((("env", name), binding) for name, binding in spec.env.items())
+    for path, bond in (*bindings, *_bindings_in(spec.fields, ())):
         target = gone.get(_target(Value, spec, bond)) if bond.identified else None
         if target is not None:
-            yield _behind(spec, target, ("env", name), ("env", name))
+            yield _behind(spec, target, path, path)
+
+
+def _bindings_in(data: Any, path: Path) -> Iterator[tuple[Path, Binding]]:
+    """Yield what the `env` of Specs inside of fields ask for, with its path."""
+    if isinstance(data, list):
+        for number, each in enumerate(data):
+            yield from _bindings_in(each, (*path, number))
+    elif isinstance(data, dict):
+        env = data.get("env")
+        for key, binding in env.items() if isinstance(env, dict) else ():
+            if isinstance(binding, dict) and (binding.get("id") or binding.get("name")):
+                uuid = parse_id(str(binding["id"])) if binding.get("id") else None
+                yield (*path, "env", key), Binding(id=uuid, name=binding.get("name"))
+        for key, each in data.items():
+            yield from _bindings_in(each, (*path, key))
 
 
 def _behind(spec: Spec, target: Resource, path: Path, shown: Path) -> Problem:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from heddle.runtime.assembly.check import NOBODY, Served
 from heddle.runtime.assembly.extension import Registry
-from heddle.runtime.changes.dangling import Step, linked, relinks
+from heddle.runtime.changes.dangling import Step, linked, relink
 from heddle.specs.binding.bind import ValueSet
 from heddle.specs.model.index import Key, key_of
 from heddle.specs.model.lookup import called, mentioning
@@ -87,7 +87,7 @@ class _NeighbourReader:
         await self._query({str(spec.id) for spec in instead})
         around = [*changed, *instead, *await self._around(words, changed)]
         await self._need(around)
-        stops = any(relinks(step, self._served, self._registry) for step in self._steps)
+        stops = relink(self._steps, around, self._served, self._registry)
         await self._lead(around if stops else changed, further=stops)
         if any(self._claims(spec) for spec in self._claiming(around)):
             await self._rivals()

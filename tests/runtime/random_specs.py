@@ -11,6 +11,20 @@ from heddle.specs.stores.contract_story import spec, value
 
 NAMES = ("a", "b", "c", "d", "e", "f")
 VALUES = ("v", "w")
+KINDS = (
+    "nop",
+    "snippet",
+    "call",
+    "hold",
+    "define",
+    "use",
+    "tasks",
+    "flow",
+    "flow-use",
+    "store",
+    "listen",
+)
+PORTS = (8101, 8102)
 
 names = st.sampled_from(NAMES)
 targets = st.one_of(
@@ -28,7 +42,7 @@ def specs(draw: Any) -> Spec:
     out = {"out": links} if links else {}
     env = {"X": Binding(name=draw(st.sampled_from(VALUES)))} if draw(st.booleans()) else {}
     blank = "{{ X }}" if env else "text"
-    kind = draw(st.sampled_from(["nop", "snippet", "call", "hold", "define", "use"]))
+    kind = draw(st.sampled_from(KINDS))
     inner = {"kind": "call", "name": "inner", "target": "inner2"}
     holds: dict[str, Any] = {
         "specs": [
@@ -38,6 +52,7 @@ def specs(draw: Any) -> Spec:
         "inbounds": {"in": [{"name": "inner", "port": "in"}]},
         "outbounds": {"out": [{"name": "inner2", "port": "out"}]},
     }
+    params = {"P": {"type": "string"}}
     match kind:
         case "nop":
             return spec(name, "nop", ports=out, env=env, fields=draw(wrong))
@@ -53,8 +68,30 @@ def specs(draw: Any) -> Spec:
             holds["specs"][-1]["target"] = draw(names)
             return spec(name, "block", ports=out, env=env, fields=holds)
         case "define":
-            params = {"P": {"type": "text"}}
             return spec(name, "block", env=env, fields={**holds, "params": params})
+        case "tasks" | "flow":
+            work = {"kind": "snippet", "language": "text", "code": blank}
+            if draw(st.booleans()):
+                work = {"kind": "snippet", "language": "text", "code": "{{ Y }}"}
+                work["env"] = {"Y": {"name": draw(st.sampled_from(VALUES))}}
+            if draw(st.booleans()):
+                work = {"kind": "block", "uses": draw(names), "with": {"P": "p"}}
+            fields = {"tasks": [{"name": "inner", "do": work}]}
+            if kind == "flow":
+                return spec(name, "workflow", env=env, fields={**fields, "params": params})
+            if draw(st.booleans()):
+                fields["durable"] = draw(names)
+            return spec(name, "workflow", ports=out, env=env, fields=fields)
+        case "flow-use":
+            fields = {"uses": draw(names), "with": {"P": "p"}}
+            return spec(name, "workflow", ports=out, env=env, fields=fields)
+        case "store":
+            return spec(name, "run-store", fields={"url": "memory://"})
+        case "listen":
+            # It leads to nobody, so it waits: only what it claims counts.
+            absent = {"out": (Link(name="nobody"),)}
+            port = draw(st.sampled_from(PORTS))
+            return spec(name, "listener", ports=absent, fields={"port": port})
         case _:
             fields = {"uses": draw(names), "with": {"P": "p"}}
             return spec(name, "block", ports=out, env=env, fields=fields)

@@ -161,6 +161,39 @@ async def test_a_held_node_goes_when_its_holder_becomes_a_plain_kind(holder: str
         assert [problem.code for problem in loaded.problems] == ["missing-link"]
 
 
+async def test_a_value_that_leads_a_running_node_to_nobody_is_a_problem() -> None:
+    calling = "- {kind: call, name: ask, target: '{{ TO }}', env: {TO: {name: to}}}\n"
+    async with (
+        store_of("- {name: to, data: pong}\n- {kind: nop, name: pong}\n" + calling) as store,
+        Runtime(store=store, kinds=everything(), watch=False) as rt,
+    ):
+        assert rt.table.waiting == 0
+        planned = await plan(store, "{name: to, data: nobody}")
+        assert codes(planned) == ["missing-link"]
+        await apply_plan(store, Plan(differences=planned.differences))
+        ids = frozenset(each.resource.id for each in planned.differences)
+        loaded = await rt.load(ChangeSet(values=ids))
+        assert [problem.code for problem in loaded.problems] == ["missing-link"]
+
+
+async def test_a_value_that_goes_is_missed_by_what_needs_it_at_any_depth() -> None:
+    work = "{kind: snippet, language: text, code: '{{ X }}', env: {X: {name: x}}}"
+    flow = f"- {{kind: workflow, name: flow, tasks: [{{name: say, do: {work}}}]}}\n"
+    unused = (
+        f"- {{kind: workflow, name: unused, params: {{}}, tasks: [{{name: say, do: {work}}}]}}\n"
+    )
+    user = "- {kind: workflow, name: user, uses: unused}\n"
+    for text, paths in (
+        (flow, ["flow.tasks[0].do.env.X"]),
+        (unused, []),
+        (unused + user, ["unused.tasks[0].do.env.X"]),
+    ):
+        async with store_of("- {name: x, data: 1}\n" + text) as store:
+            problems = (await plan_delete(store, await store.values(), everything())).problems
+            assert [each.code for each in problems] == ["left-behind"] * len(paths)
+            assert [each.path for each in problems] == paths
+
+
 async def test_a_kind_that_cannot_be_imported_holds_up_no_other_change() -> None:
     def lost(extension: Extension) -> None:
         extension.kinds("tests.runtime", {"lost": "no_such_file:KIND"})

@@ -54,6 +54,16 @@ async def test_a_rejection_is_told_with_its_reason() -> None:
         assert (symbol.name, symbol.revision, symbol.observed) == ("other", 2, 1)
 
 
+async def test_a_spec_with_several_problems_is_rejected_in_its_newest_revision() -> None:
+    async with store_of(FLOW) as store, Runtime(store=store):
+        await until(store, lambda _: True)
+        (wrong,) = read("{kind: nop, name: other, ports: {oot: [{name: pong, port: inn}]}}")
+        await store.apply([Put(resource=wrong)])
+        waited = await wait_live(store, "default", 2, {wrong.id}, timeout=20)
+        assert waited.rejected
+        assert [(each.revision, each.observed) for each in waited.arrivals[0].symbols] == [(2, 1)]
+
+
 WORD = "{kind: snippet, name: sum, language: cel, code: '{{ WORD }}', env: {WORD: {name: word}}}"
 GROUP = """\
 - {kind: step, name: sum, uses: add}
