@@ -2,6 +2,7 @@
 
 from ipaddress import ip_address
 
+from heddle.schemas.ascii import lower
 from heddle.schemas.exclusive import EVERY, ExclusiveUse
 
 _ALL = frozenset({("4", EVERY), ("6", EVERY)})
@@ -31,7 +32,7 @@ def address_use(host: str, port: int) -> list[ExclusiveUse]:
 def _parts(host: str) -> frozenset[tuple[str, str]]:
     if not host:
         return _ALL
-    name = host.lower().rstrip(".")
+    name = lower(host).rstrip(".")
     if name == "localhost":
         return _LOCAL
     try:

@@ -104,8 +104,8 @@ class Editor(EntryEditor):
             raise PatchError("nothing of the list stays")
         self.remove(node, leaves)
         short = any(
-            _is_link(said) and item.value.sort == "scalar"
-            for said, item in zip(old, node.entries, strict=True)
+            _is_link(before) and item.value.sort == "scalar"
+            for before, item in zip(old, node.entries, strict=True)
         )
         for after, items in inserts:
             self.insert(node, after, [(None, shortened(i) if short else i) for i in items])

@@ -38,6 +38,7 @@ def write_files(
     Conflict when a file holds something else than it is said to; StoreError when writing fails, or
     a file is read-only.
     """
+    # One function: what was placed, and what is put back when one step fails, is its own.
     token = secrets.token_hex(6)
     targets = [
         (SpecTarget(path, root), f"{_PREFIX}{token}-{number}{_SUFFIX}", old, new)

@@ -70,7 +70,7 @@ async def test_sockets_come_with_their_line_and_still_work(ends: tuple[End, End]
         sock.close()
 
 
-async def test_a_socket_that_is_sent_stays_as_it_is_for_all_who_have_it(
+async def test_sending_a_socket_does_not_change_its_mode(
     ends: tuple[End, End],
 ) -> None:
     first, second = ends

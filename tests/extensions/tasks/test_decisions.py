@@ -110,7 +110,7 @@ def test_an_item_that_a_person_skips_is_not_worked_on_again(
     story(work())
 
 
-def test_an_item_that_is_to_be_tried_again_later_waits_for_that_in_the_next_runtime(
+def test_the_retry_of_an_item_waits_in_the_next_runtime_too(
     tmp_path: Path,
 ) -> None:
     text = ITEMS.replace("WORK', ", "fail_or_wait', retry: {attempts: 2, delay: 1h}, ")
@@ -176,7 +176,7 @@ def test_the_last_decision_about_a_task_holds(
     story(work())
 
 
-def test_a_skip_stays_that_of_a_person_if_another_task_is_tried_again(tmp_path: Path) -> None:
+def test_a_skip_by_a_person_stays_if_another_task_is_retried(tmp_path: Path) -> None:
     async def work() -> None:
         async with running(tmp_path, UNSURE, drain=0.1) as runtime:
             run = await node_of(runtime).durable.begin({"day": "monday"})

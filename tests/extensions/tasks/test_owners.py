@@ -150,7 +150,7 @@ def test_two_runtimes_begin_and_end_each_run_once(tmp_path: Path) -> None:
     story(work())
 
 
-def test_a_run_that_cannot_be_read_keeps_no_other_run_from_going_on(tmp_path: Path) -> None:
+def test_an_unreadable_run_keeps_no_other_run_from_going_on(tmp_path: Path) -> None:
     """What is recorded of one run is damaged: it is left alone, and the controller goes on."""
 
     async def work() -> None:
@@ -185,7 +185,7 @@ def test_a_run_that_cannot_be_read_keeps_no_other_run_from_going_on(tmp_path: Pa
     story(work())
 
 
-def test_a_run_that_is_taken_while_it_is_resumed_is_left_to_its_new_owner(
+def test_a_run_taken_while_it_resumes_is_left_to_its_owner(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def work() -> None:

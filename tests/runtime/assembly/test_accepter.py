@@ -95,7 +95,7 @@ async def test_what_changes_back_while_it_is_written_is_written_again() -> None:
     assert await held(store) == {("one", 1)}
 
 
-async def test_what_changes_back_after_a_write_that_failed_once_made_is_written_again() -> None:
+async def test_what_changes_back_after_a_failed_write_is_written_again() -> None:
     async with accepting() as (store, accepter):
         one = spec("one")
         store.go.set()
@@ -108,7 +108,7 @@ async def test_what_changes_back_after_a_write_that_failed_once_made_is_written_
     assert await held(store) == {("one", 1)}
 
 
-async def test_value_that_a_held_spec_was_bound_to_is_dropped_when_the_spec_is_gone() -> None:
+async def test_the_value_of_a_held_spec_is_dropped_with_the_spec() -> None:
     """However often it was noted that the Spec serves as before."""
     async with accepting() as (store, accepter):
         store.go.set()

@@ -156,7 +156,7 @@ async def test_a_new_user_of_a_name_that_a_definition_had_is_rejected() -> None:
 
 
 @pytest.mark.parametrize("before", [user("block"), "- {kind: nop, name: mine}"])
-async def test_an_edit_of_a_task_is_bound_to_the_values_of_its_work(before: str) -> None:
+async def test_an_edited_task_is_bound_to_the_values_of_its_work(before: str) -> None:
     work = """\
 - kind: workflow
   name: mine

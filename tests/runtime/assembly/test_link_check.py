@@ -140,7 +140,7 @@ ROUTER = "- {kind: router, name: r, routes: [], ports: {out: %s}}\n"
 SNIPPET = "- {kind: snippet, name: %s, language: text, code: x}\n"
 
 
-def test_a_short_target_leads_to_in_or_to_the_port_behind_its_last_dot() -> None:
+def test_a_short_target_leads_to_in_or_the_port_it_names() -> None:
     flow = ROUTER % "[a, a.in, v1.users]" + SNIPPET % "a" + SNIPPET % "v1.users"
     assert written(flow) == []
     links = read_text(flow).specs[0].ports["out"]
@@ -150,7 +150,7 @@ def test_a_short_target_leads_to_in_or_to_the_port_behind_its_last_dot() -> None
     )
 
 
-def test_a_short_target_with_two_readings_is_a_problem_that_shows_the_long_forms() -> None:
+def test_a_short_target_with_two_readings_is_a_problem() -> None:
     both = SNIPPET % "a" + SNIPPET % "a.in"
     assert written(ROUTER % "[a.in]" + both) == [
         (
@@ -162,7 +162,7 @@ def test_a_short_target_with_two_readings_is_a_problem_that_shows_the_long_forms
     assert written(ROUTER % long + both) == []
 
 
-def test_a_short_target_that_can_only_be_meant_otherwise_comes_with_its_long_form() -> None:
+def test_a_wrong_short_target_comes_with_its_long_form() -> None:
     assert written(ROUTER % "[a.in]" + SNIPPET % "a.in") == [
         'f.yaml:1:53 r.ports.out: there is no "a". Write {name: "a.in", port: in}.'
     ]

@@ -176,7 +176,7 @@ async def test_a_value_that_leads_a_running_node_to_nobody_is_a_problem() -> Non
         assert [problem.code for problem in loaded.problems] == ["missing-link"]
 
 
-async def test_a_value_that_goes_is_missed_by_what_needs_it_at_any_depth() -> None:
+async def test_what_needs_a_removed_value_misses_it_at_any_depth() -> None:
     work = "{kind: snippet, language: text, code: '{{ X }}', env: {X: {name: x}}}"
     flow = f"- {{kind: workflow, name: flow, tasks: [{{name: say, do: {work}}}]}}\n"
     unused = (

@@ -81,7 +81,7 @@ SHAPES = pytest.mark.parametrize("shape", [listener, held, by_definition, by_val
 
 @SHAPES
 @pytest.mark.parametrize("before", [listener, held, by_definition, by_value])
-async def test_a_second_claim_of_an_address_is_a_problem_in_the_plan_and_live(
+async def test_a_second_claim_of_an_address_is_rejected_everywhere(
     before: object, shape: object
 ) -> None:
     port = free_port()

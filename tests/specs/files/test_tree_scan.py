@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.mark.parametrize("polling", [True, False])
 @pytest.mark.parametrize("error", [OSError("away"), ValueError("a defect"), MemoryError()])
-async def test_look_that_fails_is_told_unless_it_passes_and_the_next_one_is_made(
+async def test_a_failed_look_is_reported_unless_it_passes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, polling: bool, error: Exception
 ) -> None:
     monkeypatch.setattr(tree_scan, "POLL", 0.01)

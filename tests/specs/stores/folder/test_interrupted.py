@@ -183,7 +183,7 @@ def test_edit_by_hand_is_recorded_once_whichever_call_fails(
     raise AssertionError("there is no end of calls")
 
 
-def test_link_that_comes_in_between_any_two_calls_of_reading_is_not_followed(
+def test_a_link_that_appears_while_a_file_is_read_is_not_followed(
     tmp_path: Path,
 ) -> None:
     """What stands outside of the folder never counts, even if it is swapped back at once."""
