@@ -1,5 +1,6 @@
 """The fields of workflows and of their tasks: what may be written, with its limits and its help."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
@@ -8,8 +9,10 @@ from heddle.extensions.extension import Expression, FieldError, Fields, Interval
 from heddle.extensions.tasks.graph.reference import NAME, NAME_RULE, RESERVED
 from heddle.extensions.tasks.graph.source import InputSource
 from heddle.runtime.assembly.params import Param, check_params
+from heddle.schemas.data_type import describe_type
 from heddle.schemas.guard import Again
 from heddle.schemas.suggestion import did_you_mean
+from heddle.schemas.types.mistakes import list_mistakes
 
 TypeName: TypeAlias = Literal["string", "number", "integer", "boolean", "array", "object", "any"]
 
@@ -19,6 +22,21 @@ PRIORITIES = {"low": 0, "medium": 1, "high": 2, "critical": 3}
 """The numbers of the priorities that have a name."""
 
 _Count: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+
+
+_PLAIN: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+}
+
+
+def is_plain(value: Any, type_: str) -> bool:
+    """Return whether a value has a type, named as in JSON Schema, as it is."""
+    return isinstance(value, _PLAIN[type_]) and (type_ == "boolean" or not isinstance(value, bool))
 
 
 class InputFields(Fields):
@@ -38,6 +56,26 @@ class InputFields(Fields):
     def __post_init__(self) -> None:
         if self.schema is not None and self.type != "any":
             raise FieldError("both type and schema", expected="one of them", path=("schema",))
+        if self.schema is not None:
+            self._check_schema(self.schema)
+        elif self._has_default and self.type != "any" and not is_plain(self.default, self.type):
+            raise FieldError(
+                describe_type(self.default), expected=self.type, path=("default",), code="type"
+            )
+
+    @property
+    def _has_default(self) -> bool:
+        return self.default is not msgspec.UNSET and self.default is not None
+
+    def _check_schema(self, schema: dict[str, Any]) -> None:
+        try:
+            mistakes = list_mistakes(self.default if self._has_default else None, schema)
+        except ValueError as error:
+            raise FieldError(str(error), expected="a JSON Schema", path=("schema",)) from None
+        if self._has_default:
+            for mistake in mistakes:
+                path = ("default", *mistake.path)
+                raise FieldError(mistake.found, expected=mistake.expected, path=path, code="type")
 
     @property
     def must(self) -> bool:

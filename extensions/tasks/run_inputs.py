@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from heddle.extensions.extension import Error, NodeError
-from heddle.extensions.tasks.fields import InputFields
+from heddle.extensions.tasks.fields import InputFields, is_plain
 from heddle.runtime.flow.errors import InputError
 from heddle.schemas.data_type import describe_type
 from heddle.schemas.suggestion import nearest
@@ -19,14 +19,6 @@ _TYPES: Mapping[str, Any] = {
     "boolean": bool,
     "array": list,
     "object": dict,
-}
-_PLAIN: Mapping[str, tuple[type, ...]] = {
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "array": (list,),
-    "object": (dict,),
 }
 
 INVALID = "invalid"
@@ -89,9 +81,7 @@ def _fitted(name: str, field: InputFields, value: Any, mistakes: list[tuple[str,
         return value
     if field.type == "any":
         return value
-    if isinstance(value, _PLAIN[field.type]) and (
-        field.type == "boolean" or not isinstance(value, bool)
-    ):
+    if is_plain(value, field.type):
         return value
     try:
         made = msgspec.convert(value, _TYPES[field.type], strict=False)

@@ -5,6 +5,7 @@ five different Problems, each at its line, all of them together.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from heddle.extensions.extension import Build, Expression
 from heddle.extensions.tasks.fields import TaskFields, WorkflowFields
@@ -65,12 +66,14 @@ class Compiler:
         check.outputs(self._numbers)
         self._check_cycle(flows)
         if self.problems or self._incomplete:
+            self._check_code()
             return None
         linker = Linker(self.fields, self._build, self._functions, self._numbers)
         try:
             return linker.link(flows, fitting)
-        except SpecError as error:
-            self.problems += error.problems
+        except SpecError:
+            # The linker stops at the first.
+            self._check_code()
             return None
 
     # -- tasks ---------------------------------------------------------------------------------
@@ -201,6 +204,42 @@ class Compiler:
         self._report(
             path, "unknown-task", f'there is no task "{name}" (there is: {known})', hint=hint
         )
+
+    def _check_code(self) -> None:
+        """Report all code that does not compile."""
+        build = self._build
+        for number, task in enumerate(self.fields.tasks):
+            path: Path = ("tasks", number)
+            for name, source in task.inputs.items():
+                self._check_source(source, (*path, "inputs", name))
+            conditions = [(task.when, (*path, "when"))]
+            if task.again is not None:
+                conditions.append((task.again.when, (*path, "retry", "when")))
+            for when, place in conditions:
+                if when is not None:
+                    with self._reported():
+                        build.condition(when, *place)
+        for name, source in (self.fields.outputs or {}).items():
+            self._check_source(source, ("outputs", name))
+
+    def _check_source(self, source: InputSource, path: Path) -> None:
+        places = [(source.expression, path)]
+        places += [
+            (transform.expression, (*path, "through", number))
+            for number, transform in enumerate(source.through)
+        ]
+        for expression, place in places:
+            if expression is not None:
+                with self._reported():
+                    self._build.program(expression, *place)
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Report the Problems that the block raises."""
+        try:
+            yield
+        except SpecError as error:
+            self.problems += error.problems
 
     def _check_runs(self, flows: Sequence[Dataflow]) -> None:
         """Report a number of `join` that can never be reached."""

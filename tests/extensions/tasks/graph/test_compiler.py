@@ -219,6 +219,63 @@ async def test_what_cannot_be_is_a_problem_at_its_field(task: str, code: str, pa
     assert (code, f"w.{path}") in [(one.code, one.path) for one in found], [str(o) for o in found]
 
 
+async def test_all_code_that_does_not_compile_is_reported_whatever_else_is_wrong() -> None:
+    tasks = """
+- {name: a, run: '$:note', when: self., inputs: {x: {value: 1}}, retry: {attempts: 2, when: self.}}
+- {name: b, run: '$:note', inputs: {x: {code: 1 +}, y: {from: a, through: [{code: self.}]}}}
+"""
+    outputs = "{x: {code: 1 +}, y: {from: a, through: [{code: self.}]}}"
+    places = [
+        "w.outputs.x",
+        "w.outputs.y.through[0]",
+        "w.tasks[0].when",
+        "w.tasks[0].retry.when",
+        "w.tasks[1].inputs.x",
+        "w.tasks[1].inputs.y.through[0]",
+    ]
+    found = await wrong(tasks, outputs=outputs)
+    assert [one.code for one in found] == ["code"] * 6
+    for one, place in zip(sorted(found, key=lambda each: each.path), sorted(places), strict=True):
+        assert one.path.startswith(place)
+    more = await wrong(tasks + "- {name: b, run: '$:note'}\n", outputs=outputs)
+    assert sorted(one.code for one in more) == ["code"] * 6 + ["duplicate-name"]
+
+
+@pytest.mark.parametrize(
+    ("field", "expected", "path"),
+    [
+        ("{type: integer, default: one}", "integer", "default"),
+        ("{type: integer, default: true}", "integer", "default"),
+        ("{type: array, default: {}}", "array", "default"),
+        (
+            "{schema: {type: array, items: {type: integer}}, default: [1, b]}",
+            "integer",
+            "default[1]",
+        ),
+        ("{schema: {type: strin}}", "a JSON Schema", "schema"),
+    ],
+)
+async def test_a_default_that_does_not_fit_its_input_is_a_problem(
+    field: str, expected: str, path: str
+) -> None:
+    one = await only("- {name: a, run: '$:numbers'}", inputs=f"{{n: {field}}}")
+    assert (one.path, one.expected) == (f"w.inputs.n.{path}", expected)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "{type: integer, default: null}",
+        "{type: number, default: 1}",
+        "{type: boolean, default: false}",
+        "{default: one}",
+        "{schema: {type: integer}, default: null}",
+    ],
+)
+async def test_a_default_may_be_null_or_fit(field: str) -> None:
+    assert not await wrong("- {name: a, run: '$:numbers'}", inputs=f"{{n: {field}}}")
+
+
 async def test_two_tasks_of_one_name_are_a_problem() -> None:
     one = await only("- {name: a, run: '$:numbers'}\n- {name: a, run: '$:numbers'}")
     assert (one.code, one.path) == ("duplicate-name", "w.tasks[1].name")
