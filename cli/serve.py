@@ -1,10 +1,11 @@
 """Serve is one `heddle start`: a runtime, its log, and the signals that end it."""
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from heddle.cli.documents import Documents
 from heddle.cli.exit_codes import CommandError
@@ -30,6 +31,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from heddle.cli.supervisor.worker_client import WorkerClient
+
+SWITCH: Final = 0.001
+"""Seconds after which a thread that computes lets the event loop go on, if that has something to do.
+
+Five times shorter than usual: a request that comes while a large change is read or kept in a thread
+waits so long for each of its steps that lets go of the interpreter.
+"""
 
 
 class Serve:
@@ -67,8 +75,13 @@ class Serve:
 
     def run(self) -> None:
         """Serve to the end; HeddleError says why it could not begin."""
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(self._serve())
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH)
+        try:
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(self._serve())
+        finally:
+            sys.setswitchinterval(before)
 
     async def _serve(self) -> None:
         with (

@@ -42,12 +42,25 @@ async def by_turns(work: Pieces[T]) -> T:
         while True:
             await asyncio.sleep(0)
             end = clock() + SLICE
-            while clock() < end:
+            while True:
                 try:
                     next(work)
                 except StopIteration as done:
                     last: T = done.value
                     return last
+                if clock() > end:
+                    break
+
+
+async def empty_by_turns(items: list[T]) -> None:
+    """Take everything out of a list, and let the event loop go on meanwhile.
+
+    Whatever nothing else refers to is freed with it, which takes long if it is much.
+    """
+    turns = LoopYield()
+    while items:
+        items.pop()
+        await turns.rest()
 
 
 class LoopYield:

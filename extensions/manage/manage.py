@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -46,6 +46,9 @@ from heddle.schemas.errors import (
 )
 from heddle.schemas.suggestion import did_you_mean
 from heddle.schemas.words import listed
+
+MANY: Final = 500
+"""Names in a reply from which others have their turn before each step that goes through them."""
 
 
 class Manage(Fields):
@@ -108,6 +111,8 @@ class ManageNode(Node):
             )
             api_request.admit()
             reply = await _refusing(api_request, operation)
+            # Whoever hangs up meanwhile is noted, too.
+            await _rest(reply)
         except ApiError as rejection:
             self._rejected += 1
             notified = rejection.status in (401, 403) or (
@@ -142,6 +147,7 @@ class ManageNode(Node):
             )
         if reply.onward:
             return await flow.send("out", payload)
+        await _rest(reply)
         return rendered(reply, api_request.header("Accept"))
 
     def _caller(self, flow: Flow, payload: Payload) -> Caller | None:
@@ -240,6 +246,12 @@ def _failed(error: Error) -> dict[str, Any]:
             return HttpResponse({"status": value, "header": header, "detail": str(cause)})
         cause = cause.__cause__
     return HttpResponse({"status": status, "header": header})
+
+
+async def _rest(reply: ApiReply) -> None:
+    """Let others have their turn if the reply names so much that to go through it takes a while."""
+    if len(reply.names) > MANY:
+        await asyncio.sleep(0)
 
 
 async def _refusing(request: ApiRequest, operation: Operation) -> ApiReply:

@@ -173,6 +173,7 @@ def check_in_pieces(
     values = values.opened_by(Vault(registry.keys))
     apart = _apart(specs, partial)
     chosen = [spec for spec in (*specs, *apart) if only is None or spec.id in only]
+    yield
     context = SpecsContext(
         scheme,
         values,
@@ -189,6 +190,7 @@ def check_in_pieces(
     missing: set[str] = set()
     closed: dict[str, None] = {}
     for each in assembly.specs:
+        yield
         missing |= each.missing
         for problem in each.problems:
             if _away(problem) and not strict_env:
@@ -197,7 +199,7 @@ def check_in_pieces(
                 problems.append(problem)
     problems += [each.problem for each in assembly.links]
     hints = [hint for each in assembly.specs for hint in each.hints]
-    parts = [part for each in assembly.specs for part in _parts(each, scheme)]
+    parts = yield from _parts_of(assembly.specs, scheme)
     filled = [part.spec for part in parts]
     return CheckResult(
         problems=tuple(
@@ -251,6 +253,15 @@ def check_partial_in_pieces(
     return tuple(
         in_order([*(problem for each in assembly.specs for problem in each.problems), *ours])
     )
+
+
+def _parts_of(specs: Iterable[AssembledSpec], scheme: Scheme) -> Pieces[list[FlowPart]]:
+    """Return Specs as they count in the graph, and those that they hold; a Spec at a time."""
+    parts: list[FlowPart] = []
+    for each in specs:
+        yield
+        parts += _parts(each, scheme)
+    return parts
 
 
 def _parts(assembled: AssembledSpec, scheme: Scheme) -> list[FlowPart]:

@@ -214,7 +214,7 @@ class Drafter:
         # Not before all are known: a Spec that is rejected is not in the Draft any more.
         for spec, problems in rejected:
             draft.reject(spec, problems)
-        self._let_go(draft)
+        yield from self._let_go(draft)
         return draft
 
     def _change(
@@ -275,12 +275,14 @@ class Drafter:
         outer = draft.puts.get(symbol.source) or self._table.get(symbol.source) or symbol
         return outer.spec, masked((problem,), symbol.binding.secrets)
 
-    def _let_go(self, draft: Draft) -> None:
+    def _let_go(self, draft: Draft) -> Pieces[None]:
         """Take out what was held by a Spec that goes, or holds it no longer."""
         for remove in tuple(draft.removes):
+            yield
             symbol = self._table.get(remove)
             draft.removes |= symbol.held if symbol is not None else frozenset()
         for symbol in tuple(draft.puts.values()):
+            yield
             before = self._table.get(symbol.id)
             if before is not None and before.held:
                 draft.removes |= before.held - symbol.held

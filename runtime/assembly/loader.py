@@ -352,8 +352,8 @@ class Loader:
             sorted(symbol.label for remove in draft.removes if (symbol := self._table.get(remove)))
         )
         changed = tuple(sorted(symbol.label for symbol in draft.puts.values()))
-        await turns.rest()
         for key in (*draft.puts, *draft.removes):
+            await turns.rest()
             if (symbol := self._table.get(key)) is not None:
                 COLLECTOR.watch(symbol.node)
         if len(changed) > MANY:

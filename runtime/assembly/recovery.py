@@ -158,6 +158,7 @@ class Recovery:
             if symbol is not None and remove not in self.blocked:
                 self._note(symbol, draft.values if remove in fresh else None)
         for remove in draft.removes:
+            await turns.rest()
             if self._table.get(remove) is None:
                 self._waiting.discard(remove)
                 self._accepter.forget(remove)

@@ -28,7 +28,7 @@ from heddle.runtime.flow.step import FAILURES
 from heddle.runtime.flow.tasks import Tasks
 from heddle.runtime.flow.wiring import Wiring
 from heddle.schemas.errors import HeddleError
-from heddle.schemas.pieces import LoopYield, by_turns
+from heddle.schemas.pieces import LoopYield, by_turns, empty_by_turns
 from heddle.schemas.problem import Problem
 from heddle.specs.files.spare import SPARE
 from heddle.specs.model.entry import data_of
@@ -276,7 +276,11 @@ class Shift:
             self._events.unhide(symbol.binding.secrets)
             dissolve(symbol.node)
         for host in hosts:
+            await turns.rest()
             host.release()
+        # The wiring first, which holds the symbols too: to free many of them at once takes long.
+        del replaced
+        await empty_by_turns(symbols)
 
     def _task_failed(self, error: Error) -> None:
         self._events.failed("task failed", error, symbol=error.symbol)

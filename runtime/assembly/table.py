@@ -166,10 +166,13 @@ class SymbolTable:
 
     def plan_in_pieces(self, puts: Sequence[Symbol], removes: Iterable[UUID]) -> Pieces[TablePlan]:
         """As `plan`, a Symbol at a time; the table must not change meanwhile."""
+        # One function: each step works on what those before it came to, and yields for the event loop.
         old = self._layout
         leaving = [old.symbols[remove] for remove in removes if remove in old.symbols]
         new = TableState(old, len(puts) + len(leaving))
+        yield
         replaced = [old.symbols[symbol.id] for symbol in puts if symbol.id in old.symbols]
+        yield
         swaps: list[tuple[Symbol | None, Symbol | None]] = [(symbol, None) for symbol in leaving]
         swaps += [(old.symbols.get(symbol.id), symbol) for symbol in puts]
         for symbol in leaving:
@@ -195,10 +198,14 @@ class SymbolTable:
             new.active.pop(each, None)
         touched |= yield from deactivate(old, new, relink, leaving)
         touched |= yield from activate(new, relink | touched)
+        yield
         new.note(touched | changed)
+        yield
         # Who went and came back within this one change was never away, and keeps its Node.
         went = {each for each in touched if each in old.active and each not in new.active}
+        yield
         begun = {each for each in touched if each in new.active and each not in old.active}
+        yield
         opens = yield from self._opening(
             new, begun | {each for each in changed if each in new.active}
         )
@@ -206,9 +213,11 @@ class SymbolTable:
         for uuid in went:
             yield
             new.wired.pop(uuid, None)
+        yield
         for uuid in {each for each in relink if each in new.active} | opened:
             yield
             new.wired[uuid] = new.wire(new.symbols[uuid])
+        yield
         gone = [
             old.symbols[each] for each in went | {each for each in opened if each in old.active}
         ]

@@ -7,7 +7,7 @@ import msgspec
 
 from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.changes.plan import ApplyResult, Plan, Step, apply_plan, plan_steps
-from heddle.schemas.pieces import Pieces, at_once, by_turns
+from heddle.schemas.pieces import LoopYield, Pieces, at_once, by_turns
 from heddle.specs.model.index import key_of
 from heddle.specs.model.lookup import named
 from heddle.specs.model.names import named_id, new_id
@@ -52,11 +52,16 @@ async def plan_apply(
     somebody else changed since then is kept, or is a Clash if these change it too; with `merge`
     both changes are put together if they fit. `seen`: see plan_steps. Nothing is written. Differences come in the order of the resources, what is deleted after them.
     """
+    turns = LoopYield()
     ids = [resource.id for resource in resources]
-    stored: list[Resource] = [*await store.specs(None, ids), *await store.values(None, ids)]
+    stored: list[Resource] = [*await store.specs(None, ids)]
+    await turns.rest()
+    stored += await store.values(None, ids)
+    await turns.rest()
     known = {key_of(each): each for each in stored}
     around: list[Resource] = []
     for space in sorted({resource.namespace for resource in resources}):
+        await turns.rest()
         if prune:
             around += await store.specs(space)
             around += await store.values(space)
@@ -64,6 +69,7 @@ async def plan_apply(
         mine = (each.name for each in resources if each.namespace == space)
         around += await named(store, space, {name for name in mine if name is not None})
     for each in around:
+        await turns.rest()
         known.setdefault(key_of(each), each)
     matching = _ResourceMatcher(list(known.values()), anonymous)
     steps = await by_turns(matching.steps(resources))

@@ -12,6 +12,7 @@ from uuid import UUID
 from heddle.runtime.assembly.check import NOBODY, Served
 from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.changes.dangling import Step, linked, relink
+from heddle.schemas.pieces import LoopYield
 from heddle.specs.binding.bind import ValueSet
 from heddle.specs.model.index import Key, key_of
 from heddle.specs.model.lookup import called, mentioning
@@ -43,10 +44,14 @@ async def neighbourhood(
     """
     mapping: dict[Key, Resource] = {}
     spaces = {side.namespace for step in steps for side in step if side is not None}
+    turns = LoopYield()
     for space in sorted(spaces):
+        await turns.rest()
         if len(steps) > MANY:
             every: list[Resource] = [*await store.specs(space), *await store.values(space)]
-            mapping.update((key_of(each), each) for each in every)
+            for each in every:
+                await turns.rest()
+                mapping[key_of(each)] = each
             continue
         mine = [step for step in steps if any(each and each.namespace == space for each in step)]
         reader = _NeighbourReader(store, space, registry, mine, served)

@@ -218,8 +218,11 @@ async def check_change(
         steps = [
             (old, new or (store.below(old) if old is not None else None)) for old, new in steps
         ]
+    turns = LoopYield()
     served = await _served(store, steps)
+    await turns.rest()
     stored = await neighbourhood(store, steps, registry, served)
+    await turns.rest()
     await have_keys(stored, registry.keys)
     problems = await by_turns(steps_in_pieces(steps, stored, registry, served)) if whole else []
     left = await by_turns(left_in_pieces(steps, stored, registry, served))
@@ -282,15 +285,21 @@ def steps_in_pieces(
 ) -> Pieces[list[Problem]]:
     """As `check_steps`, a Spec at a time."""
     specs = [new for _, new in steps if isinstance(new, Spec)]
+    yield
     changed = {spec.id for spec in specs}
+    yield
     gone = {old.id for old, new in steps if new is None and isinstance(old, Spec)}
     before = [each for each in stored if isinstance(each, Spec)]
+    yield
     others = [each for each in before if each.id not in changed and each.id not in gone]
     bound = yield from _bound(steps, others, registry)
+    yield
     users = _users(steps, others, registry)
+    yield
     if not (specs or bound or users):
         return []
     values = ValueSet([each for each in after(steps, stored) if isinstance(each, Value)])
+    yield
     was = ValueSet([each for each in stored if isinstance(each, Value)])
     checked = frozenset(bound | users)
     earlier = yield from check_in_pieces(before, was, registry, only=checked, served=served)
@@ -304,6 +313,7 @@ def steps_in_pieces(
         served=served,
         bearers=_bearers(steps),
     )
+    yield
     problems = [problem for problem in result.problems if problem not in known]
     if users:
         away = yield from check_in_pieces(

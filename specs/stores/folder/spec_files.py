@@ -45,7 +45,7 @@ from heddle.specs.yaml.spec_tree import (
 _RACY = 100_000_000
 
 MANY = 256
-"""Files from which to look at all of them may take longer than a moment."""
+"""Files, or resources of a file, from which to look at all of them may take longer than a moment."""
 
 FEW = 16
 """Files that changed at once which are read in a moment, if none of them is large."""
@@ -113,7 +113,9 @@ class SpecFiles:
         """Return True if to look at these (None: at all) may take longer than a moment."""
         if names is None:
             return self.aside or self.many
-        return len(names) > FEW or any(self._size(name) > ASIDE for name in names)
+        return len(names) > FEW or any(
+            self._size(name) > ASIDE or self._held(name) > MANY for name in names
+        )
 
     @property
     def many(self) -> bool:
@@ -128,6 +130,10 @@ class SpecFiles:
             return os.stat(self.full(name)).st_size
         except OSError:
             return 0
+
+    def _held(self, name: str) -> int:
+        """Return how many resources a file held when it was read: they go if it is gone."""
+        return len(self._files[name].entries) if name in self._files else 0
 
     @property
     def problems(self) -> list[Problem]:

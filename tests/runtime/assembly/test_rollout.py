@@ -1,6 +1,8 @@
 """A Shift begins the new, swaps, and retires the old; what cannot begin is undone."""
 
 import asyncio
+import weakref
+from collections import Counter
 from collections.abc import Awaitable, Iterable
 from typing import Any
 
@@ -15,6 +17,7 @@ from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.finish import finish
 from heddle.runtime.runtime import Runtime
+from heddle.schemas import pieces
 from tests.runtime.worlds import World, linked, node_of, put, remove, step, told, world
 from tests.waiting import until
 
@@ -386,3 +389,30 @@ async def test_retired_symbols_are_told_with_the_reason() -> None:
             ("a", "replaced"),
             ("b", "removed"),
         ]
+
+
+async def test_what_retires_is_freed_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To free ten thousand symbols at once, with the wiring that held them, would hold up requests."""
+    turn = 0
+    freed: list[int] = []
+
+    async def tick() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    here = World()
+    names = [f"{first}{second}" for first in "bcdef" for second in "ghij"]
+    steps = [step(name) for name in names]
+    async with world([step("a"), *steps], **quiet(here)) as rt:
+        for name in names:
+            weakref.finalize(node_of(rt, name), lambda: freed.append(turn))
+        monkeypatch.setattr(pieces, "SLICE", -1.0)
+        ticking = asyncio.create_task(tick())
+        try:
+            await remove(rt, *steps)
+            await until(lambda: len(freed) == len(names))
+        finally:
+            ticking.cancel()
+    assert max(Counter(freed).values()) == 1

@@ -4,9 +4,11 @@ import asyncio
 import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +25,7 @@ from heddle.specs.model.store import ChangeSet, Delete, Put, Store
 from heddle.specs.stores.contract import StoreContract, rejected
 from heddle.specs.stores.contract_story import Watch, spec, value
 from heddle.specs.stores.folder import store as folder_module
+from heddle.specs.stores.folder.file_index import FileIndex
 from heddle.specs.stores.folder.notifier import Notifier
 from heddle.specs.stores.folder.spec_files import SpecFiles
 from heddle.specs.stores.folder.store import FolderStore
@@ -769,3 +772,26 @@ def test_an_annotation_does_not_lead_out_of_the_folder(flows: Path, wish: str) -
     with pytest.raises(SpecError, match=r"n\.annotations.*cannot be written"):
         applied(flows, Put(resource=spec("n", annotations={"heddle/file": wish})))
     assert names(flows) == ["a.yaml", "b.yaml"]
+
+
+def test_a_file_that_held_much_goes_beside_the_event_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a file held goes from every index: that takes as long as to read it, however small it is now."""
+    path = tmp_path / "many.yaml"
+    path.write_text("".join(f"- {{kind: nop, name: n{number}}}\n" for number in range(600)))
+    threads: list[int] = []
+    arrange = FileIndex.arrange
+
+    def noted(self: FileIndex, *args: Any) -> Any:
+        threads.append(threading.get_ident())
+        return arrange(self, *args)
+
+    async def story(store: FolderStore, watch: Watch) -> None:
+        monkeypatch.setattr(FileIndex, "arrange", noted)
+        path.write_text("{kind: nop, name: n1}\n")
+        assert len((await watch.next()).specs) == 599
+        assert threads
+        assert threading.get_ident() not in threads
+
+    run(tmp_path, story)
