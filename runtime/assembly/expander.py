@@ -211,10 +211,11 @@ class Expander:
         bound = binding.spec
         definition = self._find(name)
         if definition is None or definition.kind != spec.kind:
-            actual = f'there is no {spec.kind} "{name}" to use'
+            # What is not there may come later; what is there and is something else is wrong now.
+            code, actual = "missing-use", f'there is no {spec.kind} "{name}" to use'
             if definition is not None:
-                actual = f'"{name}" is a {definition.kind}, not a {spec.kind}'
-            raise _wrong(bound, ("uses",), "missing-use", actual)
+                code, actual = "wrong-use", f'"{name}" is a {definition.kind}, not a {spec.kind}'
+            raise _wrong(bound, ("uses",), code, actual)
         kind = self._scheme.find(spec.kind)
         if kind is not None:
             # What is wrong with its own fields goes before what it is given.

@@ -155,6 +155,13 @@ async def test_a_new_user_of_a_name_that_a_definition_had_is_rejected() -> None:
         assert [problem.code for problem in loaded.problems] == ["missing-use"]
 
 
+async def test_a_definition_of_another_kind_is_wrong_in_the_plan_and_live() -> None:
+    async with running(BLOCK, WORDS) as rt:
+        planned = codes(await plan(rt.store, user("step")))
+        loaded = await write(rt, user("step"))
+        assert planned == [problem.code for problem in loaded.problems] == ["wrong-use"]
+
+
 @pytest.mark.parametrize("before", [user("block"), "- {kind: nop, name: mine}"])
 async def test_an_edited_task_is_bound_to_the_values_of_its_work(before: str) -> None:
     work = """\
