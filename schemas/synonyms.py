@@ -72,6 +72,7 @@ KINDS: Final = _synonyms(
         "breaker": "circuit_breaker circuitbreaker",
         "auth": "authentication jwt authorize basic_auth",
         "cookies": "cookie",
+        "signature": "hmac webhook sign verify signing github stripe slack",
         "assert": "expect",
         "signal": "link_in link_out emit publish subscribe event",
         "fork": "spawn go async background",

@@ -13,6 +13,7 @@ KINDS = {
     "proxy": "proxy.proxy:PROXY",
     "respond": "respond:RESPOND",
     "router": "router:ROUTER",
+    "signature": "signatures.signature:SIGNATURE",
     "sse": "sse.sse:SSE",
     "validate": "validation.validate:VALIDATE",
     "websocket": "ws.websocket:WEBSOCKET",

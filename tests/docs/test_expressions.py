@@ -151,6 +151,7 @@ PACKETS: Mapping[str, tuple[Any, ...]] = {
     "durable.md": ({"customer": "ada", "day": "2026-11-30"},),
     "embedding.md": ({"name": "Ada"},),
     "respond.md": ({"id": 7},),
+    "signature.md": ({"body": {"id": 7}},),
     "validate.md": ({"query": {"limit": 20}, "body": {"title": "a", "done": False}},),
     "router.md": ({"params": {"id": 7, "name": "a/b"}},),
     "http.md": ({"params": {"id": "7"}, "query": {"fields": ["a"]}, "body": {"name": "ada"}},),

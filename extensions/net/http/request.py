@@ -67,7 +67,8 @@ class HttpRequest(dict[str, Any]):
     `path` is percent-decoded once and free of dot segments, a slash that came encoded stays `%2F` in it;
     `raw_path` is as it came. `body` is
     None without a body, else what its Content-Type makes of it (see `bodies.decode`), or a
-    ByteStream if the listener streams. `remote` is `host:port` of the client.
+    ByteStream if the listener streams. `raw` are the bytes of the body as they came; it is not among
+    the keys, so nothing that takes the fields apart carries the body twice. `remote` is `host:port` of the client.
 
     Reading a field decodes it and may raise BadRequest: `query`, `body`, and whatever reads all
     fields at once, as iterating does. Asking for keys or for the length never raises.
@@ -129,6 +130,8 @@ class HttpRequest(dict[str, Any]):
         return dict(dict.items(self))
 
     def __missing__(self, key: str) -> Any:
+        if key == "raw":
+            return self._body
         if key not in _KNOWN or not dict.__contains__(self, _PENDING):
             raise KeyError(key)
         source = self._source
@@ -153,8 +156,12 @@ class HttpRequest(dict[str, Any]):
 
     def __contains__(self, key: object) -> bool:
         if dict.__contains__(self, _PENDING):
-            return key in _KNOWN or (key is not _PENDING and dict.__contains__(self, key))
-        return dict.__contains__(self, key)
+            return (
+                key in _KNOWN
+                or key == "raw"
+                or (key is not _PENDING and dict.__contains__(self, key))
+            )
+        return key == "raw" or dict.__contains__(self, key)
 
     def __len__(self) -> int:
         if dict.__contains__(self, _PENDING):
