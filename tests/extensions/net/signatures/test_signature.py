@@ -216,7 +216,7 @@ async def test_a_request_has_its_raw_body_beside_the_decoded_one() -> None:
         assert "raw" not in json.loads((await post(rt)).body)
 
 
-async def test_a_body_that_is_not_raw_any_more_is_an_error_and_not_let_through() -> None:
+async def test_a_body_that_is_not_raw_any_more_is_an_error() -> None:
     text = flow("preset: github").replace("to: check", "to: change")
     text += (
         "- {kind: snippet, name: change, language: cel, ports: {out: check},"
