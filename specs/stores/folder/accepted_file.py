@@ -8,10 +8,11 @@ most of it is out of date. One of a newer version is left alone.
 """
 
 # Paths are text here, as the folder store has them.
-# ruff: noqa: PTH105
+# ruff: noqa: PTH105, PTH108
 
 import os
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -103,7 +104,9 @@ class AcceptedFile:
             self._append(msgspec.json.encode(line) + b"\n")
             self._follow()
         if self._mark.offset > 2 * self._live + self._spare:
-            self._shorten()
+            # Everything is kept by then: if this fails, the next write tries it again.
+            with suppress(OSError):
+                self._shorten()
 
     # --- reading ---
 
@@ -163,7 +166,13 @@ class AcceptedFile:
                 line = _head() + line
             elif os.pread(handle, 1, size - 1) != b"\n":
                 line = b"\n" + line
-            _write(handle, line)
+            try:
+                _write(handle, line)
+            except OSError:
+                # Half of a line would be a Problem for as long as the file is not written anew.
+                with suppress(OSError):
+                    os.ftruncate(handle, size)
+                raise
         finally:
             os.close(handle)
 
@@ -180,9 +189,13 @@ class AcceptedFile:
             for namespace, state in spaces.items():
                 line = _Line(namespace=namespace, kept=tuple(state.values()))
                 _write(handle, msgspec.json.encode(line) + b"\n")
+            os.replace(part, self.path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(part)
+            raise
         finally:
             os.close(handle)
-        os.replace(part, self.path)
         self._follow()
         # What a line takes beside its records must not have it written anew each time.
         self._live = max(self._live, self._mark.offset)

@@ -38,13 +38,17 @@ class Noticeboard:
             SPARE.attempt(lambda: self._write(part, report))
             os.replace(part, path)
         except OSError as error:
+            with suppress(OSError):
+                os.unlink(part)
             raise StoreError(
                 f"{path} cannot be written: {(error.strerror or str(error)).lower()}"
             ) from error
 
     def _write(self, part: str, report: Report) -> None:
         if not os.path.isdir(self.folder):
-            os.mkdir(self.folder, FOLDER_MODE)
+            # Another runtime may begin at this moment.
+            with suppress(FileExistsError):
+                os.mkdir(self.folder, FOLDER_MODE)
         write_private(part, msgspec.json.encode(report))
 
     def drop(self, runtime: str) -> None:

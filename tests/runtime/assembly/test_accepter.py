@@ -132,7 +132,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS)
 def test_the_store_has_what_is_live_in_the_end(steps: list[tuple[str, int, int]]) -> None:
     asyncio.run(live_in_the_end(steps))

@@ -1,5 +1,6 @@
 """The file of what was accepted: whole lines count, and it stays small."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from heddle.specs.model.accepted import AcceptedResource
 from heddle.specs.stores.contract_story import spec
 from heddle.specs.stores.folder.accepted_file import AcceptedFile
 from tests.specs.files.test_spare import exhausted
+from tests.specs.stores.folder.failing_calls import failing
 
 
 def record(name: str, text: str = "") -> AcceptedResource:
@@ -87,3 +89,30 @@ def test_what_cannot_be_read_is_not_taken_for_nothing(tmp_path: Path) -> None:
     path.mkdir()
     with pytest.raises(StoreError, match=r"accepted.jsonl cannot be read: is a directory"):
         AcceptedFile(str(path)).read("default")
+
+
+def test_each_call_of_a_write_may_fail(tmp_path: Path) -> None:
+    """Nothing torn is left, and what is written again is kept."""
+    for number in range(100):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        path = str(folder / "accepted.jsonl")
+        file = AcceptedFile(path, spare=1000)
+        for version in range(9):
+            file.write("default", [record("a", f"{version}" * 60), record("b")], [])
+        with failing(number, folder) as calls, suppress(StoreError):
+            file.write("default", [record("a", "new" * 60)], [record("b").key])
+        state = AcceptedFile(path).read("default")
+        assert not state.problems, calls
+        assert list(state.items) in (
+            [record("a", "8" * 60), record("b")],
+            [record("b"), record("a", "8" * 60)],
+            [record("a", "new" * 60)],
+        )
+        file.write("default", [record("a", "new" * 60)], [record("b").key])
+        assert list(AcceptedFile(path).read("default").items) == [record("a", "new" * 60)]
+        assert [each.name for each in folder.iterdir()] == ["accepted.jsonl"]
+        if len(calls) <= number:
+            assert number > 5
+            return
+    raise AssertionError("there is no end of calls")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -135,12 +136,13 @@ async def test_writers_that_are_cancelled_at_any_moment_lose_nothing(
                 for each in range(2)
             ]
             reader = asyncio.ensure_future(store.history())
+            tasks: list[asyncio.Future[Any]] = [*writers, reader]
             for _ in range(chance.randrange(40)):
                 await asyncio.sleep(chance.choice([0, 0, 0.001]))
-            for task in (*writers, reader):
+            for task in tasks:
                 if chance.random() < 0.7:
                     task.cancel()
-            done = await asyncio.gather(*writers, reader, return_exceptions=True)
+            done = await asyncio.gather(*tasks, return_exceptions=True)
             assert not [each for each in done if isinstance(each, Exception)]
         await until(follower.knows_all)
         held = await check_sound(tmp_path, store)

@@ -38,7 +38,7 @@ def seen(index: FileIndex) -> dict[str, tuple[object, str | None]]:
     }
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(FILES, st.none() | st.integers(0, 6)), max_size=6))
 def test_index_agrees_with_the_files_and_says_what_changed(
     steps: list[tuple[dict[str, list[tuple[str, int]]], int | None]],

@@ -101,7 +101,7 @@ def test_what_was_accepted_is_that_of_the_file_whatever_other_processes_wrote(
         assert values == {"one": 1000 + (number - 1 if turn % 2 else 0), "two": 1007}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 80)), max_size=12))
 def test_mark_holds_as_long_as_the_file_is_only_added_to(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[bool, int]]
