@@ -64,20 +64,12 @@ def write_files(
             placed.append((target, f"{part[: -len(_SUFFIX)]}-before{_SUFFIX}", old))
     except OSError as error:
         left = not _undo(placed)
-        # Nobody but who runs it can put these right: trying again does not help.
-        kind = RejectedError if error.errno in (EACCES, EPERM, EROFS, ENAMETOOLONG) else StoreError
-        why = f"{error.filename or 'a file'} cannot be written: {error.strerror}"
-        if left:
-            raise StoreError(
-                f"{why}. Some of the files are written and cannot be put back at the moment; with the "
-                "next change the rest is written as well"
-            ) from error
-        raise kind(why) from error
+        raise _failure(error, left=left, logged=log is not None) from error
     except BaseException:
         left = not _undo(placed)
         raise
     finally:
-        if len(placed) < len(targets) and not left:
+        if len(placed) < len(targets) and not (left and log is not None):
             for target, part, _, _ in targets:
                 target.drop_part(part)
             if log is not None:
@@ -87,6 +79,18 @@ def write_files(
         stamp,
         [t for t, _, _, new in targets if new is None],
     )
+
+
+def _failure(error: OSError, *, left: bool, logged: bool) -> StoreError:
+    """Return why files cannot be written; `left` if some of them are by now and cannot be put back."""
+    why = f"{error.filename or 'a file'} cannot be written: {error.strerror}"
+    if left:
+        why += ". Some of the files are written, and cannot be put back at the moment"
+        return StoreError(f"{why}; the next change writes the rest" if logged else why)
+    # Nobody but who runs it can put these right: trying again does not help.
+    if error.errno in (EACCES, EPERM, EROFS, ENAMETOOLONG):
+        return RejectedError(why)
+    return StoreError(why)
 
 
 def finish_write(write: PendingWrite, home: str) -> None:
