@@ -4,8 +4,8 @@ One turn of the scheduler loop is one transaction of the store, a Turn. Whoever 
 epoch, which every claim raises, fences off an owner that has lost it. Anyone else writes a Request.
 """
 
-from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from collections.abc import Awaitable, Collection, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,12 @@ from heddle.extensions.extension import Error
 from heddle.extensions.tasks.run_stores.payloads import decode_payload
 from heddle.extensions.tasks.status import RunStatus, Transition
 from heddle.schemas.errors import HeddleError
+
+AGEING: Final = 600.0
+"""Seconds of waiting that are worth one step of the priority of a run."""
+
+MOST_CLAIMABLE: Final = 1000
+"""Runs that one look for those to go on returns."""
 
 
 class RunStoreError(HeddleError):
@@ -195,7 +201,7 @@ class HistoryRow(NamedTuple):
 
 
 class RunLog(NamedTuple):
-    """What an attempt has printed and logged; it replaces what was kept before."""
+    """What an attempt has printed and logged."""
 
     task: str
     number: int
@@ -224,7 +230,8 @@ class RunTurn:
     First the attempts in `completed` and `ended`, then those in `stopped` (a status, and what ended so),
     then those in `begun` (task path and number), then `history`. `at` is when they began. `seq` is the last number that this owner knows to be taken; the
     store raises it when it has recorded the turn. `change` holds columns of the run, `blobs`
-    what is kept apart, `answered` the ids of Requests that are done. `size` is in bytes. `folded` are
+    what is kept apart, `logs` what attempts printed, and whether it comes after what was kept
+    or takes its place, `answered` the ids of Requests that are done. `size` is in bytes. `folded` are
     attempts that links have recorded: they get rows of their own, and the links before the number
     `fold_before` go.
     """
@@ -263,7 +270,7 @@ class RunTurn:
         self.change: dict[str, Any] = {}
         self.blobs: list[tuple[bytes, bytes]] = []
         self.answered: list[int] = []
-        self.logs: list[RunLog] = []
+        self.logs: list[tuple[RunLog, bool]] = []
         self.size = 0
 
     @property
@@ -369,8 +376,20 @@ class RunStore(Protocol):
         """Extend the leases of all runs of this owner; any thread may call it, and it may wait."""
         ...
 
-    async def claimable(self, namespace: str, at: float) -> Sequence[RunRecord]:
-        """Return the runs of a namespace that are to go on: due, queued, drained, or left by their owner."""
+    async def claimable(
+        self,
+        namespace: str,
+        at: float,
+        *,
+        workflows: Collection[str] | None = None,
+        without: Collection[UUID] = (),
+    ) -> Sequence[RunRecord]:
+        """Return the runs of a namespace that are to go on: due, queued, drained, or left by their owner.
+
+        The most urgent come first, at most MOST_CLAIMABLE: one step of the priority is worth AGEING
+        seconds of waiting, so none waits for ever behind newer ones. `workflows` are those that the
+        caller can go on with (None: all), and `without` names runs that it leaves alone.
+        """
         ...
 
     async def requests(self, run: UUID | None = None) -> Sequence[Request]:

@@ -178,7 +178,12 @@ class DurableJournal(RunJournal):
         """Report what running attempts have printed since the last time; False if that is nothing."""
         changed = [(key, each) for key, each in tuple(self._outputs.items()) if each.changed]
         for key, output in changed:
-            self.log(*key, output.take())
+            if key in self._batch:
+                self.log(*key, output.take())
+            else:
+                # It has ended: what its threads and tasks print now comes after what is kept.
+                del self._outputs[key]
+                self.log(*key, output.take(), more=True)
         return bool(changed)
 
     def end(
@@ -320,6 +325,8 @@ class DurableJournal(RunJournal):
         if dropped:
             self._turn.stopped.append((str(AttemptStatus.CANCELLED), dropped))
             self._turn.size += 100 * len(dropped)
+        if self.idle is not None and not self.at_work:
+            self.idle.set()
 
     def _stop_attempts(self, status: AttemptStatus) -> None:
         """Report the attempts that have begun and of which no end was reported; there is none left then."""
@@ -334,6 +341,7 @@ class DurableJournal(RunJournal):
         self, status: RunStatus, answer: Answer = None, *, actor: str = "", reason: str = ""
     ) -> None:
         """Report that the run has ended; raise UnstorableError if its output cannot be kept."""
+        self.flush_output()
         self._stop_attempts(AttemptStatus.CANCELLED)
         turn, now = self._turn, self._clock()
         change: dict[str, Any] = {
@@ -371,6 +379,7 @@ class DurableJournal(RunJournal):
         detail: Mapping[str, Any] | None = None,
     ) -> None:
         """Report that nobody works on the run from now on; at `wake` a run controller takes it."""
+        self.flush_output()
         self._stop_attempts(AttemptStatus.INTERRUPTED)
         self.note(str(status), detail={"reason": reason, **(detail or {})})
         self._turn.change.update(status=str(status), reason=reason, owner="", lease=None, wake=wake)
@@ -395,12 +404,16 @@ class DurableJournal(RunJournal):
         """Report that these requests are done."""
         self._turn.answered += ids
 
-    def log(self, path: str, number: int, text: str) -> None:
-        """Keep what an attempt has printed so far, in the place of what was kept before."""
-        self._turn.logs = [
-            each for each in self._turn.logs if (each.task, each.number) != (path, number)
-        ]
-        self._turn.logs.append(RunLog(path, number, text))
+    def log(self, path: str, number: int, text: str, *, more: bool = False) -> None:
+        """Keep what an attempt has printed so far, in the place of what was kept before.
+
+        With `more`, the text comes after what was kept.
+        """
+        logs = self._turn.logs
+        if not more:
+            logs = [each for each in logs if each[0][:2] != (path, number)]
+        logs.append((RunLog(path, number, text), more))
+        self._turn.logs = logs
         self._turn.size += len(text)
 
     # -- how it becomes lasting --------------------------------------------------------------------

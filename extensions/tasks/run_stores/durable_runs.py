@@ -74,6 +74,7 @@ class DurableRuns:
         self._looking: asyncio.Task[None] | None = None
         self._tasks = Tasks(self._failed)
         self._seen = -1
+        self._reported = ""
         self._flushed = 0.0
         self._heartbeat = Heartbeat(
             store.renew, heartbeat or store.lease / 3, health=health, failed=self._not_renewed
@@ -208,6 +209,8 @@ class DurableRuns:
             left = run.deadline - self._clock()
             active.process.deadline = asyncio.get_running_loop().time() + max(left, 0.0)
         self._active[run.id] = active
+        # What was asked of it between its claim and now is in the store: it is looked for.
+        self._seen = -1
         if not self._heartbeat.beats:
             self._heartbeat.start()
             CAPTURE.begin()
@@ -335,21 +338,40 @@ class DurableRuns:
             await asyncio.sleep(LOOK)
             if not self._active:
                 rested += 1
+            else:
+                rested = 0
+            try:
                 if rested == REST // 2:
                     await self.store.tidy()
-                continue
-            rested = 0
-            try:
-                await self._flush()
-                seen = self.store.changes()
-                if seen == self._seen:
-                    continue
-                self._seen = seen
-                for request in await self.store.requests():
-                    self._act(request)
+                if not rested:
+                    await self._flush()
+                    await self._read_requests()
             except RunStoreError as error:
-                self._emit("run store failed", level="warning", reason=str(error))
+                self._tell_once(str(error))
+            except Exception as error:
+                # Whatever it is, our other runs need somebody who looks.
+                self._tell_once(f"{type(error).__name__}: {error}")
+            else:
+                self._reported = ""
         self._rest()
+
+    async def _read_requests(self) -> None:
+        """Act on what others want, if somebody has written since the last time that this worked."""
+        seen = self.store.changes()
+        if seen == self._seen:
+            return
+        before, self._seen = self._seen, seen
+        try:
+            for request in await self.store.requests():
+                self._act(request)
+        except BaseException:
+            self._seen = before
+            raise
+
+    def _tell_once(self, reason: str) -> None:
+        if reason != self._reported:
+            self._reported = reason
+            self._emit("run store failed", level="warning", reason=reason)
 
     def _rest(self) -> None:
         """Renew no leases and take no output any more: there is no run."""

@@ -7,6 +7,12 @@ is known at once, and its runs need not wait until their lease is over.
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
+
+TRIES: Final = 50
+"""Times that a worker tries to lock its own file while others look whether it is locked."""
+
+_CLOSED: Final = getattr(os, "O_CLOEXEC", 0)
 
 
 class OwnerLock:
@@ -18,25 +24,38 @@ class OwnerLock:
         self._handle = -1
 
     def take(self) -> None:
-        """Make the file and lock it. Raise OSError if that cannot be."""
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        self._handle = os.open(
-            self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600
-        )
-        if not _lock(self._handle):
-            raise OSError(f"{self._path} is locked by another process")
+        """Make the file and lock it. Raise OSError if that cannot be.
 
-    def free(self) -> None:
-        """Remove the file and free the lock."""
+        Others remove files that nobody has locked, and empty folders: so it looks whether its own is
+        still there once it has the lock.
+        """
+        for _ in range(TRIES):
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            try:
+                handle = os.open(self._path, os.O_RDWR | os.O_CREAT | _CLOSED, 0o600)
+            except FileNotFoundError:
+                continue
+            if _lock(handle) and _is_file(handle, self._path):
+                self._handle = handle
+                return
+            os.close(handle)
+        raise OSError(f"{self._path} is locked by another process")
+
+    def free(self, *, keep: bool = False) -> None:
+        """Free the lock and remove the file.
+
+        With `keep` the file stays: it tells others that this owner is gone and its runs can be taken.
+        """
         if self._handle < 0:
             return
-        with suppress(OSError):
-            self._path.unlink()
+        if not keep:
+            with suppress(OSError):
+                self._path.unlink()
         with suppress(OSError):
             os.close(self._handle)
         self._handle = -1
         with suppress(OSError):
-            self._folder.rmdir()  # only if nobody else has a lock in it
+            self._folder.rmdir()  # only if nobody else has a file in it
 
 
 def is_gone(folder: Path, owner: str) -> bool:
@@ -45,7 +64,7 @@ def is_gone(folder: Path, owner: str) -> bool:
     Without a file nothing is known: the owner may work on another machine.
     """
     try:
-        handle = os.open(folder / owner, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+        handle = os.open(folder / owner, os.O_RDWR | _CLOSED)
     except OSError:
         return False
     try:
@@ -55,9 +74,15 @@ def is_gone(folder: Path, owner: str) -> bool:
 
 
 def forget_gone(folder: Path, owner: str) -> None:
-    """Remove the file of an owner that is gone and has no run any more."""
+    """Remove the file of an owner that is gone and has no run any more; that of a live one stays."""
+    path = folder / owner
     with suppress(OSError):
-        (folder / owner).unlink()
+        handle = os.open(path, os.O_RDWR | _CLOSED)
+        try:
+            if _lock(handle):
+                path.unlink()
+        finally:
+            os.close(handle)
 
 
 def list_owners(folder: Path) -> list[str]:
@@ -65,6 +90,14 @@ def list_owners(folder: Path) -> list[str]:
     with suppress(OSError):
         return sorted(entry.name for entry in folder.iterdir())
     return []
+
+
+def _is_file(handle: int, path: Path) -> bool:
+    """Return whether an open file still is the one at a path."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _lock(handle: int) -> bool:

@@ -150,6 +150,8 @@ class RunService:
     async def _control(self) -> None:
         """Look for runs that are to go on, now and then and when somebody says that there may be some."""
         while True:
+            # Before the look: what comes while it goes on is not known to it.
+            self._kick.clear()
             try:
                 self._look_at_generations()
                 await self._claim_due()
@@ -160,7 +162,6 @@ class RunService:
             except Exception as error:
                 # Whatever it is, the other runs need their controller.
                 self._tell_once("run store failed", f"{type(error).__name__}: {error}")
-            self._kick.clear()
             try:
                 async with asyncio.timeout(LOOK):
                     await self._kick.wait()
@@ -187,9 +188,13 @@ class RunService:
         self._kick.set()
 
     async def _claim_due(self) -> None:
-        namespaces = {host.namespace for _, host in self._workloads.values()}
-        for namespace in namespaces:
-            due = await self.store.claimable(namespace, time.time())
+        names: dict[str, list[str]] = {}
+        for name, (_, host) in self._workloads.items():
+            names.setdefault(host.namespace, []).append(name)
+        for namespace, workflows in names.items():
+            due = await self.store.claimable(
+                namespace, time.time(), workflows=workflows, without=self._left_alone
+            )
             # One that the store fails for waits behind the others, not in front of them.
             for run in sorted(due, key=lambda each: each.id in self._delayed):
                 known = self._workloads.get(run.workflow)

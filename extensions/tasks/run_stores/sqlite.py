@@ -9,7 +9,7 @@ somebody else writes, and for everything large, the writer's thread does it.
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -28,8 +28,18 @@ from heddle.extensions.tasks.run_stores.contract import (
     RunStoreFull,
     RunTurn,
 )
-from heddle.extensions.tasks.run_stores.owner_locks import OwnerLock, is_gone
-from heddle.extensions.tasks.run_stores.sqlite_claim import claim_run, gone_owners, insert_run
+from heddle.extensions.tasks.run_stores.owner_locks import (
+    OwnerLock,
+    forget_gone,
+    is_gone,
+    list_owners,
+)
+from heddle.extensions.tasks.run_stores.sqlite_claim import (
+    claim_run,
+    find_claimable,
+    has_runs,
+    insert_run,
+)
 from heddle.extensions.tasks.run_stores.sqlite_file import (
     RunStoreMigration,
     SqliteFile,
@@ -64,6 +74,9 @@ PATIENCE: Final = 10.0
 
 UNPACK: Final = 20
 """Runs that are tidied in one transaction."""
+
+PIECE: Final = 256 * 1024
+"""Bytes that a piece of a removal adds to the write-ahead log, about."""
 
 RETRY: Final = 1.0
 """Seconds after which a full disk is tried again."""
@@ -183,15 +196,20 @@ class SqliteRunStore:
             self._reader = None
 
     def _close_writer(self) -> None:
-        with suppress(sqlite3.Error, RunStoreError):
-            raw = self._in_thread or self._file.connect(wait=1.0)
-            raw.execute("PRAGMA busy_timeout = 1000")
-            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            raw.close()
-        self._in_thread = None
         lock, self._lock = self._lock, None
+        keep = lock is not None
+        # A file that could not be opened, such as one of a newer version, is not touched.
+        if self._turns is not None:
+            with suppress(sqlite3.Error, RunStoreError):
+                raw = self._in_thread or self._file.connect(wait=1.0)
+                raw.execute("PRAGMA busy_timeout = 1000")
+                keep = has_runs(raw, self._file.named, self.owner)
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                raw.close()
+        self._in_thread = self._turns = None
         if lock is not None:
-            lock.free()
+            # Runs whose suspension could not be recorded may be taken at once.
+            lock.free(keep=keep)
 
     # -- by the owner ------------------------------------------------------------------------------
 
@@ -335,26 +353,41 @@ class SqliteRunStore:
             if raw is not self._on_loop:
                 raw.close()
 
-    async def claimable(self, namespace: str, at: float) -> Sequence[RunRecord]:
+    async def claimable(
+        self,
+        namespace: str,
+        at: float,
+        *,
+        workflows: Collection[str] | None = None,
+        without: Collection[UUID] = (),
+    ) -> Sequence[RunRecord]:
         """Return the runs of a namespace that are to go on, the most urgent first."""
 
         def work(raw: sqlite3.Connection) -> list[RunRecord]:
-            rows = raw.execute(
-                self._file.named(
-                    f"{RUN} WHERE r.namespace = ? AND ((r.status IN ('queued', 'suspended') AND r.wake <= ?) "
-                    "OR (r.status = 'running' AND r.owner <> ?)) ORDER BY r.priority DESC, r.created LIMIT 1000"
-                ),
-                (namespace, at, self.owner),
-            ).fetchall()
-            runs = [read_run(row) for row in rows]
-            gone = gone_owners(runs, self.is_gone)
-            return [
-                run
-                for run in runs
-                if run.status != "running" or (run.lease or 0) < at or run.owner in gone
-            ]
+            gone = self._find_gone(raw)
+            return find_claimable(
+                raw,
+                self._file.named,
+                namespace,
+                at=at,
+                owner=self.owner,
+                gone=gone,
+                workflows=workflows,
+                without=without,
+            )
 
         return await self._read(work)
+
+    def _find_gone(self, raw: sqlite3.Connection) -> list[str]:
+        """Return the owners that are gone and have runs; the files of the others are removed."""
+        if not self.path:
+            return []
+        gone = [each for each in list_owners(self.owners) if self.is_gone(each)]
+        having = [each for each in gone if has_runs(raw, self._file.named, each)]
+        for each in gone:
+            if each not in having:
+                forget_gone(self.owners, each)
+        return having
 
     async def requests(self, run: UUID | None = None) -> Sequence[Request]:
         """Return what others want of a run, or of all runs of this owner; oldest first."""
@@ -492,12 +525,19 @@ class SqliteRunStore:
 
     async def prune(self, before: float, *, namespace: str | None = None) -> int:
         """Remove settled runs that ended before, and what only they needed; return how many runs."""
-        from heddle.extensions.tasks.run_stores.sqlite_prune import prune_runs
+        from heddle.extensions.tasks.run_stores.sqlite_prune import prune_piece
 
-        def work(raw: sqlite3.Connection) -> int:
-            return prune_runs(raw, self._file.named, before, namespace)
-
-        return await self._in_transaction(work)
+        removed = 0
+        while True:
+            piece = await self._in_transaction(
+                lambda raw: prune_piece(raw, self._file.named, before, namespace)
+            )
+            removed += piece.runs
+            if piece.is_last:
+                return removed
+            self._count(PIECE)
+            # The turns of runs that go on, and the loop, come in between.
+            await asyncio.sleep(0)
 
     async def tick(self, timer: str, at: float | None = None) -> float | None:
         """Return the last recorded tick of a timer; with `at`, record that one if it is later."""

@@ -1,15 +1,17 @@
 """How a run gets an owner in SQLite: it is inserted with one, or claimed from one that is gone."""
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from heddle.extensions.tasks.run_stores.contract import (
+    AGEING,
     BEGAN,
     LINK,
+    MOST_CLAIMABLE,
     NewRun,
     RunClaim,
     RunRecord,
@@ -185,10 +187,74 @@ def last_number(raw: sqlite3.Connection, named: Named, record: RunRecord) -> int
     return max(record.seq, int(row[0] or 0))
 
 
-def gone_owners(runs: Iterable[RunRecord], gone: Callable[[str], bool]) -> set[str]:
-    """Return the owners of running runs that are gone; each is looked at once."""
-    owners = {run.owner for run in runs if run.status is RunStatus.RUNNING}
-    return {owner for owner in owners if gone(owner)}
+def find_claimable(
+    raw: sqlite3.Connection,
+    named: Named,
+    namespace: str,
+    *,
+    at: float,
+    owner: str,
+    gone: Collection[str],
+    workflows: Collection[str] | None,
+    without: Collection[UUID],
+) -> list[RunRecord]:
+    """Return the runs that are to go on, the most urgent first; `gone` are owners that are known to be gone.
+
+    Each part looks through an index that holds only what waits or runs, never through settled runs; and
+    only the ids are sorted, not the inputs.
+    """
+    # "+namespace": the index of namespaces holds all runs, those that are settled, too.
+    kinds, names = "", list[str]()
+    if workflows is not None:
+        names = list(workflows)
+        kinds = f" AND workflow IN ({_marks(names)})"
+    most = MOST_CLAIMABLE + len(without)
+    tail = f"{kinds} ORDER BY urgency, id LIMIT {most}"
+    waits = "status IN ('queued', 'suspended') AND +namespace = ?"
+    parts: list[tuple[str, list[Any]]] = [
+        (f"{_URGENCY} WHERE {waits} AND wake <= ?{tail}", [namespace, at]),
+        (
+            f"{_URGENCY} WHERE id IN (SELECT run FROM @requests) AND {waits} AND wake IS NULL{tail}",
+            [namespace],
+        ),
+        (
+            f"{_URGENCY} WHERE status = 'running' AND lease < ? AND +namespace = ? AND owner <> ?{tail}",
+            [at, namespace, owner],
+        ),
+    ]
+    if gone:
+        parts.append(
+            (
+                f"{_URGENCY} WHERE status = 'running' AND lease >= ? AND +namespace = ? AND owner IN ({_marks(gone)}){tail}",
+                [at, namespace, *gone],
+            )
+        )
+    skipped = {str(each) for each in without}
+    urgent: list[tuple[float, str]] = []
+    for sql, values in parts:
+        urgent += [
+            (row[1], row[0])
+            for row in raw.execute(named(sql), (*values, *names))
+            if row[0] not in skipped
+        ]
+    urgent.sort()
+    runs = (find_run(raw, named, UUID(run)) for _, run in urgent[:MOST_CLAIMABLE])
+    return [run for run in runs if run is not None]
+
+
+_URGENCY = f"SELECT id, coalesce(wake, created) - priority * {AGEING} AS urgency FROM @runs"
+
+
+def _marks(values: Collection[Any]) -> str:
+    return ", ".join("?" for _ in values)
+
+
+def has_runs(raw: sqlite3.Connection, named: Named, owner: str) -> bool:
+    """Return whether runs are recorded as those of an owner."""
+    row = raw.execute(
+        named("SELECT 1 FROM @runs WHERE status = 'running' AND owner = ? LIMIT 1"), (owner,)
+    ).fetchone()
+    return row is not None
 
 
 def put_history(

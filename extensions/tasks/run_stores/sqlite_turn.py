@@ -10,6 +10,7 @@ from itertools import chain
 
 import msgspec
 
+from heddle.extensions.tasks.run_stores.attempt_output import LONGEST
 from heddle.extensions.tasks.run_stores.contract import (
     BEGAN,
     LINK,
@@ -38,6 +39,14 @@ LINKED = (
 
 The write lock of the file stands for that of the row, and `claim` takes the numbers from the history.
 """
+
+
+_LOG = "INSERT OR REPLACE INTO @logs VALUES (?, ?, ?, ?)"
+
+_LOG_MORE = (
+    "INSERT INTO @logs VALUES (?, ?, ?, ?) ON CONFLICT (run, task, number) DO UPDATE "
+    f"SET data = substr(data || excluded.data, -{LONGEST})"
+)
 
 
 class TurnWriter:
@@ -115,10 +124,11 @@ class TurnWriter:
                 [(each,) for each in turn.answered],
             )
         if turn.logs:
-            raw.executemany(
-                self._named("INSERT OR REPLACE INTO @logs VALUES (?, ?, ?, ?)"),
-                [(run, *log) for log in turn.logs],
-            )
+            for log, more in turn.logs:
+                raw.execute(
+                    self._named(_LOG_MORE if more else _LOG),
+                    (run, *log),
+                )
 
     def _write_ended(self, run: str, entry: EndedAttempt, seq: int) -> None:
         self._raw.execute(
