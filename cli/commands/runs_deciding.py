@@ -154,7 +154,7 @@ def decide(
         waiting = await runs.store.requests(after.id)
         return after, address, bool(waiting)
 
-    record, address, waits = look(named_run(run, last), settings, store, act)
+    record, address, waits = look(named_run(run, last), settings, store, act, read_only=False)
     if go_on and record.status in ("suspended", "running", "blocked"):
         raise click.exceptions.Exit(resume_here(record, address, settings, as_json=as_json))
     _report(record, address, settings, done=done, waits=waits, as_json=as_json)

@@ -47,9 +47,14 @@ def look(
     settings: "Settings",
     store: str | None,
     work: "Callable[[Runs, RunRecord, str], Awaitable[T]]",
+    *,
+    read_only: bool = True,
 ) -> T:
-    """Do something with a run in its open RunStore; `work` gets its address, too. Raise NoRun."""
-    return asyncio.run(_look(text, settings, store, work))
+    """Do something with a run in its open RunStore; `work` gets its address, too. Raise NoRun.
+
+    The RunStore can be written only if `read_only` is false.
+    """
+    return asyncio.run(_look(text, settings, store, work, read_only=read_only))
 
 
 async def _look(
@@ -57,11 +62,13 @@ async def _look(
     settings: "Settings",
     store: str | None,
     work: "Callable[[Runs, RunRecord, str], Awaitable[T]]",
+    *,
+    read_only: bool,
 ) -> T:
     from heddle.cli.runs.places import known_addresses, open_book
     from heddle.cli.runs.resume import find_in
 
-    async with open_book(known_addresses(settings, store)) as book:
+    async with open_book(known_addresses(settings, store), read_only=read_only) as book:
         address, record = await find_in(book, text)
         return await work(book.stores[address], record, address)
 
@@ -133,7 +140,7 @@ def list_runs(
     addresses = known_addresses(settings, store)
 
     async def read() -> "list[tuple[RunRecord, str]]":
-        async with open_book(addresses) as book:
+        async with open_book(addresses, read_only=True) as book:
             runs = [
                 (run, address)
                 for address, held in book.stores.items()

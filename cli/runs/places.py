@@ -206,9 +206,12 @@ class RunBook:
 
 
 @asynccontextmanager
-async def open_book(addresses: Sequence[str]) -> AsyncIterator[RunBook]:
-    """Open these RunStores until the block ends. Raise RunStoreError."""
+async def open_book(addresses: Sequence[str], *, read_only: bool = False) -> AsyncIterator[RunBook]:
+    """Open these RunStores until the block ends, to be read alone if so wished. Raise RunStoreError."""
     async with AsyncExitStack() as stack:
         yield RunBook(
-            {each: await stack.enter_async_context(open_runs(each)) for each in addresses}
+            {
+                each: await stack.enter_async_context(open_runs(each, read_only=read_only))
+                for each in addresses
+            }
         )

@@ -16,13 +16,15 @@ FILE: Final = "runs.sqlite"
 _SCHEMES = ("memory", "sqlite", "file")
 
 
-def make_run_store(url: str, *, lease: float = 30.0, sync: str = "normal") -> SqliteRunStore:
+def make_run_store(
+    url: str, *, lease: float = 30.0, sync: str = "normal", read_only: bool = False
+) -> SqliteRunStore:
     """Return the RunStore at this address, not open yet. Raise RunStoreError for an unknown address.
 
     `memory://`, the path of a SQLite file (also as `sqlite:PATH` or `file://PATH`), or a folder, in which
-    the file is `runs.sqlite`.
+    the file is `runs.sqlite`. With `read_only` no byte of it changes.
     """
-    return SqliteRunStore(path_of(url), lease=lease, sync=sync)
+    return SqliteRunStore(path_of(url), lease=lease, sync=sync, read_only=read_only)
 
 
 def path_of(url: str) -> str:
@@ -49,9 +51,11 @@ def path_of(url: str) -> str:
     return path
 
 
-async def open_run_store(url: str, *, lease: float = 30.0, sync: str = "normal") -> SqliteRunStore:
+async def open_run_store(
+    url: str, *, lease: float = 30.0, sync: str = "normal", read_only: bool = False
+) -> SqliteRunStore:
     """Return the RunStore at this address, open; whoever opens it closes it. Raise RunStoreError."""
-    store = make_run_store(url, lease=lease, sync=sync)
+    store = make_run_store(url, lease=lease, sync=sync, read_only=read_only)
     await store.open()
     return store
 

@@ -274,9 +274,12 @@ class Runs:
 
 
 @asynccontextmanager
-async def open_runs(url: str) -> AsyncIterator[Runs]:
-    """Open the RunStore at this address until the block ends. Raise RunStoreError."""
-    store = await open_run_store(url)
+async def open_runs(url: str, *, read_only: bool = False) -> AsyncIterator[Runs]:
+    """Open the RunStore at this address until the block ends. Raise RunStoreError.
+
+    With `read_only` no byte of it changes, and decisions raise RunStoreError.
+    """
+    store = await open_run_store(url, read_only=read_only)
     try:
         yield Runs(store)
     finally:

@@ -87,7 +87,8 @@ class SqliteRunStore:
 
     `lease` is how many seconds a run belongs to this worker unless that is renewed. `sync` is `normal`
     (what is recorded survives kill -9) or `full` (and a loss of power). `trace` is called with each
-    statement before it runs.
+    statement before it runs. With `read_only` no byte of the file changes, and what would write raises
+    RunStoreError.
     """
 
     def __init__(
@@ -98,8 +99,11 @@ class SqliteRunStore:
         sync: str = "normal",
         migrations: Sequence[RunStoreMigration] | None = None,
         trace: Callable[[str], None] | None = None,
+        read_only: bool = False,
     ) -> None:
         self.lease = lease
+        self._read_only = read_only
+        self._stamp: tuple[int, ...] = ()
         self.owner = str(new_id())
         self.url = f"sqlite:{path}" if path else "memory://"
         self._file = SqliteFile(str(path), sync=sync, migrations=migrations, trace=trace)
@@ -140,6 +144,14 @@ class SqliteRunStore:
 
     async def open(self) -> None:
         """Open, make or migrate the file. Raise RunStoreError; a newer file is not touched."""
+        if self.path and self._read_only:
+            self._readers = ThreadPoolExecutor(1, "heddle-runs-reader")
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._readers, self._open_reader)
+            except BaseException:
+                await self.close()
+                raise
+            return
         if not self.path:
             self._on_loop = self._file.prepare()
             self._turns = TurnWriter(self._on_loop, self._file.named)
@@ -152,6 +164,18 @@ class SqliteRunStore:
                 await self.close()
                 raise
         self._linked = self._file.named(LINKED)
+
+    def _open_reader(self) -> None:
+        self._file.check_newer()
+        self._renew_reader()
+
+    def _renew_reader(self) -> None:
+        """Look at the file anew if somebody has written since: as it was, nobody was to write."""
+        stamp = self._file.stamp()
+        if self._reader is None or stamp != self._stamp:
+            self._close_reader()
+            self._reader = self._file.look()
+            self._stamp = stamp
 
     def _open(self) -> None:
         # Each further connection to the file makes every commit a little slower: the others come
@@ -171,7 +195,7 @@ class SqliteRunStore:
         """Return the connection of the writer's thread, for use in there."""
         if self._in_thread is None:
             if self._threads is None:
-                raise RunStoreError(f"{self.url} is closed")
+                raise self._closed()
             self._in_thread = self._file.connect(wait=PATIENCE)
             self._later = TurnWriter(self._in_thread, self._file.named)
         return self._in_thread
@@ -211,13 +235,18 @@ class SqliteRunStore:
             # Runs whose suspension could not be recorded may be taken at once.
             lock.free(keep=keep)
 
+    def _closed(self) -> RunStoreError:
+        """Return why it cannot be used: it is closed, or was opened to be read."""
+        why = "was opened only to be read" if self._readers is not None else "is closed"
+        return RunStoreError(f"{self.url} {why}")
+
     # -- by the owner ------------------------------------------------------------------------------
 
     def commit(self, turn: RunTurn) -> Awaitable[None] | None:
         """Record a turn; None if that is done already. Raise Fenced if the run has another owner."""
         raw, turns = self._on_loop, self._turns
         if raw is None or turns is None:
-            raise RunStoreError(f"{self.url} is closed")
+            raise self._closed()
         if self.path and (turn.size > ON_LOOP or self._file.sync == "full" or self._condition):
             return self._commit_later(turn)
         try:
@@ -248,7 +277,7 @@ class SqliteRunStore:
     def _write_later(self, turn: RunTurn) -> None:
         self._writer()
         if self._later is None:
-            raise RunStoreError(f"{self.url} is closed")
+            raise self._closed()
         try:
             self._later.write(turn)
         except sqlite3.Error as error:
@@ -563,7 +592,7 @@ class SqliteRunStore:
     async def _write(self, work: Work[T]) -> T:
         """Run a small transaction on the loop, or in the writer's thread if somebody else writes."""
         if self._on_loop is None:
-            raise RunStoreError(f"{self.url} is closed")
+            raise self._closed()
         if not self.path or (self._file.sync != "full" and not self._condition):
             try:
                 return _transaction(self._on_loop, work)
@@ -587,21 +616,25 @@ class SqliteRunStore:
 
     async def _in_writer(self, do: Callable[[], T]) -> T:
         if self._threads is None:
-            raise RunStoreError(f"{self.url} is closed")
+            raise self._closed()
         return await asyncio.get_running_loop().run_in_executor(self._threads, do)
 
     async def _read(self, work: Work[T]) -> T:
         """Run statements that only read in the reader's thread."""
         if not self.path:
             if self._on_loop is None:
-                raise RunStoreError(f"{self.url} is closed")
+                raise self._closed()
             return work(self._on_loop)
         if self._readers is None:
-            raise RunStoreError(f"{self.url} is closed")
+            raise self._closed()
 
         def do() -> T:
-            if self._reader is None:
+            if self._read_only:
+                self._renew_reader()
+            elif self._reader is None:
                 self._reader = self._file.connect(wait=PATIENCE)
+            if self._reader is None:
+                raise self._closed()
             try:
                 return work(self._reader)
             except sqlite3.Error as error:

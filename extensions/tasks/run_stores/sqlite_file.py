@@ -7,7 +7,9 @@ still writes.
 
 import os
 import re
+import shutil
 import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -109,7 +111,7 @@ class SqliteFile:
                 f"SQLite {sqlite3.sqlite_version} is too old for a RunStore (expected: 3.35 or newer)"
             )
         if self.path:
-            self._check_newer()
+            self.check_newer()
             self._make()
         raw = self.connect(wait=10.0)
         try:
@@ -123,6 +125,58 @@ class SqliteFile:
             raw.close()
             raise
         return raw
+
+    def look(self) -> sqlite3.Connection:
+        """Return a connection that only reads, and changes no byte of the file. Raise RunStoreError.
+
+        SQLite wants to write beside a file that has a write-ahead log. If nobody has written to the log,
+        it is told that the file does not change; if the folder cannot be written, a copy is read.
+        """
+        log = f"{self.path}-wal"
+        uri = f"file:{quote(self.path)}?mode=ro"
+        try:
+            if not os.path.exists(log) or not os.path.getsize(log):  # noqa: PTH110, PTH202
+                raw = _connect_to_read(f"{uri}&immutable=1")
+            elif os.path.exists(f"{self.path}-shm"):  # noqa: PTH110
+                raw = _connect_to_read(uri)
+            else:
+                raw = self._read_copy(log)
+        except (sqlite3.Error, OSError) as error:
+            raise self.failure(error) from error
+        try:
+            if not self._find(raw):
+                raise RunStoreError(f"{self.path} holds no runs (expected: the file of a RunStore)")
+        except sqlite3.Error as error:
+            raw.close()
+            raise self.failure(error) from error
+        except BaseException:
+            raw.close()
+            raise
+        return raw
+
+    def stamp(self) -> tuple[int, ...]:
+        """Return what is another one once somebody has written to the file or its log, or closed it."""
+        numbers: list[int] = []
+        for name in (self.path, f"{self.path}-wal", f"{self.path}-shm"):
+            try:
+                seen = os.stat(name)  # noqa: PTH116 - a path is text here
+            except OSError:
+                numbers += (0, 0)
+            else:
+                numbers += (seen.st_size, seen.st_mtime_ns)
+        return tuple(numbers)
+
+    def _read_copy(self, log: str) -> sqlite3.Connection:
+        """Read a file and its log, which nobody has open, into memory."""
+        with tempfile.TemporaryDirectory(prefix="heddle-runs-") as folder:
+            copy = f"{folder}/runs.sqlite"
+            # Without the file "-shm" nobody in this process has it open, and no lock is lost by a copy.
+            shutil.copyfile(self.path, copy)
+            shutil.copyfile(log, f"{copy}-wal")
+            memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            with closing(sqlite3.connect(copy)) as raw:
+                raw.backup(memory)
+        return memory
 
     def failure(self, error: Exception) -> RunStoreError:
         """Return what an error of SQLite means for a user."""
@@ -139,7 +193,7 @@ class SqliteFile:
             )
         return RunStoreError(f"{where}: {error}")
 
-    def _check_newer(self) -> None:
+    def check_newer(self) -> None:
         """Raise RunStoreError if a newer Heddle made the file; the file is not changed by that.
 
         What is not a database, or cannot be read, is left for `connect` to report.
@@ -176,6 +230,9 @@ class SqliteFile:
             raise RunStoreFull(f"{self.path} cannot be written: {reason}") from error
 
     def _migrate(self, raw: sqlite3.Connection) -> None:
+        # Most files are as they should be: then nobody waits for the write lock.
+        if self._find(raw) == self.version:
+            return
         raw.execute("BEGIN IMMEDIATE")
         try:
             version = self._find(raw)
@@ -244,6 +301,18 @@ class SqliteFile:
             finally:
                 copy.close()
                 source.close()
+
+
+def _connect_to_read(uri: str) -> sqlite3.Connection:
+    raw = sqlite3.connect(
+        uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10.0
+    )
+    try:
+        raw.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        raw.close()
+        raise
+    return raw
 
 
 def split_statements(sql: str) -> list[str]:

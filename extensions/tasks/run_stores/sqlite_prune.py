@@ -88,6 +88,8 @@ def _remove_rows(raw: sqlite3.Connection, named: Named, run: str, most: int) -> 
         rows: Sequence[Sequence[Any]] = raw.execute(
             named(f"SELECT {columns} FROM @{table} WHERE run = ? LIMIT ?"), (run, most)
         ).fetchall()
+        if not rows:
+            continue
         count = keys.count(",") + 1
         tests = " AND ".join(f"{each.strip()} = ?" for each in keys.split(","))
         raw.executemany(

@@ -54,7 +54,7 @@ def count(path: Path, table: str) -> int:
         return int(raw.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
-def test_a_run_that_waits_long_comes_before_newer_ones_of_a_higher_priority(tmp_path: Path) -> None:
+def test_a_run_that_waits_long_precedes_newer_ones_of_higher_priority(tmp_path: Path) -> None:
     async def story() -> None:
         store = SqliteRunStore(tmp_path / "runs.sqlite")
         await store.open()
@@ -70,7 +70,7 @@ def test_a_run_that_waits_long_comes_before_newer_ones_of_a_higher_priority(tmp_
     asyncio.run(story())
 
 
-def test_runs_that_a_caller_cannot_go_on_with_hide_none_that_it_can(tmp_path: Path) -> None:
+def test_runs_of_others_do_not_hide_those_of_a_worker(tmp_path: Path) -> None:
     async def story() -> None:
         store = SqliteRunStore(tmp_path / "runs.sqlite")
         await store.open()
