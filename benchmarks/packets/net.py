@@ -243,6 +243,17 @@ CASES: tuple[Case, ...] = (
     Case(kind="sse", what="an event to one client", open=_fed),
     Case(kind="websocket-client", what="a message", open=_talked),
     case(
+        "respond",
+        "a status and a header",
+        "- {kind: respond, name: it, status: 201, header: {Cache-Control: no-store}}\n",
+        {"id": 7},
+        lambda packet: {
+            "status": 201,
+            "header": {"Cache-Control": "no-store"},
+            "body": packet,
+        },
+    ),
+    case(
         "router",
         "a path with a name",
         "- kind: router\n  name: it\n  routes:\n"

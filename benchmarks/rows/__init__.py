@@ -15,6 +15,7 @@ NAMES = (
     "tasks_durable",
     "ping",
     "transform",
+    "checked",
     "sockets",
     "start",
     "edit",

@@ -16,11 +16,13 @@ LEFT_OUT = {
     "follow": "It has no in port: each event begins a process, see `process`.",
     "listener": "It has no in port: see `ping` and `transform`.",
     "manage": "It works on the runtime itself, and takes as long as what it is asked to do.",
+    "openapi": "It makes its document once for each generation; it is answered as any text is.",
     "run-store": "It keeps runs, and has no in port: see `tasks_durable`.",
     "signal": "It has no in port: each signal begins a process, see `process`.",
     "task": "A workflow calls it: see `tasks`.",
     "test": "It has no in port, and runs when `heddle test` says so.",
     "timer": "It has no in port: each tick begins a process, see `process`.",
+    "validate": "It takes as long as the library that decides: see `validate` and `checked`.",
     "websocket": "Its messages are measured on connections: see `sockets`.",
     "workflow": "It begins a run of its tasks: see `tasks` and `tasks_durable`.",
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
@@ -11,6 +12,9 @@ from jsonschema.validators import create, extend
 from heddle.extensions.net.http.head import words
 from heddle.extensions.net.validation.patterns import search_of
 from heddle.extensions.net.validation.references import SchemaFileError, SchemaFiles
+
+_MOST: Final = 100
+"""How many errors of one member of a union are kept."""
 
 _VALIDATION: Final = "https://json-schema.org/draft/2020-12/vocab/validation"
 _OF_VALIDATION: Final = words(
@@ -38,7 +42,14 @@ _USUAL: Final = frozenset({"https://json-schema.org/draft/2020-12/schema"})
 
 @lru_cache(maxsize=1)
 def _lister() -> Any:
-    own = {"pattern": _pattern, "patternProperties": _named, "additionalProperties": _others}
+    own = {
+        "additionalProperties": _others,
+        "anyOf": _any_of,
+        "oneOf": _one_of,
+        "pattern": _pattern,
+        "patternProperties": _named,
+        "uniqueItems": _unique,
+    }
     made: Any = extend  # it has no types
     return made(Draft202012Validator, own)
 
@@ -55,6 +66,57 @@ def _bare() -> Any:
         type_checker=whole.TYPE_CHECKER,
         format_checker=whole.FORMAT_CHECKER,
     )
+
+
+def _any_of(validator: Any, members: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+    del schema
+    errors: list[ValidationError] = []
+    for index, member in enumerate(members):
+        # No more than are listed: a long list would have an error for each of its items.
+        wrong = list(islice(validator.descend(value, member, schema_path=index), _MOST))
+        if not wrong:
+            return
+        errors += wrong
+    yield ValidationError("fits none of the schemas", context=errors)
+
+
+def _one_of(validator: Any, members: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+    del schema
+    errors: list[ValidationError] = []
+    fitting = 0
+    for index, member in enumerate(members):
+        wrong = list(islice(validator.descend(value, member, schema_path=index), _MOST))
+        fitting += not wrong
+        errors += wrong
+    if fitting == 0:
+        yield ValidationError("fits none of the schemas", context=errors)
+    elif fitting > 1:
+        yield ValidationError(f"fits {fitting} of the schemas")
+
+
+def _unique(validator: Any, unique: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+    del schema
+    if not unique or not validator.is_type(value, "array"):
+        return
+    seen: set[Any] = set()
+    for item in value:
+        # Each once: to compare each with each takes the square of their number.
+        key = _key(item)
+        if key in seen:
+            yield ValidationError("two items are equal")
+            return
+        seen.add(key)
+
+
+def _key(value: Any) -> Any:
+    """Return what tells a value from others as JSON does: 1 is 1.0, and neither is true."""
+    if isinstance(value, bool):
+        return ("boolean", value)
+    if isinstance(value, list):
+        return ("array", tuple(_key(item) for item in value))
+    if isinstance(value, dict):
+        return ("object", frozenset((name, _key(part)) for name, part in value.items()))
+    return value
 
 
 def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[ValidationError]:

@@ -31,6 +31,9 @@ MOST: Final = 100
 """How many mistakes of one value are listed."""
 
 
+_TOO_DEEP: Final = Mistake((), "data that is nested too deep", "data that is less deep")
+
+
 class SchemaMistakeError(ValueError):
     """A schema that is not valid, or that names another one that cannot be had; `path` leads to the place."""
 
@@ -113,12 +116,22 @@ class SchemaValidator:
         try:
             return self._decides(value)
         except ValueError:
-            # It takes the types of JSON alone, and no expression that goes back too often.
+            # It takes the types of JSON alone, nothing that is nested deep, and no expression that goes
+            # back too often.
+            pass
+        except RecursionError:
+            return False
+        try:
             return bool(self._lister.is_valid(value))
+        except RecursionError:
+            return False
 
     def mistakes(self, value: Any) -> list[Mistake]:
         """Return the mistakes of a value, in the order of their paths, at most 100 of them."""
-        return mistakes_of(self._lister.iter_errors(value), self.schema, most=MOST)
+        try:
+            return mistakes_of(self._lister.iter_errors(value), self.schema, most=MOST)
+        except RecursionError:
+            return [_TOO_DEEP]
 
 
 def parts_of(schema: dict[str, Any]) -> Iterator[tuple[Any, Path]]:

@@ -47,14 +47,14 @@ class Shaping:
             made: dict[str, Any] | None = None
             for name, default in self.filled.items():
                 if name not in value:
-                    made = dict(plain(value)) if made is None else made
+                    made = _copied(value) if made is None else made
                     made[name] = deepcopy(default)
             for name, inner in self.fillers.items():
                 if name in value:
                     old = value[name]
                     new = inner.fill(old)
                     if new is not old:
-                        made = dict(plain(value)) if made is None else made
+                        made = _copied(value) if made is None else made
                         made[name] = new
             return value if made is None else made
         if self.items is not None and isinstance(value, list):
@@ -103,6 +103,11 @@ class Shaping:
 
 
 _NONE: Final = object()
+
+
+def _copied(value: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of a map; a request is decoded for it."""
+    return dict(value) if type(value) is dict else dict(plain(value))
 
 
 class Shaper:

@@ -1,5 +1,6 @@
 """validate: checks a request, or any payload, against JSON Schemas."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -25,6 +26,7 @@ from heddle.extensions.extension import (
 from heddle.extensions.net.answers import header_of, with_fields
 from heddle.extensions.net.cookies.cookie import parsed
 from heddle.extensions.net.http.request import HttpRequest
+from heddle.runtime.flow.elsewhere import ElsewhereError, once
 from heddle.runtime.flow.errors import InputError
 from heddle.runtime.flow.materialize import plain
 from heddle.runtime.flow.stream import ByteStream
@@ -36,6 +38,9 @@ JsonSchema: TypeAlias = dict[str, Any] | bool | str
 
 PARTS: Final = ("body", "query", "params", "header", "cookies")
 """The parts of a request that are checked, in order."""
+
+LARGE: Final = 128 * 1024
+"""A body of more bytes is checked in a thread."""
 
 INVALID: Final = "invalid"
 """The code of the Error of what does not fit; its data lists each mistake."""
@@ -149,6 +154,7 @@ class ValidateNode(Node):
     def __init__(self, whole: PartCheck | None, parts: tuple[PartCheck, ...]) -> None:
         self._whole = whole
         self._parts = parts
+        self._apart = self._leave
         self._action = Action(self._check_whole if whole is not None else self._check_request)
 
     def handler(self, port: str) -> Handler | None:
@@ -168,6 +174,21 @@ class ValidateNode(Node):
     def _check_request(self, payload: Payload) -> Payload:
         if not isinstance(payload, dict):
             raise TypeError("found no request (expected: a map with body, query, params or header)")
+        if type(payload) is HttpRequest and _size(payload) > LARGE:
+            # What is sent may keep jsonschema busy for seconds: others have their turn meanwhile.
+            return once({"checked": self._apart}, payload)["checked"]
+        return self._checked(payload)
+
+    def _leave(self, payload: Payload) -> Payload:
+        # Decoded here, as that is charged to the connection.
+        payload.get("body")
+        raise ElsewhereError(self._apart, payload, self._check_in_thread)
+
+    async def _check_in_thread(self, payload: Payload) -> Payload:
+        return await asyncio.to_thread(self._checked, payload)
+
+    def _checked(self, payload: Payload) -> Payload:
+        """Return a request as it goes on; NodeError with every mistake."""
         mistakes: list[tuple[str, Mistake]] = []
         changed: dict[str, Any] = {}
         for part in self._parts:
@@ -179,6 +200,12 @@ class ValidateNode(Node):
         if mistakes:
             raise invalid(mistakes)
         return with_fields(payload, **changed) if changed else payload
+
+
+def _size(request: HttpRequest) -> int:
+    """Return the bytes of a body that was read whole."""
+    body = request.raw_body
+    return len(body) if isinstance(body, bytes) else 0
 
 
 def _part_of(payload: dict[str, Any], name: str) -> Any:

@@ -1,5 +1,6 @@
 """validate: what fits goes on with its types, what does not is told with every mistake."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -257,6 +258,65 @@ def test_a_schema_that_cannot_be_used_is_a_problem_at_its_place(
     [problem] = problems_of(f"- {{kind: validate, name: v, {fields}}}")
     assert problem.path == path
     assert text in str(problem)
+
+
+HEAVY = """
+- {kind: listener, name: listener, port: 0, ports: {out: {name: router}}}
+- kind: router
+  name: router
+  routes: [{method: POST, path: /, to: check}, {method: GET, path: /, to: quick}]
+- kind: validate
+  name: check
+  body: {anyOf: [{type: array, uniqueItems: true, items: {type: object, required: [b]}}, {type: object}]}
+- {kind: snippet, name: quick, language: text, code: quick}
+"""
+
+
+@pytest.mark.usefixtures("engine")
+async def test_a_large_body_keeps_nobody_waiting_and_is_told_its_mistakes() -> None:
+    body = [{"a": number} for number in range(60_000)]
+    async with running(HEAVY) as rt:
+        port = port_of(rt)
+        large = asyncio.ensure_future(post(port, "/", body))
+        quick = 0
+        while not large.done():
+            assert (await fetch(port, "/")).text == "quick"
+            quick += 1
+        assert quick > 1
+        reply = await large
+        assert reply.status == 422
+        problems = json.loads(reply.body)["problems"]
+        assert 0 < len(problems) <= 100
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize(
+    ("items", "unique"),
+    [
+        ([1, 1.0], False),
+        ([1, True], True),
+        ([[0], [False]], True),
+        ([{"a": 1, "b": 2}, {"b": 2, "a": 1.0}], False),
+        ([{"a": False}, {"a": 0}], True),
+        (["1", 1, None, [None]], True),
+    ],
+)
+async def test_items_are_unique_as_json_compares_them(items: list[Any], unique: bool) -> None:
+    async with running("- {kind: validate, name: v, schema: {uniqueItems: true}}") as rt:
+        answer = await rt.send("v", items)
+        assert (type(answer) is not Error) == unique
+
+
+@pytest.mark.usefixtures("engine")
+async def test_data_that_is_nested_deep_is_judged_all_the_same() -> None:
+    flow = "- {kind: validate, name: v, schema: {$defs: {l: {type: array, items: {$ref: '#/$defs/l'}}}, $ref: '#/$defs/l'}}"
+    async with running(flow) as rt:
+        value: Any = 1
+        for _ in range(5000):
+            value = [value]
+        answer = await rt.send("v", value)
+        assert type(answer) is Error
+        assert answer.code == "invalid"
 
 
 async def test_an_expression_that_would_go_back_for_ever_takes_no_time() -> None:
