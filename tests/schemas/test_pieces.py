@@ -26,10 +26,12 @@ async def test_a_long_list_is_freed_in_turns(monkeypatch: pytest.MonkeyPatch) ->
             turn += 1
             await asyncio.sleep(0)
 
-    things = [Thing() for _ in range(20)]
-    for thing in things:
+    def make() -> Thing:
+        thing = Thing()
         weakref.finalize(thing, lambda: freed.append(turn))
-    del thing
+        return thing
+
+    things = [make() for _ in range(20)]
     ticking = asyncio.create_task(tick())
     try:
         await pieces.empty_by_turns(things)
