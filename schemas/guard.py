@@ -77,6 +77,14 @@ class GuardFields(Fields):
         ),
     ] = None
 
+    keep_packet: Annotated[
+        bool,
+        about(
+            "Send `{error, packet}` to the port `error`: the Error as a map of `message`, `code`, "
+            "`data`, `symbol` and `port`, and the packet that failed."
+        ),
+    ] = False
+
     @property
     def again(self) -> Again | None:
         """`retry` as the mapping it stands for."""

@@ -134,7 +134,8 @@ _GUARD = """\
 They are limits round what the node itself does. For nodes that look at answers (`pipe`, `try`, `for`, \
 `retry`, `call`) that is everything until they answer; for any other it ends when the packet goes on. A \
 process is inside only once, however often its packets come by. Waiting for a turn takes no time off \
-`timeout`, and each attempt has all of it. What fails goes to `error`. A kind that has a field of one of \
+`timeout`, and each attempt has all of it. What fails goes to `error`; with `keep_packet` the packet goes along, so \
+that a dead letter keeps what was lost. A kind that has a field of one of \
 these names means its own by it. Where they are left out they cost nothing."""
 
 _NO_FIELDS = "None of its own; see the fields of every Spec."

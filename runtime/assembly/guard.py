@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from time import monotonic
 from typing import Any
 
+from heddle.runtime.assembly.packet_keeper import kept_around
 from heddle.runtime.assembly.retry_rule import RetryRule
 from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.elsewhere import ElsewhereError, await_program, resume
@@ -83,9 +84,12 @@ class Gate:
 
 
 class NodeGuard:
-    """Goes round the handlers of one node. `timeout` is in seconds; `limit` counts processes."""
+    """Goes round the handlers of one node. `timeout` is in seconds; `limit` counts processes.
 
-    __slots__ = ("_attempts", "_gate", "_limit", "_queue", "_timeout")
+    With `keep_packet` what fails carries the packet along to the port `error`.
+    """
+
+    __slots__ = ("_attempts", "_gate", "_keep_packet", "_limit", "_queue", "_timeout")
 
     def __init__(
         self,
@@ -94,7 +98,9 @@ class NodeGuard:
         attempts: RetryRule | None = None,
         limit: int | None = None,
         queue: int = 0,
+        keep_packet: bool = False,
     ) -> None:
+        self._keep_packet = keep_packet
         self._timeout = timeout
         self._attempts = attempts
         self._limit = limit
@@ -113,6 +119,17 @@ class NodeGuard:
 
     def around(self, handler: Handler) -> Handler:
         """Return the same handler with the guard round it; conversations are met at their entry, see `visit`."""
+        if self._keep_packet:
+            bounded = self._limited_around(handler) if self._bounds else handler
+            return kept_around(bounded)
+        return self._limited_around(handler)
+
+    @property
+    def _bounds(self) -> bool:
+        """Whether there is any limit."""
+        return not self._plain or self._timeout is not None
+
+    def _limited_around(self, handler: Handler) -> Handler:
         if isinstance(handler, Action):
             return self._action(handler)
         if isinstance(handler, Choice):

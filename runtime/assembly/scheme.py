@@ -12,6 +12,7 @@ from heddle.runtime.flow.node import Node
 from heddle.runtime.flow.step import FAILURES
 from heddle.schemas.check import check, decode, decode_guard, unknown_kind
 from heddle.schemas.errors import SpecError
+from heddle.schemas.port import canonical
 from heddle.schemas.problem import Problem
 from heddle.schemas.schema import Schema
 from heddle.specs.model.spec import Spec
@@ -141,7 +142,17 @@ class Scheme:
                 jitter=again.jitter,
                 when=build.condition(when, "retry", "when") if when is not None else None,
             )
+        if fields.keep_packet and not any(
+            links for port, links in spec.ports.items() if canonical(port) == "error"
+        ):
+            build.reject(
+                "keep_packet",
+                code="conflict",
+                found="keep_packet, and nothing is linked to error",
+                expected="a link of the port error, which is sent {error, packet}",
+            )
         return NodeGuard(
+            keep_packet=fields.keep_packet,
             timeout=float(fields.timeout) if fields.timeout is not None else None,
             attempts=attempts,
             limit=turns.limit if turns is not None else None,

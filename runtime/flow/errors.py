@@ -132,6 +132,30 @@ class NodeError(Exception):
         self.error = error
 
 
+class FailedPacketError(NodeError):
+    """What failed on this packet: where the port `error` is linked, both go there."""
+
+    def __init__(self, error: Error, packet: Any) -> None:
+        super().__init__(error)
+        self.packet = packet
+
+    def failure(self, symbol: str, port: str) -> dict[str, Any]:
+        """Return `{error, packet}`, with the Error as plain data that can be stored and sent."""
+        error = self.error.at(symbol, port)
+        entry = {"message": error.message, "code": error.code, "data": error.data}
+        return {
+            "error": entry | {"symbol": error.symbol, "port": error.port},
+            "packet": self.packet,
+        }
+
+
+def failure_of(exception: BaseException, symbol: str, port: str, *, linked: bool) -> "Payload":
+    """Return what a node that raised this sends to its port `error`, or answers if that is not linked."""
+    if linked and type(exception) is FailedPacketError:
+        return exception.failure(symbol, port)
+    return Error.of(exception, symbol=symbol, port=port)
+
+
 class InputError(ValueError):
     """What was sent in does not fit: the sender is at fault, and the flow has not begun.
 

@@ -71,6 +71,11 @@ class Flow:
         return process.run(self._step.leads(port), payload)
 
     @property
+    def step(self) -> Onward:
+        """The step of the node that is visited."""
+        return self._step
+
+    @property
     def port(self) -> str:
         """The in port that the packet came in by: `in`, `in[1]`."""
         return self._step.port

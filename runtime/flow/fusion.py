@@ -12,7 +12,7 @@ from weakref import proxy
 
 from heddle.runtime.flow.contracts import Key, Target
 from heddle.runtime.flow.elsewhere import ElsewhereError
-from heddle.runtime.flow.errors import NOTHING, Answer, Error, Payload
+from heddle.runtime.flow.errors import NOTHING, Answer, Payload, failure_of
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.node import LIFECYCLE, Action, Choice, Handler, Visit
 from heddle.runtime.flow.packet import join
@@ -245,7 +245,7 @@ def failure(label: str, port: str, branches: list[Whole]) -> Fail:
     def fail(error: BaseException) -> Answer:
         if type(error) is ElsewhereError:
             raise error
-        failed = Error.of(error, symbol=label, port=port)
+        failed = failure_of(error, label, port, linked=onward is not None)
         return failed if onward is None else onward(failed)
 
     return fail

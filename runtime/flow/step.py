@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from heddle.runtime.flow.contracts import Key
 from heddle.runtime.flow.elsewhere import ElsewhereError, resume
-from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.errors import failure_of
 from heddle.runtime.flow.node import Action, Choice, Conversation, Visit
 
 RUN = 0
@@ -73,10 +73,9 @@ class RunStep(Step):
         """
         if type(error) is ElsewhereError:
             return self._resumed(index, error), payload
-        return (
-            self._resolve(self.owners[index], "error"),
-            Error.of(error, symbol=self.labels[index], port=self.ports[index]),
-        )
+        step = self._resolve(self.owners[index], "error")
+        label, port = self.labels[index], self.ports[index]
+        return step, failure_of(error, label, port, linked=step is not None)
 
     def _resumed(self, index: int, later: ElsewhereError) -> Step:
         rest, fn = index + 1, self.actions[index]
@@ -134,9 +133,10 @@ class NodeStep(Step):
         """Return where an out port leads; None if nothing is linked."""
         return self.nexts[port]
 
-    def failed(self, error: BaseException) -> tuple[Step | None, Error]:
+    def failed(self, error: BaseException) -> tuple[Step | None, Any]:
         """Return where this node's own failure goes, and the Error that it is."""
-        return self.leads("error"), Error.of(error, symbol=self.label, port=self.port)
+        step = self.leads("error")
+        return step, failure_of(error, self.label, self.port, linked=step is not None)
 
 
 class ChoiceStep(NodeStep):
