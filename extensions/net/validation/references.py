@@ -47,6 +47,13 @@ class SchemaFiles:
         registry: Registry[Any] = REGISTRY.combine(make(retrieve=self._resource))
         return registry
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files that were read."""
+        return tuple(
+            Path(unquote(urlsplit(uri).path)) for uri in self.read if uri.startswith("file:")
+        )
+
     def load(self, uri: str) -> Any:
         """Return the schema of a URI without fragment; raise SchemaFileError if it cannot be had."""
         if uri not in self.read:

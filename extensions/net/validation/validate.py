@@ -1,8 +1,9 @@
 """validate: checks a request, or any payload, against JSON Schemas."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, TypeAlias
+from collections.abc import Callable, Mapping
+from pathlib import Path as FilePath
+from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -15,6 +16,7 @@ from heddle.extensions.extension import (
     FieldError,
     Fields,
     Handler,
+    Host,
     Kind,
     Node,
     NodeError,
@@ -26,6 +28,7 @@ from heddle.extensions.extension import (
 from heddle.extensions.net.answers import header_of, with_fields
 from heddle.extensions.net.cookies.cookie import parsed
 from heddle.extensions.net.http.request import HttpRequest
+from heddle.extensions.net.validation.schema_watch import follow_schemas
 from heddle.runtime.flow.elsewhere import ElsewhereError, once
 from heddle.runtime.flow.errors import InputError
 from heddle.runtime.flow.materialize import plain
@@ -148,21 +151,57 @@ class PartCheck:
         return header
 
 
+class RequestChecks(NamedTuple):
+    """The check of a payload, or those of parts of a request, and the files that schemas came from."""
+
+    whole: PartCheck | None
+    parts: tuple[PartCheck, ...]
+    files: tuple[FilePath, ...]
+
+
+class SchemaFieldError(ValueError):
+    """A schema that cannot be used: the path of its field, and what is expected there."""
+
+    def __init__(self, message: str, path: Path, expected: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+        self.expected = expected
+
+
 class ValidateNode(Node):
     """Sends on what fits, with defaults and typed values."""
 
-    def __init__(self, whole: PartCheck | None, parts: tuple[PartCheck, ...]) -> None:
-        self._whole = whole
-        self._parts = parts
+    def __init__(self, checks: RequestChecks, make: Callable[[], RequestChecks]) -> None:
+        self._checks = checks
+        self._make = make
+        self._stale = ""
         self._apart = self._leave
-        self._action = Action(self._check_whole if whole is not None else self._check_request)
+        whole = checks.whole is not None
+        self._action = Action(self._check_whole if whole else self._check_request)
+
+    async def open(self, host: Host) -> None:
+        """Follow the files of the schemas, if there are any."""
+        if self._checks.files:
+            host.tasks.start(
+                follow_schemas(host, lambda: self._checks.files, self._read, self._rejected)
+            )
+
+    def _read(self) -> None:
+        self._checks = self._make()
+
+    def _rejected(self, why: str) -> None:
+        self._stale = why
+
+    def degraded(self) -> str:
+        """Return why it checks by older schemas than its files hold; "" if it does not."""
+        return f"its schema is rejected, the one before stays: {self._stale}" if self._stale else ""
 
     def handler(self, port: str) -> Handler | None:
         """Return the handler of its only in port."""
         return self._action if port == "in" else None
 
     def _check_whole(self, payload: Payload) -> Payload:
-        whole = self._whole
+        whole = self._checks.whole
         mistakes: list[tuple[str, Mistake]] = []
         # A request is decoded as a whole: libraries in C read the storage of a map.
         value = plain(payload) if type(payload) is HttpRequest else payload
@@ -191,7 +230,7 @@ class ValidateNode(Node):
         """Return a request as it goes on; NodeError with every mistake."""
         mistakes: list[tuple[str, Mistake]] = []
         changed: dict[str, Any] = {}
-        for part in self._parts:
+        for part in self._checks.parts:
             name = part.part
             value = _part_of(payload, name)
             checked = part.check(value, mistakes, name == "body" and _is_form(payload))
@@ -270,6 +309,14 @@ def _is_schema(given: Mapping[str, Any]) -> bool:
 
 def compile_validate(fields: Validate, build: Build) -> Node:
     """Compile each schema; one that is not valid, or names one that cannot be had, is a Problem."""
+    try:
+        return ValidateNode(checks_of(fields), lambda: checks_of(fields))
+    except SchemaFieldError as error:
+        build.reject(*error.path, code="schema", found=str(error), expected=error.expected)
+
+
+def checks_of(fields: Validate) -> RequestChecks:
+    """Return the checks that the fields say; SchemaFieldError if one cannot be made."""
     # jsonschema takes a while to import, and most runtimes have no such node.
     from heddle.extensions.net.validation.references import SchemaFileError, SchemaFiles
     from heddle.extensions.net.validation.schema_validator import (
@@ -281,7 +328,7 @@ def compile_validate(fields: Validate, build: Build) -> Node:
     try:
         files = SchemaFiles(fields.root, fields.schemas)
     except SchemaFileError as error:
-        build.reject("root", found=str(error))
+        raise SchemaFieldError(str(error), ("root",)) from None
 
     def check(name: str, given: Any) -> PartCheck:
         field = name or "schema"
@@ -292,15 +339,15 @@ def compile_validate(fields: Validate, build: Build) -> Node:
             validator = SchemaValidator(schema, files, formats=fields.formats)
             return PartCheck(name, validator, Shaper(files).shape(schema), fields.coerce)
         except SchemaMistakeError as error:
-            path = error.path if given is schema else ()
-            build.reject(field, *path, code="schema", found=str(error), expected="a JSON Schema")
+            path = (field, *error.path) if given is schema else (field,)
+            raise SchemaFieldError(str(error), path, "a JSON Schema") from None
         except SchemaFileError as error:
-            build.reject(field, code="schema", found=str(error))
+            raise SchemaFieldError(str(error), (field,)) from None
 
-    if fields.schema is not None:
-        return ValidateNode(check("", fields.schema), ())
+    whole = check("", fields.schema) if fields.schema is not None else None
     given = ((name, getattr(fields, name)) for name in PARTS)
-    return ValidateNode(None, tuple(check(name, each) for name, each in given if each is not None))
+    parts = tuple(check(name, each) for name, each in given if each is not None)
+    return RequestChecks(whole, parts, files.paths)
 
 
 VALIDATE: Kind[Any] = Kind(
@@ -356,7 +403,8 @@ RFC 6901), `found` and `expected`. If `error` is not linked, a listener answers 
 
 A schema is written in place, or comes from a Value (`body: '{{ .TASK }}'` with `env`), or is a file:
 `body: schemas/task.yaml#/$defs/new`. Files, YAML or JSON, are below `root`, outside of the folder of the specs; a `$ref` in one is
-relative to it. They are read when the node is built. Nothing is fetched: a schema that has a URI of the web is given
+relative to it. A file that is saved counts from then on (`schema changed`); one that cannot be used is told
+(`schema rejected`), and the schema before it stays. Nothing is fetched: a schema that has a URI of the web is given
 under `schemas`.
 
 Checked formats: `date date-time duration email hostname ipv4 ipv6 json-pointer regex relative-json-pointer time uri

@@ -12,10 +12,11 @@ from heddle.cli.options import settings_of
 from heddle.extensions.net.validation import schema_validator
 from heddle.runtime.assembly.check import check_specs
 from heddle.runtime.flow.errors import Error
+from heddle.runtime.runtime import Runtime
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import ValueSet
 from heddle.specs.yaml.document import read_text
-from tests.support import Reply, fetch, port_of, running
+from tests.support import Reply, degraded, fetch, port_of, running
 
 pytestmark = pytest.mark.anyio
 
@@ -209,6 +210,30 @@ async def test_schemas_are_files_that_name_each_other(tmp_path: Path) -> None:
         answer = await rt.send("check", {"owner": {}, "tags": [1]})
         assert type(answer) is Error
         assert [each["pointer"] for each in answer.data] == ["/owner/name", "/tags/0"]
+
+
+async def test_a_schema_that_is_saved_counts_from_then_on(tmp_path: Path) -> None:
+    file = tmp_path / "part.json"
+    file.write_text('{"type": "integer"}')
+    flow = f"- {{kind: validate, name: it, root: '{tmp_path}', schema: {{$ref: part.json}}}}"
+
+    async def saved(rt: Runtime, text: str, event: str) -> None:
+        seen = asyncio.ensure_future(rt.events.wait(event))
+        await asyncio.sleep(0)
+        file.write_text(text)
+        async with asyncio.timeout(60):
+            await seen
+
+    async with running(flow) as rt:
+        assert await rt.send("it", 7) == 7
+        await saved(rt, '{"type": "string", "default": ""}', "schema changed")
+        assert type(await rt.send("it", 7)) is Error
+        await saved(rt, '{"type": "strin', "schema rejected")
+        assert await rt.send("it", "a") == "a"
+        assert 'the file "part.json" is not a schema' in degraded(rt, "it")
+        await saved(rt, '{"type": "integer", "minimum": 0}', "schema changed")
+        assert await rt.send("it", 7) == 7
+        assert degraded(rt, "it") == ""
 
 
 async def test_a_schema_may_come_from_a_value_and_by_uri() -> None:
