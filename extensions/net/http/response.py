@@ -264,7 +264,7 @@ def phrase(status: int) -> str:
 def _envelope(answer: dict[str, Any], head: Head) -> Response:
     if not answer.keys() <= _REQUEST:
         names = ", ".join(sorted(str(name) for name in answer.keys() - _REQUEST))
-        raise AnswerError(f"found {names} in a response, wanted status, header and body")
+        raise AnswerError(f"found {names} in a response (expected: status, header and body)")
     status = _status(answer.get("status"))
     header: Any = answer.get("header")
     value = answer.get("body")
