@@ -156,6 +156,7 @@ PACKETS: Mapping[str, tuple[Any, ...]] = {
     "router.md": ({"params": {"id": 7, "name": "a/b"}},),
     "http.md": ({"params": {"id": "7"}, "query": {"fields": ["a"]}, "body": {"name": "ada"}},),
     "if.md": ({"age": 18},),
+    "kinds.md": ({"amount": "5"},),
     "log.md": ({"items": [1], "id": 1},),
     "for.md": (2,),
     "merge.md": ([2.5, 3], 2),

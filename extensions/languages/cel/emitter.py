@@ -234,7 +234,7 @@ class Emitter(FunctionBody):
         if name == "matches" and args[1].constant:
             return self._matches(node, args)
         special = int(function.special) * (2 if function.result in ("", "list", "map") else 1)
-        if all(arg.constant for arg in args) and not function.costly:
+        if function.pure and not function.costly and all(arg.constant for arg in args):
             try:
                 return self.constant(
                     function.run(*(arg.value for arg in args)), function.result, special

@@ -4,12 +4,15 @@ from typing import Final
 
 from heddle.extensions.languages.cel.library import (
     conversions,
+    digests,
     encoders,
+    impure,
     lists,
     mathematics,
     sets,
     standard,
     strings,
+    texts,
 )
 from heddle.extensions.languages.cel.library.function import Library
 
@@ -22,6 +25,9 @@ LIBRARY: Final = Library(
         *lists.FUNCTIONS,
         *sets.FUNCTIONS,
         *encoders.FUNCTIONS,
+        *texts.FUNCTIONS,
+        *digests.FUNCTIONS,
+        *impure.FUNCTIONS,
     )
 )
 """Every function there is."""

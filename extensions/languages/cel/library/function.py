@@ -18,7 +18,8 @@ class Function:
     or holds, a value that plain data lacks. `costly` work grows with the size of the first
     argument: what it makes is paid for out of the budget of the run. One that `spends` may make
     more than it is given: it takes the budget before its other arguments, and pays before it makes. `inline` is a Python expression over `{0}`, `{1}`, …
-    that does the same if every argument has exactly the type that `takes` names.
+    that does the same if every argument has exactly the type that `takes` names. One that is not
+    `pure` may give something else at each call: it is never worked out before the program runs.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Function:
     spends: bool = False
     inline: str = ""
     takes: tuple[str, ...] = ()
+    pure: bool = True
 
 
 class Library:
