@@ -8,12 +8,16 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from heddle.extensions.extension import Answer, Error, Host, NodeError
+from heddle.extensions.extension import Answer, Error, Host, NodeError, Tasks
 from heddle.extensions.tasks.run_stores.active_run import ActiveRun
-from heddle.extensions.tasks.run_stores.contract import RunRecord, RunStoreError
+from heddle.extensions.tasks.run_stores.contract import (
+    RunRecord,
+    RunStoreError,
+    UnknownRunStoreError,
+)
 from heddle.extensions.tasks.run_stores.opener import default_address
 from heddle.extensions.tasks.run_stores.payloads import UnstorablePartError
-from heddle.extensions.tasks.run_stores.run_service import RunService, service_of
+from heddle.extensions.tasks.run_stores.run_service import OpenRetry, RunService, service_of
 from heddle.extensions.tasks.scheduler.journal import Workload
 from heddle.runtime.managed import home_of
 
@@ -31,23 +35,30 @@ class DurableWorkflow:
         self._host = host
         self._named = durable
         self._service: RunService | None = None
+        self._generation: object = None
+        self._tasks = Tasks()
+        self._opening = OpenRetry(self.serve, host.emit)
 
     # -- its life ----------------------------------------------------------------------------------
 
     async def open(self) -> None:
         """Open the RunStore and go on with runs; what keeps it from that is a condition, no failure."""
-        try:
-            await self.serve()
-        except RunStoreError as error:
-            self._host.emit("run store failed", level="warning", reason=str(error))
+        await self._opening.open()
 
     async def serve(self) -> RunService:
         """Return the open service. Raise RunStoreError."""
-        service = self._service
-        if service is None:
-            service = self._service = find_service(self._host, self._named)
-            service.serve(self._host, self._workload)
+        service, generation = self._service, self._host.wiring.generation
+        if service is None or self._generation is not generation:
+            current = find_service(self._host, self._named)
+            self._generation = generation
+            if current is not service:
+                if service is not None:
+                    # The `run-store` was edited: what runs is suspended in the old one.
+                    self._tasks.start(service.leave(self._host))
+                service = self._service = current
+                service.serve(self._host, self._workload)
         await service.open()
+        self._opening.reason = ""
         return service
 
     def pause(self) -> None:
@@ -57,13 +68,17 @@ class DurableWorkflow:
 
     async def close(self) -> None:
         """Suspend what is left, and let go of the RunStore."""
+        await self._opening.close()
+        await self._tasks.wait()
         service, self._service = self._service, None
         if service is not None:
             await service.leave(self._host)
 
     def degraded(self) -> str:
         """Return what keeps it from recording runs; empty if nothing does."""
-        return self._service.degraded() if self._service is not None else ""
+        return (
+            self._service.degraded() if self._service is not None else ""
+        ) or self._opening.reason
 
     # -- runs --------------------------------------------------------------------------------------
 
@@ -135,7 +150,7 @@ def find_service(host: Host, durable: bool | str | None) -> RunService:
     if isinstance(durable, str):
         if durable not in stores:
             known = ", ".join(sorted(stores)) or "none"
-            raise RunStoreError(f'there is no run-store "{durable}" (there is: {known})')
+            raise UnknownRunStoreError(f'there is no run-store "{durable}" (there is: {known})')
         return service_of(host, **_options(stores[durable].node))
     if len(stores) == 1:
         return service_of(host, **_options(next(iter(stores.values())).node))
@@ -150,5 +165,5 @@ def _options(node: Any) -> dict[str, Any]:
     """Return how the RunStore of a `run-store` node is opened."""
     options = getattr(node, "options", None)
     if options is None:
-        raise RunStoreError("the run-store is not active")
+        raise UnknownRunStoreError("the run-store is not active")
     return dict(options)

@@ -1,6 +1,6 @@
 """run-store: names the database in which durable runs are recorded."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from heddle.extensions.extension import (
     Build,
@@ -15,7 +15,10 @@ from heddle.extensions.extension import (
 )
 from heddle.extensions.tasks.run_stores.contract import RunStoreError
 from heddle.extensions.tasks.run_stores.opener import make_run_store
-from heddle.extensions.tasks.run_stores.run_service import RunService, service_of
+from heddle.extensions.tasks.run_stores.run_service import OpenRetry, RunService, service_of
+
+ADJUSTABLE: Final = ("lease", "heartbeat", "sync", "losses", "keep")
+"""The options that an open RunStore can change; with another `url` it is another RunStore."""
 
 
 class RunStoreFields(Fields):
@@ -85,18 +88,21 @@ class RunStoreNode(Node):
         }
         self._host: Host | None = None
         self._service: RunService | None = None
+        self._opening: OpenRetry | None = None
 
     async def open(self, host: Host) -> None:
         """Open the RunStore; if that fails, the node is degraded, and runs that need it fail."""
         self._host = host
-        self._service = service_of(host, **self.options)
-        try:
-            await self._service.open()
-        except RunStoreError as error:
-            host.emit("run store failed", level="warning", reason=str(error))
+        service = self._service = service_of(host, **self.options)
+        # The service may be that of the node before this one: an edit takes effect.
+        await service.adjust(**{key: self.options[key] for key in ADJUSTABLE})
+        self._opening = OpenRetry(service.open, host.emit)
+        await self._opening.open()
 
     async def close(self) -> None:
         """Let go of it."""
+        if self._opening is not None:
+            await self._opening.close()
         service, self._service = self._service, None
         if service is not None and self._host is not None:
             await service.leave(self._host)

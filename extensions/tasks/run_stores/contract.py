@@ -30,6 +30,10 @@ class RunStoreFull(RunStoreError):  # noqa: N818 - a condition of the store
     """Raised when nothing can be written for now: the disk is full, or the folder is read-only."""
 
 
+class UnknownRunStoreError(RunStoreError):
+    """Raised when a workflow names a `run-store` that is not active, or not yet."""
+
+
 class NoRun(RunStoreError):  # noqa: N818 - reads as what happened
     """Raised when a RunStore has no such run, or several; `candidates` are ids that come near."""
 
@@ -370,6 +374,10 @@ class RunStore(Protocol):
 
     async def load(self, run: UUID) -> RunClaim | None:
         """Return what is recorded of a run, without a claim."""
+        ...
+
+    async def adjust(self, *, lease: float, sync: str) -> None:
+        """Go by other settings from now on: `lease` in seconds, and `sync`, `normal` or `full`."""
         ...
 
     def renew(self, at: float) -> None:

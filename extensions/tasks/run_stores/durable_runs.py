@@ -80,6 +80,11 @@ class DurableRuns:
             store.renew, heartbeat or store.lease / 3, health=health, failed=self._not_renewed
         )
 
+    def adjust(self, *, heartbeat: float | None, losses: int) -> None:
+        """Go by other settings from now on."""
+        self._losses = losses
+        self._heartbeat.adjust(heartbeat or self.store.lease / 3)
+
     @property
     def active(self) -> Mapping[UUID, ActiveRun]:
         """The runs that are worked on here, by id."""

@@ -31,6 +31,10 @@ class Heartbeat:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
+    def adjust(self, pause: float) -> None:
+        """Beat each so many seconds, from the next beat on."""
+        self._pause = pause
+
     @property
     def beats(self) -> bool:
         """Whether it has begun and was not stopped."""

@@ -6,14 +6,19 @@ generation is old: so runs outlive reloads and restarts.
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
 from typing import Any, Final
 from uuid import UUID
 
 from heddle.extensions.extension import Answer, Error, Host, Tasks
 from heddle.extensions.tasks.run_stores.active_run import ActiveRun
-from heddle.extensions.tasks.run_stores.contract import RunRecord, RunStoreError
-from heddle.extensions.tasks.run_stores.durable_runs import DurableRuns
+from heddle.extensions.tasks.run_stores.contract import (
+    RunRecord,
+    RunStoreError,
+    UnknownRunStoreError,
+)
+from heddle.extensions.tasks.run_stores.durable_runs import DurableRuns, Emit
 from heddle.extensions.tasks.run_stores.opener import make_run_store
 from heddle.extensions.tasks.run_stores.recorded import LOSSES
 from heddle.extensions.tasks.scheduler.journal import FencedError, Workload
@@ -21,6 +26,15 @@ from heddle.specs.model.lease import uptime
 
 LOOK: Final = 1.0
 """Seconds between two looks for runs that are to go on."""
+
+SOON: Final = 0.05
+"""Seconds after which a `run-store` that is not known yet is looked for again."""
+
+AGAIN: Final = 1.0
+"""Seconds after which a RunStore that could not be opened is tried again; each pause is twice as long."""
+
+LONGEST: Final = 30.0
+"""Seconds of the longest of these pauses."""
 
 PRUNE: Final = 3600.0
 """Seconds between two looks for runs that are kept no longer."""
@@ -91,6 +105,22 @@ class RunService:
         self.reason = ""
         if self._control_task is None and self._control_on:
             self._control_task = self._tasks.start(self._control())
+
+    async def adjust(
+        self,
+        *,
+        lease: float,
+        heartbeat: float | None,
+        sync: str,
+        losses: int,
+        keep: float | None,
+    ) -> None:
+        """Go by the settings of an edited `run-store` from now on, also for the runs that are active."""
+        await self.store.adjust(lease=lease, sync=sync)
+        self.runs.adjust(heartbeat=heartbeat, losses=losses)
+        if keep != self._keep:
+            self._keep, self._pruned = keep, 0.0
+            self._kick.set()
 
     def serve(self, host: Host, workload: Workload) -> None:
         """Go on with the runs of this workflow from now on: it has become active."""
@@ -260,6 +290,57 @@ class RunService:
 
     def _failed(self, error: Exception) -> None:
         self._tell_somebody("run store failed", level="error", error=Error.of(error))
+
+
+class OpenRetry:
+    """Opens what a node needs of a RunStore, and goes on trying if that fails. `reason` says why it fails."""
+
+    def __init__(self, open_once: Callable[[], Awaitable[object]], emit: Emit) -> None:
+        self._open_once = open_once
+        self._emit = emit
+        self._tasks = Tasks()
+        self.reason = ""
+
+    async def open(self) -> None:
+        """Try once; if that fails, report it and try again now and then, until `close`.
+
+        A `run-store` that comes in the same change is known a moment later: that is not a failure yet.
+        """
+        try:
+            await self._open_once()
+        except UnknownRunStoreError:
+            self._tasks.start(self._again(SOON))
+        except RunStoreError as error:
+            self._fail(error)
+            self._tasks.start(self._again(AGAIN))
+
+    async def close(self) -> None:
+        """Stop trying, and let go of what it opens."""
+        await self._tasks.close()
+        self._open_once = _open_nothing
+
+    async def _again(self, pause: float) -> None:
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                await self._open_once()
+            except RunStoreError as error:
+                self._fail(error)
+                pause = max(AGAIN, min(pause * 2, LONGEST))
+            else:
+                if self.reason:
+                    self._emit("run store opened")
+                self.reason = ""
+                return
+
+    def _fail(self, error: RunStoreError) -> None:
+        if str(error) != self.reason:
+            self._emit("run store failed", level="warning", reason=str(error))
+        self.reason = str(error)
+
+
+async def _open_nothing() -> None:
+    """Do nothing: the node is closed."""
 
 
 def service_of(host: Host, address: str, **options: Any) -> RunService:

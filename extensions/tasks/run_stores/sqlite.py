@@ -165,6 +165,21 @@ class SqliteRunStore:
                 raise
         self._linked = self._file.named(LINKED)
 
+    async def adjust(self, *, lease: float, sync: str) -> None:
+        """Go by other settings from now on; the leases that are given have the old length."""
+        self.lease = lease
+        if sync == self._file.sync:
+            return
+        self._file.sync = sync
+        if self._on_loop is not None:
+            self._on_loop.execute(f"PRAGMA synchronous = {sync}")
+        if self._threads is not None:
+            await self._in_writer(self._adjust_writer)
+
+    def _adjust_writer(self) -> None:
+        if self._in_thread is not None:
+            self._in_thread.execute(f"PRAGMA synchronous = {self._file.sync}")
+
     def _open_reader(self) -> None:
         self._file.check_newer()
         self._renew_reader()

@@ -14,8 +14,10 @@ import pytest
 from heddle.extensions.extension import Error
 from heddle.extensions.tasks.run_stores.active_run import ActiveRun
 from heddle.extensions.tasks.run_stores.heartbeat import Heartbeat
+from heddle.extensions.tasks.run_stores.runs import open_runs
 from heddle.extensions.tasks.run_stores.sqlite import SqliteRunStore
 from heddle.extensions.tasks.status import RunStatus
+from heddle.runtime.runtime import Runtime
 from tests.extensions.tasks import durable_tasks
 from tests.extensions.tasks.test_durable import (
     REPORT,
@@ -26,6 +28,7 @@ from tests.extensions.tasks.test_durable import (
     until,
     until_status,
 )
+from tests.support import change, stored
 
 
 def test_an_owner_that_lost_its_run_stops_and_writes_nothing(tmp_path: Path) -> None:
@@ -223,5 +226,85 @@ def test_a_run_taken_while_it_resumes_is_left_to_its_owner(
             assert (await runs.get(first.id)).owner == other.owner
             assert not [each for each in runtime.events.recent if "left alone" in each.event]
         await other.close()
+
+    story(work())
+
+
+STORED = """\
+- {kind: run-store, name: main, url: 'URL', lease: 30s, losses: 3}
+- kind: workflow
+  name: plain
+  durable: main
+  inputs: {day: {type: string}}
+  tasks:
+    - {name: only, inputs: {day: in.day}, do: {kind: snippet, language: cel, code: self.day}}
+"""
+
+
+def test_an_edit_of_a_run_store_takes_effect_at_once(tmp_path: Path) -> None:
+    async def work() -> None:
+        text = STORED.replace("URL", str(tmp_path / "one.sqlite"))
+        async with Runtime(store=stored(text)) as runtime:
+            assert await runtime.send("plain", {"day": "monday"}) == "monday"
+            service = await node_of(runtime, "plain").durable.serve()
+            await change(runtime, text.replace("lease: 30s", "lease: 9s, sync: full, keep: 1d"))
+            assert await node_of(runtime, "plain").durable.serve() is service
+            assert service.store.lease == 9.0
+            assert service.store._file.sync == "full"
+            assert await runtime.send("plain", {"day": "tuesday"}) == "tuesday"
+            # With another address it is another RunStore, for workflows that were not edited, too.
+            await change(runtime, text.replace("one.sqlite", "two.sqlite"))
+            assert await runtime.send("plain", {"day": "friday"}) == "friday"
+        async with open_runs(str(tmp_path / "one.sqlite"), read_only=True) as runs:
+            assert [each.output for each in await runs.list()] == ["tuesday", "monday"]
+        async with open_runs(str(tmp_path / "two.sqlite"), read_only=True) as runs:
+            assert [each.output for each in await runs.list()] == ["friday"]
+
+    story(work())
+
+
+def test_a_run_store_that_cannot_be_opened_is_tried_again(tmp_path: Path) -> None:
+    async def work() -> None:
+        path = tmp_path / "runs.sqlite"
+        path.write_text("not a database, but a text that is longer than a header " * 4)
+        async with Runtime(store=stored(STORED.replace("URL", str(path)))) as runtime:
+            node = node_of(runtime, "plain")
+            for each in (runtime.table.get("main"), runtime.table.get("plain")):
+                assert each is not None
+                await until(each.node.degraded)
+                reason = each.node.degraded()
+                assert str(path) in reason
+                assert "is not a SQLite database (expected: " in reason
+            assert "run store failed" in [each.event for each in runtime.events.recent]
+            path.unlink()
+            await until(lambda: not node.degraded())
+            assert await runtime.send("plain", {"day": "monday"}) == "monday"
+
+    story(work())
+
+
+def test_runs_of_a_named_run_store_go_on_after_a_restart(tmp_path: Path) -> None:
+    """Nobody begins another run: the workflow finds its `run-store`, which comes in the same change."""
+
+    async def work() -> None:
+        path = tmp_path / "runs.sqlite"
+        text = f"- {{kind: run-store, name: main, url: '{path}'}}\n" + REPORT.replace(
+            "durable: true", "durable: main"
+        )
+        durable_tasks.gates.clear()
+        async with Runtime(store=stored(text), drain=1.0) as runtime:
+            run = await node_of(runtime).durable.begin({"day": "monday"})
+            await until(lambda: "slow" in durable_tasks.gates)
+        durable_tasks.gates["slow"].set()
+        async with (
+            Runtime(store=stored(text)) as runtime,
+            open_runs(str(path), read_only=True) as runs,
+        ):
+
+            async def ended() -> bool:
+                return (await runs.get(run.id)).status is RunStatus.COMPLETED
+
+            await until(ended)
+            assert "run store failed" not in [each.event for each in runtime.events.recent]
 
     story(work())
