@@ -85,7 +85,12 @@ def _mistake(error: Any, root: JsonSchema) -> Mistake:
         return Mistake((*path, name), "missing", wanted)
     if word == "additionalProperties" and schema.get("additionalProperties") is False:
         known = [str(name) for name in schema.get("properties", {})]
-        extra = [str(name) for name in value if name not in schema.get("properties", {})]
+        patterns = list(schema.get("patternProperties", ()))
+        extra = [
+            str(name)
+            for name in value
+            if name not in schema.get("properties", {}) and not _matches(str(name), patterns)
+        ]
         actual = f"unknown {'property' if len(extra) == 1 else 'properties'} {listed(extra)}"
         return Mistake(path, actual, f"one of {listed(known)}" if known else "no properties")
     if word in (
@@ -101,6 +106,17 @@ def _mistake(error: Any, root: JsonSchema) -> Mistake:
     ):
         return Mistake(path, describe_type(value), expected)
     return Mistake(path, describe_type(value), f"{expected}, {_limit(word, error.validator_value)}")
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    """Return whether a name fits one of the patterns; one that Python cannot read fits nothing."""
+    for pattern in patterns:
+        try:
+            if re.search(pattern, name):
+                return True
+        except re.error:
+            continue
+    return False
 
 
 def _limit(word: str, limit: Any) -> str:

@@ -153,6 +153,18 @@ async def test_what_does_not_fit_goes_to_error_if_that_is_linked() -> None:
         assert (await rt.send("check", b"bytes"))["data"][0]["found"] == "binary data"
 
 
+async def test_only_names_that_no_pattern_allows_are_unknown() -> None:
+    flow = """
+- kind: validate
+  name: v
+  schema: {patternProperties: {'^x-': {type: integer}}, properties: {a: {}}, additionalProperties: false}
+"""
+    async with running(flow) as rt:
+        assert await rt.send("v", {"x-a": 1, "a": 2}) == {"x-a": 1, "a": 2}
+        answer = await rt.send("v", {"x-a": 1, "b": 2})
+        assert [each["found"] for each in answer.data] == ["unknown property b"]
+
+
 async def test_texts_of_a_payload_are_read_if_it_says_so() -> None:
     flow = (
         "- {kind: validate, name: check, coerce: true, schema: {properties: {a: {type: integer}}}}"
