@@ -50,7 +50,9 @@ class Retry(Fields):
     factor: Annotated[
         float, about("How many times longer each further pause is.", ge=1, le=1000)
     ] = 2.0
-    max_delay: Annotated[Duration, about("No pause is longer than this.")] = Duration(30)
+    max_delay: Annotated[
+        Duration, about("No pause is longer than this, or than `delay` if that is longer.")
+    ] = Duration(30)
     jitter: Annotated[
         float,
         about(

@@ -14,7 +14,8 @@ class RetryRule(msgspec.Struct, frozen=True, kw_only=True):
     """A rule for trying again. Times are in seconds.
 
     `most` counts every attempt, the first one too. The pause after the first failure is `delay`,
-    and each further one is `factor` times as long, but never longer than `longest`. Of each pause
+    and each further one is `factor` times as long, but never longer than `longest`, or than `delay` if
+    that is longer: a delay of an hour is one of an hour. Of each pause
     a random part is left out, up to the share `jitter`, so that many who failed together do not
     come back together. `when` is a condition over the Error (see `error_data`): who does not match
     is not tried again.
@@ -40,10 +41,11 @@ class RetryRule(msgspec.Struct, frozen=True, kw_only=True):
             return 0.0
         # Bounded before it is multiplied: a float has an end too.
         power = min(made - 1, 1000)
+        longest = max(self.longest, self.delay)
         try:
-            pause = min(self.delay * self.factor**power, self.longest)
+            pause = min(self.delay * self.factor**power, longest)
         except OverflowError:
-            pause = self.longest
+            pause = longest
         pause -= pause * self.jitter * random()
         if deadline is not None and get_running_loop().time() + pause >= deadline:
             return None

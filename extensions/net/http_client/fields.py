@@ -29,7 +29,7 @@ class RetryFields(Fields):
     max_delay: Annotated[
         Duration,
         about(
-            "No pause is longer than this; a `Retry-After` that asks for more ends the attempts."
+            "No pause is longer than this, or than `delay` if that is longer; a `Retry-After` that asks for more ends the attempts."
         ),
     ] = Duration(30)
     jitter: Annotated[
