@@ -212,7 +212,7 @@ class Compiler:
             path: Path = ("tasks", number)
             for name, source in task.inputs.items():
                 self._check_source(source, (*path, "inputs", name))
-            conditions = [(task.when, (*path, "when"))]
+            conditions: list[tuple[Expression | None, Path]] = [(task.when, (*path, "when"))]
             if task.again is not None:
                 conditions.append((task.again.when, (*path, "retry", "when")))
             for when, place in conditions:
@@ -223,7 +223,7 @@ class Compiler:
             self._check_source(source, ("outputs", name))
 
     def _check_source(self, source: InputSource, path: Path) -> None:
-        places = [(source.expression, path)]
+        places: list[tuple[Expression | None, Path]] = [(source.expression, path)]
         places += [
             (transform.expression, (*path, "through", number))
             for number, transform in enumerate(source.through)

@@ -210,6 +210,7 @@ def test_a_run_taken_while_it_resumes_is_left_to_its_owner(
             if run == first.id and store is not other:
                 other_claim = await claim(other, run, at, take=True)
                 assert other_claim is not None
+                assert claimed is not None
                 await other.request(run, "priority", at, payload=bytes(8))
                 return msgspec.structs.replace(
                     claimed, requests=await other.requests(run), run=claimed.run
