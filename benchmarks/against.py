@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,8 +72,9 @@ def _run(tree: Path, rows: Sequence[str], quick: bool) -> Figures:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "figures.json"
         argv = [sys.executable, "-m", "benchmarks", *rows, "--json", str(file)]
-        # The tree comes before the one that is installed.
-        paths = os.pathsep.join((str(tree), str(tree / "src")))
+        describe(tree, Path(folder))
+        # The tree comes before the one that is installed, and so do its extensions.
+        paths = os.pathsep.join((folder, str(tree), str(tree / "src")))
         done = subprocess.run(
             [*argv, "--quick"] if quick else argv,
             cwd=tree,
@@ -84,6 +86,21 @@ def _run(tree: Path, rows: Sequence[str], quick: bool) -> Figures:
         if not file.exists():
             raise RuntimeError(f"{tree}: nothing was measured: {done.stderr[-2000:]}")
         return figures(json.loads(file.read_text()))
+
+
+def describe(tree: Path, folder: Path) -> None:
+    """Write the metadata that an installed package has: which extensions this tree has."""
+    project = tomllib.loads((tree / "pyproject.toml").read_text())["project"]
+    # The name of the folder counts: of two that are alike, the first is taken.
+    place = folder / f"{project['name'].replace('-', '_')}-0.dist-info"
+    place.mkdir()
+    (place / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 0\n")
+    points = project.get("entry-points", {})
+    lines = (
+        f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in entries.items())
+        for group, entries in points.items()
+    )
+    (place / "entry_points.txt").write_text("\n".join(lines))
 
 
 def figures(told: Mapping[str, Any]) -> Figures:

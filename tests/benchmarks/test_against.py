@@ -1,6 +1,13 @@
 """Two revisions are compared line by line: how many times worse this one is."""
 
-from benchmarks.against import compared, figures
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from benchmarks.against import compared, describe, figures
+from benchmarks.paths import ROOT
 
 TOLD = {
     "rows": [
@@ -32,3 +39,19 @@ def test_fewer_requests_and_longer_times_are_worse() -> None:
 
 def test_a_line_that_only_one_of_them_has_is_left_out() -> None:
     assert compared("REV", [({("new", "it"): (1.0, "≤", False)}, {})]) == {}
+
+
+def test_a_tree_is_run_with_its_own_extensions_only(tmp_path: Path) -> None:
+    tree, folder = tmp_path / "tree", tmp_path / "folder"
+    tree.mkdir()
+    folder.mkdir()
+    name = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["name"]
+    (tree / "pyproject.toml").write_text(
+        f'[project]\nname = "{name}"\n[project.entry-points."heddle.extensions"]\nonly = "a.b:register"\n'
+    )
+    describe(tree, folder)
+    shown = "from importlib.metadata import entry_points as e; print(*e(group='heddle.extensions'))"
+    env = {**os.environ, "PYTHONPATH": str(folder)}
+    output = subprocess.check_output([sys.executable, "-c", shown], env=env, text=True)
+    assert output.count("EntryPoint(") == 1
+    assert "a.b:register" in output
