@@ -18,7 +18,7 @@ from tests.support import fetch, port_of
 
 pytestmark = pytest.mark.anyio
 
-FLOWS = ("api", "background.yaml", "errors.yaml", "hello-json.yaml", "ping.yaml")
+FLOWS = ("api", "background.yaml", "errors.yaml", "hello-json.yaml", "ping.yaml", "webhook.yaml")
 
 
 def flow(store: str | Path, **options: Any) -> Runtime:
@@ -51,6 +51,14 @@ def test_every_file_of_an_example_says_what_it_is(example: str) -> None:
         assert text.startswith("#"), f"{name} begins without a word to its reader"
     whole = "\n".join(texts(example).values())
     assert "heddle start" in whole, "nobody is told how to run it"
+
+
+def test_the_webhook_receiver_is_as_short_as_it_says() -> None:
+    text = (EXAMPLES / "webhook.yaml").read_text()
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert f"in {len(lines)} lines" in text
+    assert f"in {len(lines)} lines" in (EXAMPLES / "README.md").read_text()
+    assert len(lines) <= 40
 
 
 async def test_the_answer_of_background_work_does_not_wait_for_it() -> None:

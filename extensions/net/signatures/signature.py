@@ -166,9 +166,7 @@ class SignatureNode(Node):
             self._scheme.verify(self._keys, body, lambda name: header_of(payload, name), time())
         except InvalidSignatureError as error:
             header = {"Cache-Control": ["no-store"]}
-            return "denied", HttpResponse(
-                status=401, header=header, body=f"Unauthorized: {error}\n"
-            )
+            return "denied", HttpResponse(status=401, header=header, body=f"{error}\n")
         return "out", payload
 
     def _sign(self, payload: Payload) -> tuple[str, Payload]:
