@@ -9,7 +9,6 @@ from tests.conformance.textproto import parse
 
 FILES: Final = {
     "block_ext": "cel.block and cel.index are for code that other programs make",
-    "bindings_ext": "cel.bind is not a macro here",
     "enums": "payloads have no enums",
     "network_ext": "no functions for addresses",
     "optionals": "no optional values",

@@ -64,7 +64,7 @@ class Emitter(FunctionBody):
     def _whole(self, node: Headed) -> bool:
         """Return whether the node is one word to us, although it looks like a chain."""
         if isinstance(node, Method):
-            return self._qualified(node) is not None
+            return self._qualified(node) is not None or self._binds(node)
         return isinstance(node, Select) and _long_type(node) is not None
 
     def _qualified(self, node: Method) -> str | None:
@@ -73,6 +73,32 @@ class Emitter(FunctionBody):
             name = f"{node.head.name}.{node.name}"
             return name if name in LIBRARY else None
         return None
+
+    def _binds(self, node: Method) -> bool:
+        """Return whether this is `cel.bind(…)`, unless a variable hides `cel`."""
+        head = node.head
+        return (
+            node.name == "bind" and isinstance(head, Name) and head.name == "cel" not in self.scope
+        )
+
+    def _bind(self, node: Method, *, out: bool) -> CodeText:
+        """Write `cel.bind(name, value, expression)`: the value is computed once, and has a name."""
+        if len(node.args) != 3:
+            actual = f"cel.bind() wants 3 arguments, not {len(node.args)}"
+            raise self.source.error(node.at, actual, "As in cel.bind(x, self.a + 1, x * x)")
+        name, value, expression = node.args
+        if not isinstance(name, Name) or name.rooted:
+            hint = "As in cel.bind(x, self.a + 1, x * x)"
+            raise self.source.error(name.at, "cel.bind() wants a variable first", hint)
+        code = self.value(value)
+        if not code.constant:
+            # A variable of its own: the payload itself is one already.
+            code = self.let(code.text, code.type, code.special)
+        outer = self.scope
+        self.scope = {**outer, name.name: code}
+        result = self.value(expression, out=out)
+        self.scope = outer
+        return result
 
     def _plain(self, code: CodeText) -> CodeText:
         if code.constant and code.type in ("list", "map"):
@@ -104,6 +130,8 @@ class Emitter(FunctionBody):
             return self.constant(_long_type(node), "type", 1)
         if not isinstance(node, Method):
             raise TypeError(f"a {type(node).__name__} has no way into code")
+        if self._binds(node):
+            return self._bind(node, out=out)
         name = self._qualified(node) or node.name
         return self._invoke(node, name, False, list(map(self.value, node.args)))
 

@@ -118,3 +118,43 @@ def test_an_unknown_function_names_the_nearest() -> None:
         with pytest.raises(CompileError) as caught:
             compile_program(code)
         assert near in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("cel.bind(x, self.a + 1, x * x)", 36),
+        ("cel.bind(x, 2, cel.bind(y, x + 1, x * y))", 6),
+        ("cel.bind(x, self, x.a) + cel.bind(x, 1, x)", 6),
+        ("[1, 2].map(n, cel.bind(m, n * a, m + n))", [6, 12]),
+        ("cel.bind(big, [1, 5, 9], [5, 7].filter(n, n in big))", [5]),
+        ("cel.bind(cel, 3, cel + a)", 8),
+        ("cel.bind(x, {'y': uuid()}, x.y == x.y)", True),
+        ("cel.bind(p, self, cel.bind(q, p, q.a > 3 ? p.a : (q.a > 2 || p.a > 1) ? 1 : 2))", 5),
+        ("{'t': cel.bind(t, timestamp('2026-12-01T00:00:00Z'), t)}", {"t": "2026-12-01T00:00:00Z"}),
+        ("cel.bind(a, a + 1, a) + a", 11),
+    ],
+)
+def test_a_bound_value_has_a_name_and_is_computed_once(code: str, expected: Any) -> None:
+    assert compile_program(code)({"a": 5}) == expected
+
+
+def test_deep_bindings_are_code_like_any_other() -> None:
+    code = "x"
+    for _ in range(12):
+        code = f"cel.bind(x, x + 1, [1].map(i, x > 0 ? ({code}) : 0)[0])"
+    assert compile_program(f"cel.bind(x, self, {code})")(1) == 13
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        ("cel.bind(x, 1)", "wants 3 arguments, not 2"),
+        ("cel.bind('x', 1, 2)", "wants a variable first"),
+        ("cel.bind(a.b, 1, 2)", "wants a variable first"),
+        ("cel.bnd(x, 1, x)", "unknown function"),
+    ],
+)
+def test_a_binding_that_is_none_is_rejected(code: str, problem: str) -> None:
+    with pytest.raises(CompileError, match=problem):
+        compile_program(code)
