@@ -41,15 +41,15 @@ def tried(
 ) -> Schema[Any] | InvalidKind:
     """Return the Schema of a kind that there is, if it can be described."""
     try:
-        schema = registry.scheme.schema(kind)
-        if schema is None:
+        served = registry.scheme.find(kind)
+        if served is None:
             raise RuntimeError("there is no such kind")
-        describe(schema)
+        describe(served.schema)
     except Exception as error:
         # Whatever an extension declares is code of strangers.
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return InvalidKind(extension=registry.scheme.owner(kind), kind=kind, error=text)
-    return schema
+    return served.schema
 
 
 def complain_of(broken: Sequence[InvalidKind]) -> None:

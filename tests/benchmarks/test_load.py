@@ -178,13 +178,13 @@ async def test_messages_that_come_back_are_counted() -> None:
 async def test_one_wrong_message_among_right_ones_is_found(bad: str | bytes) -> None:
     tally = await talked(lambda number, message: bad if number == 7 else message)
     assert tally.failed >= 1
-    assert "wanted b'\\x81\\x05hello'" in tally.first
+    assert "expected b'\\x81\\x05hello'" in tally.first
 
 
 async def test_a_server_that_speaks_no_websocket_is_told() -> None:
     async with serving(lambda _: said("pong")) as port:
         target = Target(port, frame("hello", masked=True), Echoed("hello"), "/")
-        with pytest.raises(ConnectionError, match="wanted a 101"):
+        with pytest.raises(ConnectionError, match="expected a 101"):
             await target.open(1)
         target.close()
         await asyncio.sleep(0)
