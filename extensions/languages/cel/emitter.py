@@ -76,10 +76,9 @@ class Emitter(FunctionBody):
 
     def _binds(self, node: Method) -> bool:
         """Return whether this is `cel.bind(…)`, unless a variable hides `cel`."""
-        head = node.head
-        return (
-            node.name == "bind" and isinstance(head, Name) and head.name == "cel" not in self.scope
-        )
+        if node.name != "bind" or "cel" in self.scope:
+            return False
+        return isinstance(node.head, Name) and node.head.name == "cel"
 
     def _bind(self, node: Method, *, out: bool) -> CodeText:
         """Write `cel.bind(name, value, expression)`: the value is computed once, and has a name."""

@@ -130,9 +130,9 @@ class HttpRequest(dict[str, Any]):
         return dict(dict.items(self))
 
     def __missing__(self, key: str) -> Any:
-        if key == "raw":
-            return self._body
         if key not in _KNOWN or not dict.__contains__(self, _PENDING):
+            if key == "raw":
+                return self._body
             raise KeyError(key)
         source = self._source
         value = source[key] if source is not None else _decode(self, key)
