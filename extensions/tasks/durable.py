@@ -55,8 +55,9 @@ class DurableWorkflow:
                 if service is not None:
                     # The `run-store` was edited: what runs is suspended in the old one.
                     self._tasks.start(service.leave(self._host))
-                service = self._service = current
-                service.serve(self._host, self._workload)
+                self._service = current
+                current.serve(self._host, self._workload)
+            service = current
         await service.open()
         self._opening.reason = ""
         return service
