@@ -164,3 +164,19 @@ async def test_a_target_that_comes_later_makes_the_routes_live() -> None:
         await change(rt, "- {kind: snippet" + read)
         reply = await fetch(port_of(rt), "/tasks/7")
         assert reply.text == '{"id":7}'
+
+
+async def test_a_route_and_a_call_lead_by_short_targets() -> None:
+    text = """
+- {kind: listener, name: listener, port: 0, ports: {out: [router.in]}}
+- kind: router
+  name: router
+  routes:
+    - {method: GET, path: /a, to: show.in}
+    - {method: GET, path: /b, to: ask}
+- {kind: call, name: ask, target: show.in}
+- {kind: snippet, name: show, language: cel, code: "{'body': path}"}
+"""
+    async with running(text) as rt:
+        assert (await fetch(port_of(rt), "/a")).body == b"/a"
+        assert (await fetch(port_of(rt), "/b")).body == b"/b"
