@@ -25,7 +25,7 @@ def keyring(settings: Settings, environ: Mapping[str, str] | None = None) -> Key
 
 def warn_of(keys: Keyring) -> None:
     """Tell people, on standard error, what is wrong with the places of the keys."""
-    for text in (*keys.warnings, *keys.troubles):
+    for text in (*keys.warnings, *keys.failures):
         click.echo(click.style("warning", fg="yellow", bold=True) + f": {text}", err=True)
 
 

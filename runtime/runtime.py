@@ -186,7 +186,7 @@ class Runtime:
         if managed is not None:
             managed.home = self
         self._health = RuntimeHealth(
-            self.table, self._loader, self._shift, self.events, self._trouble, team, self._unkept
+            self.table, self._loader, self._shift, self.events, self._failure, team, self._unkept
         )
         self._look = Look(self.table, self._loader, self._health, self.events)
         self._reporter: Reporter | None = None
@@ -321,11 +321,11 @@ class Runtime:
                 return
         await self._look_again()
 
-    def _trouble(self) -> str:
-        return self._watcher.trouble if self._watcher is not None else ""
+    def _failure(self) -> str:
+        return self._watcher.failure if self._watcher is not None else ""
 
     def _unkept(self) -> str:
-        return self._reporter.trouble if self._reporter is not None else ""
+        return self._reporter.failure if self._reporter is not None else ""
 
     def _follow(self) -> None:
         """Follow the files that Values came from."""
@@ -337,8 +337,8 @@ class Runtime:
         keys = self.vault.keys
         for warning in keys.warnings:
             self.events.emit("keys exposed", level="warning", reason=warning)
-        for trouble in keys.troubles if keys.read else ():
-            self.events.emit("keys missing", level="warning", reason=trouble)
+        for failure in keys.failures if keys.read else ():
+            self.events.emit("keys missing", level="warning", reason=failure)
 
     # -- packets -------------------------------------------------------------------------------
 

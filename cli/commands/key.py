@@ -96,7 +96,7 @@ def new(output: str | None, as_json: bool, config: str | None) -> None:
     shapes=[
         (
             "--json",
-            "{keys: [{id, place?, seals, opens, values?: number}], clear?: number, troubles: [text]}",
+            "{keys: [{id, place?, seals, opens, values?: number}], clear?: number, failures: [text]}",
         )
     ],
 )
@@ -130,7 +130,7 @@ def list_(as_json: bool, config: str | None, **flags: object) -> None:
     clear = {"clear": counts[""]} if values is not None else {}
     if as_json:
         shown = [{k: v for k, v in row.items() if v is not None} for row in rows]
-        print_json({"keys": shown, **clear, "troubles": keys.troubles})
+        print_json({"keys": shown, **clear, "failures": keys.failures})
     else:
         warn_of(keys)
         if rows:
@@ -191,7 +191,7 @@ def rotate(
     keys = keyring(settings)
     warn_of(keys)
     if not keys.ids:
-        why = "; ".join(keys.troubles) or "none is given"
+        why = "; ".join(keys.failures) or "none is given"
         raise CommandError(f"there is no key to seal with: {why}. Try heddle key new")
     change_options = ChangeOptions(
         message=message or f"sealed with the key {keys.ids[0]}",

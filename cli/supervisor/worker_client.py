@@ -118,7 +118,7 @@ class WorkerClient(Team):
                 mine.set()
             return
         if "note" in data:
-            self.trouble = data["note"]
+            self.failure = data["note"]
             self.noted()
             return
         future = self._pending.get(data.get("bind", 0))

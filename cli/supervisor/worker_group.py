@@ -83,7 +83,7 @@ class WorkerGroup:
         self._since = 0.0
         self._stopped = asyncio.Event()
         self.failed: int | None = None
-        self.trouble = ""
+        self.failure = ""
 
     # --- life ---
 
@@ -202,11 +202,11 @@ class WorkerGroup:
             active = max((worker.active for worker in before), default=0)
         return ""
 
-    def _note(self, trouble: str) -> None:
+    def _note(self, failure: str) -> None:
         """Have every worker report why their replacement was stopped; empty: it was not."""
-        self.trouble = trouble
+        self.failure = failure
         for worker in self._workers.values():
-            worker.wire.send({"note": trouble})
+            worker.wire.send({"note": failure})
 
     def signal(self, number: int) -> None:
         """Pass a signal on to one worker: the first that is there and ready."""
@@ -242,7 +242,7 @@ class WorkerGroup:
             "namespace": self.namespace,
             "ok": well,
             "restarts": self.restarts,
-            "replacement": self.trouble,
+            "replacement": self.failure,
             "workers": workers,
         }
 
@@ -428,8 +428,8 @@ class WorkerGroup:
             self._done(worker, data["turn"])
         elif data.get("say") == "ready":
             worker.ready.set()
-            if self.trouble:
-                worker.wire.send({"note": self.trouble})
+            if self.failure:
+                worker.wire.send({"note": self.failure})
             if len(self._workers) == self.size and all(
                 worker.ready.is_set() for worker in self._workers.values()
             ):

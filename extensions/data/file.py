@@ -339,11 +339,11 @@ class WatchNode(Node, Actor):
     def degraded(self) -> str:
         """Return why the folder cannot be watched; "" if it can."""
         watching = self._watching
-        if self._duty is not None and self._duty.trouble:
-            return self._duty.trouble
-        if watching is None or not watching.trouble:
+        if self._duty is not None and self._duty.failure:
+            return self._duty.failure
+        if watching is None or not watching.failure:
             return ""
-        return f"{self._root.given} cannot be watched: {watching.trouble}"
+        return f"{self._root.given} cannot be watched: {watching.failure}"
 
     async def _changed(self, path: str, change: str) -> None:
         """Process one file; the next one comes when this has ended."""

@@ -42,7 +42,7 @@ class FolderWatch:
         self.root = root
         self.deliver: Callable[[str, str], Awaitable[None]] | None = None
         self.failed: Callable[[Exception], Any] = lambda _: None
-        self.trouble = ""
+        self.failure = ""
         """Why the folder cannot be looked at; empty if it can."""
         self._quiet = max(int(settle * 1000), 1)
         self._changes: dict[str, str] = {}
@@ -85,7 +85,7 @@ class FolderWatch:
             except Exception as error:
                 back.cancel()
                 self._began.set()
-                self.trouble = str(error) or type(error).__name__
+                self.failure = str(error) or type(error).__name__
                 self.failed(error)
                 await self._another(place, pause)
                 pause = min(pause * 2, LAST)
@@ -94,7 +94,7 @@ class FolderWatch:
 
     def _back(self) -> None:
         """Note that the folder can be watched again."""
-        self.trouble = ""
+        self.failure = ""
 
     async def _follow(self, place: list[PathPart]) -> None:
         """Note what changes, until the path leads to another folder."""

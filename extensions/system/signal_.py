@@ -163,7 +163,7 @@ class SignalNode(Node, Actor):
 
     def degraded(self) -> str:
         """Return why it cannot listen, though nobody else does; "" if it can."""
-        return self._duty.trouble if self._duty is not None else ""
+        return self._duty.failure if self._duty is not None else ""
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return what it listens to, and how many came."""

@@ -269,7 +269,7 @@ class TimerNode(Node, Actor):
 
     def degraded(self) -> str:
         """Return why it cannot tick, though nobody else does; "" if it can."""
-        return self._duty.trouble if self._duty is not None else ""
+        return self._duty.failure if self._duty is not None else ""
 
     # -- ticks ---------------------------------------------------------------------------------
 

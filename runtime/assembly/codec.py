@@ -37,9 +37,9 @@ _NO_OPTIONS = Options()
 
 
 class Build:
-    """What a Codec is given beside the fields: the Spec, the languages, and a way to refuse.
+    """What a Codec gets beside the fields: the Spec, the languages, and a way to reject.
 
-    `node` is what the Codec has built, when the Spec is asked what it holds.
+    `node` is what the Codec has built, when `expand` lists what the Spec holds.
     """
 
     __slots__ = ("_language", "languages", "leaves", "node", "spec", "voice")

@@ -1,7 +1,7 @@
 """A Draft is what a change comes to: Specs read, bound and compiled, with every Problem found.
 
-Nothing of it is live. What is wrong is told spec by spec, so that a runtime that starts can leave
-out what is broken, and one that runs can refuse the change as a whole.
+Nothing of it is live. Every Problem belongs to a Spec: a runtime that starts leaves out the Specs
+with Problems, and one that runs rejects the whole change.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

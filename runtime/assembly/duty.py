@@ -72,7 +72,7 @@ class Duty:
         self._changed = changed
         self.lease = lease
         self.ttl = ttl
-        self.trouble = ""
+        self.failure = ""
         """Why it cannot act though nobody else does; empty if all is well."""
         self._emit = emit
         self._actors: list[Actor] = []
@@ -156,7 +156,7 @@ class Duty:
 
     async def _keep(self) -> None:
         while True:
-            pause = self.ttl / 3 if self.held and not self.trouble else min(self.ttl / 6, LOOK)
+            pause = self.ttl / 3 if self.held and not self.failure else min(self.ttl / 6, LOOK)
             if self._had:
                 pause = min(pause, max(self.lease.expires - uptime(), 0.0))
             with suppress(TimeoutError):
@@ -179,11 +179,11 @@ class Duty:
         except FAILURES as error:
             self._away(str(error) or "the store does not answer")
             return
-        self.trouble = ""
+        self.failure = ""
         if ours and not self._had:
             await self._begin()
         elif self._had and not ours:
-            self._lost("another runtime has it", trouble=False)
+            self._lost("another runtime has it", failed=False)
 
     async def _begin(self) -> None:
         actor = self._actors[-1] if self._actors else None
@@ -208,16 +208,16 @@ class Duty:
         """Note that the lease could not be renewed, or not even requested."""
         if self.held:
             # It is ours as long as it lasts; what keeps us from renewing it is tried again soon.
-            self.trouble = ""
+            self.failure = ""
             return
         if self._had:
-            self._lost(reason, trouble=True)
-        elif not self.trouble:
-            self.trouble = f"there is no lease to act: {reason}"
+            self._lost(reason, failed=True)
+        elif not self.failure:
+            self.failure = f"there is no lease to act: {reason}"
 
-    def _lost(self, reason: str, *, trouble: bool) -> None:
+    def _lost(self, reason: str, *, failed: bool) -> None:
         self._had = False
-        self.trouble = f"lease lost: {reason}" if trouble else ""
+        self.failure = f"lease lost: {reason}" if failed else ""
         self._emit("lease lost", level="warning", reason=reason)
         self._changed()
         if self._actors:

@@ -426,7 +426,7 @@ class Loader:
         self.rejected_values.note_needs(specs, values, find)
 
     def _emit_rejection(self, problems: tuple[Problem, ...], origin: str) -> LoadResult:
-        """Tell that what ran goes on running, and why."""
+        """Emit that the change is rejected and the generation before it runs on, and why."""
         running = self._table.wiring.generation.number
         self._events.emit(
             "change rejected",

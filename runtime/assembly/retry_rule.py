@@ -2,12 +2,15 @@
 
 from asyncio import get_running_loop
 from random import random
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from heddle.runtime.assembly.language import Program
 from heddle.runtime.flow.errors import Error
+
+ENDLESS: Final = 1_000_000_000
+"""Attempts that nothing ever makes: what has so many is tried again as long as it is there."""
 
 
 class RetryRule(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ class Team:
     """Which one this is, from 0."""
     size = 1
     """How many there are."""
-    trouble = ""
+    failure = ""
     """Why those beside it are not as they should be; empty if they are."""
 
     async def bind(

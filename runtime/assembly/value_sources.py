@@ -124,7 +124,7 @@ class Sources:
         if await asyncio.to_thread(self._vault.keys.renew):
             self._anew = True
             keys = self._vault.keys
-            self._events.emit("keys changed", reason="; ".join(keys.troubles), keys=list(keys.ids))
+            self._events.emit("keys changed", reason="; ".join(keys.failures), keys=list(keys.ids))
 
 
 def _stamps(paths: Iterable[str]) -> dict[str, Stamp | None]:

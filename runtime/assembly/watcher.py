@@ -104,7 +104,7 @@ class Watcher:
         return self._behind
 
     @property
-    def trouble(self) -> str:
+    def failure(self) -> str:
         """Why the store cannot be followed, or read, at this moment; empty if it can."""
         return self._lost or self._failed
 

@@ -34,7 +34,7 @@ async def finish(process: Process, answer: Answer | PendingAnswer) -> Answer:
 async def abandon(process: Process, error: BaseException) -> None:
     """End a process whose answer cannot be waited for any more, because of this exception."""
     if not isinstance(error, FAILURES):
-        process.cancel(Error("whoever waited for the answer has gone", code="cancelled"))
+        process.cancel(Error("the caller that waited for the answer has gone", code="cancelled"))
     ended = process.end(process.reason or Error.of(error))
     if isinstance(ended, Awaitable):
         await ended

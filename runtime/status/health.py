@@ -36,7 +36,7 @@ NAMED = 5
 class RuntimeHealth:
     """What is not well in one runtime.
 
-    `trouble` says why the store cannot be followed, `unkept` why what it reports cannot be kept;
+    `failure` says why the store cannot be followed, `unkept` why what it reports cannot be kept;
     each is empty when it can.
     """
 
@@ -46,7 +46,7 @@ class RuntimeHealth:
         loader: Loader,
         shift: Shift,
         events: Events,
-        trouble: Callable[[], str],
+        failure: Callable[[], str],
         team: Team = ALONE,
         unkept: Callable[[], str] = str,
     ) -> None:
@@ -54,7 +54,7 @@ class RuntimeHealth:
         self._loader = loader
         self._shift = shift
         self._events = events
-        self._trouble = trouble
+        self._failure = failure
         self._team = team
         self._unkept = unkept
         self._since: dict[UUID | None, dict[str, tuple[bool, float]]] = {}
@@ -257,10 +257,10 @@ class RuntimeHealth:
         )
 
     def _degraded_symbols(self, degraded: Sequence[SymbolStatus]) -> Condition:
-        trouble = self._trouble()
-        if trouble:
+        failure = self._failure()
+        if failure:
             return Condition(
-                type="Degraded", status=True, reason="StoreNotFollowed", message=trouble
+                type="Degraded", status=True, reason="StoreNotFollowed", message=failure
             )
         fallbacks = self._loader.fallbacks
         if fallbacks:
@@ -268,12 +268,12 @@ class RuntimeHealth:
         if self._loader.unreadable:
             condition = _no("Degraded", self._loader.unreadable[0], None)
             return msgspec.structs.replace(condition, status=True, reason="Unreadable")
-        if self._team.trouble:
+        if self._team.failure:
             return Condition(
                 type="Degraded",
                 status=True,
                 reason="ReplacementStopped",
-                message=self._team.trouble,
+                message=self._team.failure,
             )
         bad = [status for status in degraded if status.rejected or _is(status, "Degraded")]
         unkept = self._unkept() if not bad else ""

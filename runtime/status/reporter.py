@@ -46,7 +46,7 @@ class Reporter:
         self._changed = asyncio.Event()
         self._tasks = Tasks(self._broke)
         self._failing: set[str] = set()
-        self.trouble = ""
+        self.failure = ""
         """Why the last Report could not be kept; empty when it was."""
 
     async def start(self) -> None:
@@ -69,7 +69,7 @@ class Reporter:
                 await self._store.withdraw(self._runtime)
 
     def _broke(self, error: Exception) -> None:
-        self.trouble = f"its reports cannot be kept: {Error.of(error).message}"
+        self.failure = f"its reports cannot be kept: {Error.of(error).message}"
         self._events.failed("report failed", Error.of(error))
 
     async def _run(self) -> None:
@@ -104,11 +104,11 @@ class Reporter:
                 await work
         except FAILURES as error:
             if text == "report":
-                self.trouble = f"its reports cannot be kept: {Error.of(error).message}"
+                self.failure = f"its reports cannot be kept: {Error.of(error).message}"
             if not self._failing:
                 self._events.failed("report failed", Error.of(error), level="warning")
             self._failing.add(text)
         else:
             if text == "report":
-                self.trouble = ""
+                self.failure = ""
             self._failing.discard(text)

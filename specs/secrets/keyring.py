@@ -149,7 +149,7 @@ class Keyring:
     def __init__(self, places: Iterable[KeyPlace] = ()) -> None:
         self._places = tuple(places)
         self._held: tuple[HeldKey, ...] | None = None
-        self._troubles: tuple[str, ...] = ()
+        self._failures: tuple[str, ...] = ()
         self._misses: dict[str, float] = {}
         self._passing = False
 
@@ -195,10 +195,10 @@ class Keyring:
         return tuple(place.path for place in self._places if isinstance(place, KeyFile))
 
     @property
-    def troubles(self) -> tuple[str, ...]:
+    def failures(self) -> tuple[str, ...]:
         """Why a place gave no keys, one sentence each."""
         _ = self.held
-        return self._troubles
+        return self._failures
 
     @property
     def passing(self) -> bool:
@@ -213,7 +213,7 @@ class Keyring:
     def renew(self) -> bool:
         """Ask every place again; whether other keys are there now. It may wait."""
         keys: dict[str, HeldKey] = {}
-        troubles: list[str] = []
+        failures: list[str] = []
         self._passing = False
         for place in self._places:
             try:
@@ -226,9 +226,9 @@ class Keyring:
                     kept = [each for each in self._held or () if each.place == place.name]
                     keys.update((each.key.id, each) for each in kept if each.key.id not in keys)
                 reason = getattr(error, "strerror", None) or str(error)
-                troubles.append(f"{place.name}: {lower_first(reason)}")
+                failures.append(f"{place.name}: {lower_first(reason)}")
         before = self._held
-        self._held, self._troubles = tuple(keys.values()), tuple(troubles)
+        self._held, self._failures = tuple(keys.values()), tuple(failures)
         return before is not None and [each.key for each in before] != [
             each.key for each in self._held
         ]
@@ -308,7 +308,7 @@ class Keyring:
         return wrong(value, "sealed", "missing-key", actual + self._why(), hint=_HINT)
 
     def _why(self) -> str:
-        return f"; {'; '.join(self._troubles)}" if self._troubles else ""
+        return f"; {'; '.join(self._failures)}" if self._failures else ""
 
 
 _HINT = f"Give the key with {VARIABLE}, or by key_file or key_command in [secrets] of heddle.toml"

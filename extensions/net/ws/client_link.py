@@ -10,7 +10,7 @@ import msgspec
 from heddle.extensions.extension import Error, NodeError, Tasks
 from heddle.extensions.net.ws.connection import GOING_AWAY, PARTING, Ear, Talk, TalkLimits, log
 from heddle.extensions.net.ws.message import Message
-from heddle.runtime.assembly.retry_rule import RetryRule
+from heddle.runtime.assembly.retry_rule import ENDLESS, RetryRule
 from heddle.runtime.flow.budget import HeldBudget
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class ClientLink:
         self.where = where
         self.owner = owner
         self.limits = TalkLimits()
-        self.attempts = RetryRule(most=1_000_000_000, delay=0.5, jitter=0.5)
+        self.attempts = RetryRule(most=ENDLESS, delay=0.5, jitter=0.5)
         self.most = 100
         self.talk: LinkTalk | None = None
         self.connected = 0

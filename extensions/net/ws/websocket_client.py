@@ -39,7 +39,7 @@ from heddle.extensions.net.ws.dispatcher import Speaker
 from heddle.extensions.net.ws.fields import Format, TalkFields
 from heddle.extensions.net.ws.handshake import need_websockets
 from heddle.extensions.net.ws.message import Message, heard, message_of
-from heddle.runtime.assembly.retry_rule import RetryRule
+from heddle.runtime.assembly.retry_rule import ENDLESS, RetryRule
 
 
 class Reconnect(Fields):
@@ -153,7 +153,7 @@ class WebSocketClientNode(Node, Actor):
     def _limit(self, link: ClientLink) -> None:
         again = self._fields.reconnect
         attempts = RetryRule(
-            most=1_000_000_000,
+            most=ENDLESS,
             delay=float(again.delay),
             factor=again.factor,
             longest=float(again.max_delay),
@@ -191,8 +191,8 @@ class WebSocketClientNode(Node, Actor):
     def degraded(self) -> str:
         """Return why it is not connected, once that has failed; "" if it is."""
         link = self._link
-        if self._duty is not None and self._duty.trouble:
-            return self._duty.trouble
+        if self._duty is not None and self._duty.failure:
+            return self._duty.failure
         if link is None or not link.failed:
             return ""
         return f"it is not connected: {link.failed}"

@@ -1,4 +1,4 @@
-"""A InputSource says where an input of a task, or an output of a workflow, takes its value from."""
+"""An InputSource says where an input of a task, or an output of a workflow, takes its value from."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self

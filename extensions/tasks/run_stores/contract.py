@@ -354,7 +354,7 @@ class RunStore(Protocol):
 
         It is for at most one attempt that completed and one that begins: `data` holds both as
         MessagePack, `seq` is the number of the last transition. Nobody else may take numbers of the run
-        at the same time. Raise Fenced. It never waits.
+        at the same time. Raise FencedError. It never waits.
         """
         ...
 

@@ -419,7 +419,7 @@ class DurableJournal(RunJournal):
     # -- how it becomes lasting --------------------------------------------------------------------
 
     def commit(self) -> Awaitable[None] | None:
-        """Record the turn: None if that is done, an awaitable otherwise. Raise Fenced."""
+        """Record the turn: None if that is done, an awaitable otherwise. Raise FencedError."""
         if self._flying is not None:
             return self._commit_after(self._flying)
         if self.fenced:

@@ -106,15 +106,15 @@ def read_claim(
         )
         for task, number, data, by in claim.completed
     }
-    troubled: dict[str, list[AttemptRecord]] = {}
+    failed: dict[str, list[AttemptRecord]] = {}
     for attempt in claim.attempts:
         if attempt.status == "cancelled" and attempt.number == 1:
             # It was stopped before its code was called; it has no earlier attempt.
             recorded.setdefault(attempt.task, _STOPPED_FIRST)
         else:
-            troubled.setdefault(attempt.task, []).append(attempt)
+            failed.setdefault(attempt.task, []).append(attempt)
     recorded |= {task: Recorded(status=TaskStatus.SKIPPED) for task in decisions.skipped()}
-    for task, attempts in troubled.items():
+    for task, attempts in failed.items():
         if recorded.get(task, _STOPPED_FIRST) is _STOPPED_FIRST:
             since = decisions.retry_of(task)
             recorded[task] = _judge(known, attempts, since, is_idempotent, losses)

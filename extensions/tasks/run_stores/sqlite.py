@@ -258,7 +258,7 @@ class SqliteRunStore:
     # -- by the owner ------------------------------------------------------------------------------
 
     def commit(self, turn: RunTurn) -> Awaitable[None] | None:
-        """Record a turn; None if that is done already. Raise Fenced if the run has another owner."""
+        """Record a turn; None if that is done already. Raise FencedError if the run has another owner."""
         raw, turns = self._on_loop, self._turns
         if raw is None or turns is None:
             raise self._closed()
@@ -323,7 +323,7 @@ class SqliteRunStore:
                 raw.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
 
     def link(self, run: str, epoch: int, seq: int, at: float, data: bytearray) -> bool:
-        """Record a small turn as one row; False if `commit` has to do it. Raise Fenced."""
+        """Record a small turn as one row; False if `commit` has to do it. Raise FencedError."""
         raw = self._on_loop
         if raw is None or self._condition or self._file.sync == "full":
             return False

@@ -38,6 +38,10 @@ Later = Callable[[], Awaitable[None]]
 """Work on a unit that turned out to wait."""
 
 
+_SPENT: Final = 1_000_000_000
+"""Attempts of a unit that must not be tried again: more than any rule allows."""
+
+
 class Work:
     """The base. A subclass says which units there are, and what becomes of their results.
 
@@ -237,7 +241,7 @@ class Work:
         """Fail an attempt whose output cannot be kept: to try it again would give the same."""
         self._active -= 1
         self._dirty = True
-        self.tries[unit] = 1_000_000_000
+        self.tries[unit] = _SPENT
         self._failed(unit, Error(str(error), code="unstorable", symbol=path))
 
     def report(self, unit: int, path: str, number: int, value: Any) -> bool:

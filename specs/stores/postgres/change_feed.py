@@ -139,19 +139,19 @@ class ChangeListener:
             self._tell_all(ChangeSet(origin=self._origin, revision=self._seen))
 
     async def _check_past(self, connection: Connection) -> None:
-        """Refuse to go on where the database was put back to what it held before."""
+        """Raise RescanError if the database was restored to an older state."""
         number, key = self._mark
         rows = await connection.execute(self._queries.where, [number])
         now, newest, before = await rows.fetchone() or (0, None, None)
         if now < self._seen or (key is not None and before is not None and before != key):
             self._seen, self._known, self._mark = now, now, (now, newest)
             raise RescanError(
-                f"the store {self._origin} was put back to an older state: it is looked at anew"
+                f"the store {self._origin} was restored to an older state: it is read again"
             )
         self._mark = (now, newest)
 
     async def _hear(self, connection: Connection) -> None:
-        """Wait for the next notifications, and tell them."""
+        """Wait for the next notifications, and pass them on."""
         heard = [notify async for notify in connection.notifies(timeout=QUIET, stop_after=1)]
         for notice in heard:
             if not self._read(notice.payload):

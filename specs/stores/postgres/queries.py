@@ -150,7 +150,7 @@ class Queries:
             ORDER BY turns.revision, turns.position
         """)
         self.first = of("SELECT coalesce(min(number), 0) FROM {s}.revisions")
-        # A number with another key than before, or none: the database was put back to an older state.
+        # A number with another key than before, or none: the database was restored to an older state.
         self.where = of("""
             SELECT head.number, newest.key, before.key FROM {s}.head
             LEFT JOIN {s}.revisions AS newest ON newest.number = head.number

@@ -361,16 +361,16 @@ async def test_a_folder_that_is_not_there_rejects_the_watch(tmp_path: Path) -> N
         assert "there is no folder" in str(rt.status().problems[0])
 
 
-async def test_a_folder_that_goes_away_is_trouble_until_it_is_there_again(tmp_path: Path) -> None:
+async def test_a_missing_folder_is_a_failure_until_it_is_back(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     watching = FolderWatch(FolderRoot(str(folder)), 0.02)
     # After the look whether it is there, and before the first look into it.
     asyncio.get_running_loop().call_soon(folder.rmdir)
     await watching.start()
-    await until(lambda: bool(watching.trouble))
+    await until(lambda: bool(watching.failure))
     folder.mkdir()
-    await until(lambda: not watching.trouble)
+    await until(lambda: not watching.failure)
     watching.stop()
     await watching.wait()
 

@@ -262,7 +262,7 @@ async def test_whoever_gives_up_waiting_cancels_the_process() -> None:
     waiting.cancel()
     await asyncio.wait([waiting])
     assert waiting.cancelled()
-    assert [error.message for error in told] == ["whoever waited for the answer has gone"]
+    assert [error.message for error in told] == ["the caller that waited for the answer has gone"]
     assert status(one) is ProcessStatus.ENDED
 
 

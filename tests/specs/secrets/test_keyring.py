@@ -97,7 +97,7 @@ def test_keys_come_from_environment_a_file_and_a_command_in_this_order(tmp_path:
         "the variable HEDDLE_KEY",
         f"the file {path}",
     ]
-    assert keys.troubles == ()
+    assert keys.failures == ()
 
 
 def test_a_place_without_keys_is_told_and_the_others_count(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_place_without_keys_is_told_and_the_others_count(tmp_path: Path) -> No
         ]
     )
     assert keys.ids == (NEW.id,)
-    gone, wrong, failed, missing = keys.troubles
+    gone, wrong, failed, missing = keys.failures
     assert gone == f"the file {tmp_path / 'gone'}: no such file or directory"
     assert wrong.startswith(f"the file {broken}: line 2 is not a key")
     assert failed.endswith("it ended with 3")
@@ -195,7 +195,7 @@ def test_a_place_that_cannot_be_asked_for_a_while_keeps_its_keys() -> None:
     assert not keys.renew()
     assert keys.ids == (key.id,)
     assert keys.passing
-    assert keys.troubles == ("the vault: too many open files",)
+    assert keys.failures == ("the vault: too many open files",)
     place.short = False
     assert not keys.renew()
     assert not keys.passing

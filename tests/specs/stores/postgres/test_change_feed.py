@@ -149,7 +149,7 @@ async def test_a_database_that_was_put_back_is_looked_at_anew() -> None:
         await raw.execute(f"UPDATE {schema}.head SET number = 1".encode())
         again = await begun(store)
         await line.mend()
-        with pytest.raises(StoreError, match="put back to an older state"):
+        with pytest.raises(StoreError, match="restored to an older state"):
             await again.next()
         assert await store.missed(3) is None
         last = await begun(store)
