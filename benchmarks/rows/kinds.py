@@ -19,6 +19,7 @@ LEFT_OUT = {
     "openapi": "It makes its document once for each generation; it is answered as any text is.",
     "run-store": "It keeps runs, and has no in port: see `tasks_durable`.",
     "signal": "It has no in port: each signal begins a process, see `process`.",
+    "signature": "It takes as long as the HMAC of the body, which the standard library makes.",
     "task": "A workflow calls it: see `tasks`.",
     "test": "It has no in port, and runs when `heddle test` says so.",
     "timer": "It has no in port: each tick begins a process, see `process`.",

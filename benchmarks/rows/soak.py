@@ -119,7 +119,9 @@ def _renamed(spec: dict[str, Any], kind: str) -> dict[str, Any]:
     """Return a Spec of an example whose links lead to the others of that example."""
     ports = {
         port: [
-            {**link, "name": f"{kind}-{link['name']}"}
+            f"{kind}-{link}"
+            if isinstance(link, str)
+            else {**link, "name": f"{kind}-{link['name']}"}
             for link in (links if isinstance(links, list) else [links])
         ]
         for port, links in spec.get("ports", {}).items()

@@ -195,8 +195,8 @@ def dissolve(node: Node) -> None:
     for name, value in tuple(kept.items()):
         if isinstance(value, Action | Choice | Visit | Conversation):
             del kept[name]
-        elif getattr(value, "owner", None) is node:
-            # What a successor takes over; it was not taken over.
+        elif getattr(value, "owner", None) is node or getattr(value, "__self__", None) is node:
+            # What a successor takes over, and was not taken over; or a method of its own.
             del kept[name]
         elif isinstance(value, dict) and _are_handlers(value.values()):
             kept[name] = {}

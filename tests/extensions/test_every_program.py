@@ -25,7 +25,10 @@ SPIN = "(() => { let s = 0; for (let i = 0; i < 3000000; i++) s += i % 7; return
 BEATS = 20
 """How often others have their turn meanwhile, at least: all 300 ms would be some 300 times."""
 
-NO_PROGRAMS = {"sql.statement": "SQL, which the database runs"}
+NO_PROGRAMS = {
+    "sql.statement": "SQL, which the database runs",
+    "sql.init[]": "SQL, which the database runs when the node begins",
+}
 
 
 def slow(code: str) -> str:
@@ -61,6 +64,7 @@ def table(op: str, said: str, source: str) -> str:
 
 
 TEXT, KEY, NAMED, PRINTED = (slow(f'"{text}"') for text in ("it", "k", "b@", "printed @."))
+MADE = slow('({X: "1"})')
 ONE = "- {kind: snippet, name: b@, language: json, code: '1'}\n"
 MORE = "- {kind: snippet, name: b@, language: cel, code: self + 1}\n"
 FAILS = "- {kind: throw, name: b@}\n"
@@ -191,6 +195,9 @@ ROWS = [
         Error,
     ),
     Row("auth.allow", kind("auth", f"basic: {{u: p}}, allow: {slow('true')}", ONE), KNOWN),
+    Row("respond.body", kind("respond", f"body: {slow('payload')}"), answer=...),
+    Row("respond.headers", kind("respond", f"headers: {MADE}"), answer=...),
+    Row("fork.answer", kind("fork", f"answer: {slow('payload')}"), 1, 1),
     Row("sse.topics", kind("sse", f"once: true, topics: {TEXT}"), REQUEST, ...),
     Row("websocket.rooms", kind("websocket", f"rooms: {TEXT}"), HANDSHAKE, ...),
     Row("assert.expect", kind("assert", f"expect: {slow('payload === 1')}"), [1, 0], [1, 0]),

@@ -111,7 +111,13 @@ async def test_rings_that_wait_say_so() -> None:
     specs = [step("a", "b"), step("b", {"out": "a", "side": "nobody"}), step("x", "y")]
     async with world([*specs, step("y", "x")], **quiet(World())) as rt:
         states = {one.name: (one.state, one.reasons) for one in rt.status().symbols}
-        assert states["a"] == ("waiting", ('"b" is not active, linked at ports.out',))
+        assert states["a"] == (
+            "waiting",
+            (
+                "part of a cycle that is not active (a → b → a)",
+                '"b": waits for "nobody", linked at ports.side',
+            ),
+        )
         assert states["x"] == ("active", ())
 
 
