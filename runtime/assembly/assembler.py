@@ -95,6 +95,11 @@ class Context(ABC):
         del spec
         return False
 
+    def holds(self, spec: Spec) -> bool:
+        """Return True if a Spec claims what it claimed before, so that its claims are no news."""
+        del spec
+        return False
+
     def users(self, specs: Sequence[AssembledSpec]) -> Iterable[Spec]:
         """Return who else has to be assembled, as it is made with what changes here."""
         del specs
@@ -135,6 +140,9 @@ def assemble(specs: Iterable[Spec], context: Context) -> Pieces[Assembly]:
         first = {part.id for each in counted if context.bears(each.spec) for part in each.parts}
         claiming.sort(key=lambda part: (part.id not in first, part.label))
         rivals = yield from context.rivals(assembled)
+        held = {part.id for each in counted if context.holds(each.spec) for part in each.parts}
+        rivals += [part for part in claiming if part.id in held]
+        claiming = [part for part in claiming if part.id not in held]
         links += yield from check_exclusive(claiming, rivals, context.scheme)
     return Assembly(assembled, around, links)
 

@@ -69,6 +69,7 @@ class SpecsContext(Context):
         lenient: bool = False,
         served: Served = NOBODY,
         bearers: Set[UUID] = frozenset(),
+        holders: Set[UUID] = frozenset(),
     ) -> None:
         super().__init__(scheme, values, environment)
         self.lenient = lenient
@@ -76,6 +77,7 @@ class SpecsContext(Context):
         self._others = others
         self._served = served
         self._bearers = bearers
+        self._holders = holders
         self._named: dict[str, Spec] = {}
         for spec in (*specs, *partial):
             if spec.name is not None and (
@@ -100,6 +102,10 @@ class SpecsContext(Context):
     def bears(self, spec: Spec) -> bool:
         """Return True if it has its name already."""
         return spec.id in self._bearers
+
+    def holds(self, spec: Spec) -> bool:
+        """Return True if its claims were made before the change."""
+        return spec.id in self._holders
 
     def rivals(self, specs: Sequence[AssembledSpec]) -> Pieces[list[Spec]]:
         """Return the others that claim something, as they run, and those that they hold."""
@@ -163,11 +169,13 @@ def check_in_pieces(
     strict_env: bool = False,
     served: Served = NOBODY,
     bearers: Set[UUID] = frozenset(),
+    holders: Set[UUID] = frozenset(),
 ) -> Pieces[CheckResult]:
     """Do as `check_specs`, a Spec at a time.
 
     `served` is what runs of those that a runtime has rejected the newest of, `bearers` are those that
-    have their names already: they come first if several claim what only one can have.
+    have their names already: they come first if several claim what only one can have. What `holders`
+    claim was claimed before the change, so it is a Problem of whoever else claims it.
     """
     scheme = registry.scheme
     values = values.opened_by(Vault(registry.keys))
@@ -184,19 +192,10 @@ def check_in_pieces(
         lenient=not strict_env,
         served=served,
         bearers=bearers,
+        holders=holders,
     )
     assembly = yield from assemble(chosen, context)
-    problems: list[Problem] = []
-    missing: set[str] = set()
-    closed: dict[str, None] = {}
-    for each in assembly.specs:
-        yield
-        missing |= each.missing
-        for problem in each.problems:
-            if _away(problem) and not strict_env:
-                closed[problem.path.rpartition(".")[0]] = None
-            else:
-                problems.append(problem)
+    problems, missing, closed = yield from _gather(assembly.specs, strict_env=strict_env)
     problems += [each.problem for each in assembly.links]
     hints = [hint for each in assembly.specs for hint in each.hints]
     parts = yield from _parts_of(assembly.specs, scheme)
@@ -211,6 +210,24 @@ def check_in_pieces(
         missing=tuple(sorted(missing)),
         closed=tuple(sorted(closed)),
     )
+
+
+def _gather(
+    specs: Iterable[AssembledSpec], *, strict_env: bool
+) -> Pieces[tuple[list[Problem], set[str], dict[str, None]]]:
+    """Return the Problems of Specs, the names that miss, and the paths of Values closed here."""
+    problems: list[Problem] = []
+    missing: set[str] = set()
+    closed: dict[str, None] = {}
+    for each in specs:
+        yield
+        missing |= each.missing
+        for problem in each.problems:
+            if _away(problem) and not strict_env:
+                closed[problem.path.rpartition(".")[0]] = None
+            else:
+                problems.append(problem)
+    return problems, missing, closed
 
 
 def check_partial(

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from heddle.runtime.assembly.check import NOBODY, Served
 from heddle.runtime.assembly.extension import Registry
+from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.changes.dangling import Step, linked, relink
 from heddle.schemas.pieces import LoopYield
 from heddle.specs.binding.bind import ValueSet
@@ -100,15 +101,11 @@ class _NeighbourReader:
 
     def _claiming(self, around: Iterable[Spec]) -> Iterator[Spec]:
         """Yield who may claim with this change what only one can have, and did not before."""
-        expands = self._registry.scheme.expands
-        made = False
-        for old, new in self._steps:
-            made = made or not isinstance(new, Spec) or expands(new.kind)
-            if isinstance(new, Spec) and not (isinstance(old, Spec) and _made_alike(old, new)):
-                yield new
-        if made:
-            # Whoever is made with a Value or a definition that changes.
-            yield from (spec for spec in around if spec.env or expands(spec.kind))
+        scheme = self._registry.scheme
+        kept = kept_claims(self._steps, scheme)
+        yield from (new for _, new in self._steps if isinstance(new, Spec) and new.id not in kept)
+        if _remade(self._steps, scheme):
+            yield from (spec for spec in around if _made_with(spec, scheme))
 
     def _claims(self, spec: Spec) -> bool:
         """Return whether a Spec, or one that it holds, claims what only one can have."""
@@ -224,6 +221,27 @@ class _NeighbourReader:
                 if each.name is not None:
                     self._specs[each.name] = each
         return fresh
+
+
+def kept_claims(steps: Sequence[Step], scheme: Scheme) -> set[UUID]:
+    """Return the Specs of these steps that claim what they claimed before: they are made as before."""
+    remade = _remade(steps, scheme)
+    return {
+        new.id
+        for old, new in steps
+        if isinstance(old, Spec) and isinstance(new, Spec) and _made_alike(old, new)
+        if not (remade and _made_with(new, scheme))
+    }
+
+
+def _remade(steps: Sequence[Step], scheme: Scheme) -> bool:
+    """Return whether these steps may change a Value, or a definition, that others are made with."""
+    return any(not isinstance(new, Spec) or scheme.expands(new.kind) for _, new in steps)
+
+
+def _made_with(spec: Spec, scheme: Scheme) -> bool:
+    """Return whether a Spec may be made with a Value or a definition."""
+    return bool(spec.env) or scheme.expands(spec.kind)
 
 
 def _made_alike(old: Spec, new: Spec) -> bool:

@@ -8,7 +8,7 @@ import msgspec
 from heddle.runtime.assembly.check import NOBODY, Served, check_in_pieces
 from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.changes.dangling import Step, after, left_behind, left_in_pieces
-from heddle.runtime.changes.neighbourhood import neighbourhood
+from heddle.runtime.changes.neighbourhood import kept_claims, neighbourhood
 from heddle.runtime.changes.sealing import alike, have_keys, kept_all
 from heddle.schemas.errors import ConflictError, NotFoundError, SpecError, StoreError
 from heddle.schemas.pieces import LoopYield, Pieces, at_once, by_turns
@@ -312,6 +312,7 @@ def steps_in_pieces(
         later=True,
         served=served,
         bearers=_bearers(steps),
+        holders=kept_claims(steps, registry.scheme),
     )
     yield
     problems = [problem for problem in result.problems if problem not in known]

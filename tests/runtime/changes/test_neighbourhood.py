@@ -4,6 +4,7 @@ import asyncio
 import re
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -86,5 +87,22 @@ def test_what_is_not_concerned_is_not_read() -> None:
         assert await _read(store, (chain[7], None)) == {"n6", "n7", "n8", "n9"}
         fresh = Value(id=new_id(), name="u", data=1)
         assert await _read(store, (None, fresh)) == set()
+
+    asyncio.run(story())
+
+
+def test_a_claim_that_was_made_before_is_no_problem_of_an_edit() -> None:
+    async def story() -> None:
+        store = MemoryStore()
+        await store.open()
+        first, second = (spec(name, "listener", fields={"port": 8101}) for name in "ab")
+        await store.apply([Put(resource=each) for each in (first, second)])
+        edit = (first, msgspec.structs.replace(first, annotations={"a": "b"}))
+        third = (None, spec("c", "listener", fields={"port": 8101}))
+        registry = everything()
+        assert await check_change(store, [edit], registry) == []
+        # Whoever comes new has the Problem.
+        both = await check_change(store, [edit, third], registry)
+        assert [(each.code, each.path) for each in both] == [("in-use", "c.port")]
 
     asyncio.run(story())
