@@ -126,6 +126,8 @@ class RouterNode(Node):
             # The text of such a path is all of its segments.
             exact = self._routes.exact(method, path)
             if exact is not None:
+                if type(payload) is HttpRequest:
+                    return exact, payload.with_fields(params={})
                 return exact, with_params(payload, {})
         segments = segments_of(path)
         entry = self._routes.find(method, segments)

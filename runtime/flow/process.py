@@ -8,14 +8,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from operator import length_hint
 from time import time
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from heddle.runtime.flow.contracts import Companion, ExitHook, Key, Process, ProcessStatus
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, NodeError, Payload
 from heddle.runtime.flow.machine import DEPTH, PendingAnswer, drive
 from heddle.runtime.flow.reader import Reader
-from heddle.runtime.flow.step import RAISED, RUN, ReadStep, RunStep, Step
+from heddle.runtime.flow.step import RAISED, ReadStep, RunStep, Step
 from heddle.runtime.flow.tasks import Tasks, current_task
 from heddle.runtime.flow.writer import Writer
 from heddle.specs.model.names import new_id
@@ -163,20 +163,19 @@ class LiveProcess:
             return payload
         if self.reason is not None:
             return self.reason
-        if step.op == RUN:
+        if type(step) is RunStep:
             # Most packets meet nothing but a straight or a fused run: it needs no machine.
-            run = cast(RunStep, step)
-            actions = iter(run.actions)
+            actions = iter(step.actions)
             try:
                 for action in actions:
                     payload = action(payload)
                     if payload is NOTHING:
                         return NOTHING
             except RAISED as error:
-                index = len(run.actions) - length_hint(actions) - 1
-                following, payload = run.failed(index, error, payload)
+                index = len(step.actions) - length_hint(actions) - 1
+                following, payload = step.failed(index, error, payload)
             else:
-                following = run.next
+                following = step.next
             if following is None:
                 return payload
             step = following

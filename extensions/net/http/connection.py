@@ -241,6 +241,8 @@ class HttpConnection(Channel):
                         at = 0
                     else:
                         self._dispatch(None)
+                if at == len(data):
+                    break
                 turns -= 1
                 if self._state == HEAD and not turns & 7:
                     # A clock is read now and then only: some flows take longer than others.
@@ -491,7 +493,11 @@ class HttpConnection(Channel):
                 # The answer holds the request, and is the first that reads it.
                 shared.report("a bad request", fault, exchange.request)
                 response = respond_fault(fault)
-        status, lines, body, coding = pack_response(response, head, shared.limits.compress_bytes)
+        status, lines, body, worth = response
+        coding = ""
+        least = shared.limits.compress_bytes
+        if worth and least is not None and (type(body) is not bytes or len(body) >= least):
+            status, lines, body, coding = pack_response(response, head, least)
         if shared.cors is not None:
             lines += shared.cors(lines, head)
         if self._body is not None or shared.draining or self._retired:
@@ -530,7 +536,8 @@ class HttpConnection(Channel):
             body = b""
         self._out.append(b"".join((prefix, lines, length, body)))
         self._finish()
-        self._sent(exchange, True)
+        if exchange.on_sent is not None:
+            self._sent(exchange, True)
         if not self._inside:
             self._settle()
         elif size > FLUSH_BYTES:

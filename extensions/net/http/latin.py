@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-_NONE: frozenset[str] = frozenset()
-
+NO_LATIN: frozenset[str] = frozenset()
+"""The values of a map in which none came as Latin-1."""
 
 RawHeaders = tuple[str, str, bytes]
 """The canonical name of a header, the text of its value, and the line as it came."""
@@ -32,7 +32,7 @@ class LatinHeader(dict[str, list[str]]):
 
 def latin_of(header: Any) -> frozenset[str]:
     """Return the values of a header map that came as Latin-1."""
-    return header.latin if type(header) is LatinHeader else _NONE
+    return header.latin if type(header) is LatinHeader else NO_LATIN
 
 
 def kept_latin(fields: dict[str, list[str]], latin: frozenset[str]) -> dict[str, list[str]]:

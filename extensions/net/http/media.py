@@ -75,24 +75,23 @@ def values_in(data: bytes) -> int:
 
 def from_json(data: bytes, values: int | None = VALUES) -> Any:
     """Return the value of a JSON text; BadRequest says where it is broken, 413 that it holds too many `values`."""
-    if len(data) > _LARGE:
-        if values is not None and values_in(data) > values:
-            raise RequestError(f"the JSON of the body has more than {values:,} values", 413)
-        if gc.isenabled():
-            # While many values are made, the collector would look at all of them again and again.
-            gc.disable()
-            try:
-                return _decoded(data)
-            finally:
-                gc.enable()
-    return _decoded(data)
-
-
-def _decoded(data: bytes) -> Any:
     try:
-        return decode_json(data)
+        return decode_json(data) if len(data) <= _LARGE else _from_large(data, values)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RequestError(f"the body is not valid JSON: {error}") from None
+
+
+def _from_large(data: bytes, values: int | None) -> Any:
+    if values is not None and values_in(data) > values:
+        raise RequestError(f"the JSON of the body has more than {values:,} values", 413)
+    if not gc.isenabled():
+        return decode_json(data)
+    # While many values are made, the collector would look at all of them again and again.
+    gc.disable()
+    try:
+        return decode_json(data)
+    finally:
+        gc.enable()
 
 
 def to_json(value: Any) -> bytes:
@@ -121,7 +120,7 @@ def from_text(data: bytes, content_type: str) -> str:
 def to_text(text: str, content_type: str) -> bytes:
     """Text in the charset that its type names, or UTF-8; BadAnswer when that cannot hold it."""
     try:
-        return text.encode(_charset(content_type))
+        return text.encode(_charset(content_type) if content_type else "utf-8")
     except (LookupError, ValueError) as error:
         raise AnswerError(f"the body cannot be written as {content_type}: {error}") from error
 

@@ -17,14 +17,14 @@ Packed: TypeAlias = tuple[int, bytes, bytes | StreamedBody | Upgrade, str]
 """Status, header lines, body, and the coding that a streamed body is still to be packed with."""
 
 
-def pack_response(response: Response, head: Head, least: int | None) -> Packed:
+def pack_response(response: Response, head: Head, least: int) -> Packed:
     """Return the response, packed if its body has `least` bytes, or is a stream of unknown size, and is worth it.
 
     One with status 304 is given the headers that the whole response would have.
     A body too long to be packed at once, while everyone else waits, becomes a stream.
     """
     status, lines, body, worth = response
-    if not worth or least is None or isinstance(body, Upgrade):
+    if not worth or isinstance(body, Upgrade):
         return status, lines, body, ""
     size = body.size if isinstance(body, StreamedBody) else len(body)
     if size is not None and size < least:

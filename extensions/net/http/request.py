@@ -111,9 +111,8 @@ class HttpRequest(dict[str, Any]):
 
     def with_fields(self, **fields: Any) -> "HttpRequest":
         """Return the same request with fields added or replaced; decoding is done once for both."""
-        given = dict(dict.items(self)) if self._source is not None else dict(_BEGIN)
-        given.update(fields)
-        derived = HttpRequest(given)
+        given = _BEGIN if self._source is None else dict(dict.items(self))
+        derived = HttpRequest(given, **fields)
         derived.line = self.line
         derived.head = self.head
         derived.method_text = self.method_text

@@ -15,7 +15,7 @@ from heddle.extensions.net.http import media
 from heddle.extensions.net.http.bodies import encode
 from heddle.extensions.net.http.errors import AnswerError, RequestError
 from heddle.extensions.net.http.head import TOKEN, Head, words
-from heddle.extensions.net.http.latin import LatinHeader, kept_latin, latin_of, lines_of
+from heddle.extensions.net.http.latin import NO_LATIN, LatinHeader, kept_latin, latin_of
 from heddle.extensions.net.http.negotiate import accepts
 from heddle.extensions.net.http.request import FIELDS
 from heddle.extensions.net.http.upgrade import Upgrade
@@ -74,7 +74,7 @@ _BYTES: Final = f"Content-Type: {media.BYTES}\r\n".encode()
 _NO_CONTENT: Final[Response] = (204, b"", b"", False)
 
 _PACKABLE: Final = re.compile(
-    r"text/(?!event-stream)|application/(?:.*\+)?(?:json|xml|javascript|yaml|wasm|x-ndjson|sql)\b"
+    r"(?ia)text/(?!event-stream)|application/(?:.*\+)?(?:json|xml|javascript|yaml|wasm|x-ndjson|sql)\b"
     r"|application/x-www-form-urlencoded|image/(?:svg\+xml|bmp)|font/(?:ttf|otf)"
 )
 _STATUSES: Final = {
@@ -268,10 +268,12 @@ def _envelope(answer: dict[str, Any], head: Head) -> Response:
     status = _status(answer.get("status"))
     header: Any = answer.get("header")
     value = answer.get("body")
-    if lines_of(header) is not None and (value is None or isinstance(value, bytes | AsyncIterable)):
-        return _passed_on(status, header, value)
+    latin = NO_LATIN
+    if type(header) is LatinHeader:
+        if header.lines is not None and (value is None or isinstance(value, bytes | AsyncIterable)):
+            return _passed_on(status, header, value)
+        latin = header.latin
     lines, content_type, packed = _header_lines(header, "method" in answer, status)
-    latin = latin_of(header)
     if status == 204:
         return status, b"".join(lines), b"", False
     if status == 304:
@@ -295,7 +297,7 @@ def _envelope(answer: dict[str, Any], head: Head) -> Response:
 
 def _worth(content_type: str, packed: bool) -> bool:
     """Return whether a body of this type is worth packing."""
-    return not packed and _PACKABLE.match(lower(content_type)) is not None
+    return not packed and _PACKABLE.match(content_type) is not None
 
 
 def _passed_on(status: int, header: LatinHeader, value: Any) -> Response:
