@@ -116,13 +116,13 @@ JSON = click.option(
 )
 
 
-def options(*wanted: Callable[[Any], Any]) -> Callable[[C], C]:
+def options(*chosen: Callable[[Any], Any]) -> Callable[[C], C]:
     """Add these options to a command, in this order; `--config` and `--debug` come last.
 
     A command that takes a store takes the API in front of one, too.
     """
     every: list[Callable[[Any], Any]] = []
-    for each in wanted:
+    for each in chosen:
         every += [STORE, SERVER, TOKEN] if each is STORE else [each]
 
     def add(command: C) -> C:

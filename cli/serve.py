@@ -186,7 +186,7 @@ class Serve:
         self._log.mask = rt.events.mask
         self._shown = rt.events.shown
         rt.events.listen(self._log, threads=True)
-        rt.events.listen(lambda event: self._heard(rt, event))
+        rt.events.listen(lambda event: self._on_event(rt, event))
         if reading.problems:
             rt.events.emit(
                 "documents rejected",
@@ -293,17 +293,17 @@ class Serve:
 
     # --- telling ---
 
-    def _heard(self, rt: Runtime, event: Event) -> None:
+    def _on_event(self, rt: Runtime, event: Event) -> None:
         """Say what to try once what listens is live."""
         if event.event == "listening":
             self._listening.append(event)
         elif self._seat is not None and self._seat.number:
             return  # what to try is said once
         elif event.event == "generation live" and self._listening:
-            heard, self._listening = self._listening, []
+            listening, self._listening = self._listening, []
             if isinstance(self._log, TextLog):
                 specs = [symbol.binding.spec for symbol in rt.table.all()]
-                for each in heard:
+                for each in listening:
                     line = curl(str(each.data.get("url", "")), each.symbol, specs)
                     self._log.print_line("try", rt.events.mask(line))
 

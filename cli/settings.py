@@ -207,7 +207,7 @@ def _of(environ: Environ) -> dict[str, Any]:
         text = environ.get(variable, "")
         if not text:
             continue
-        value = _meant(path, text)
+        value = _convert(path, text)
         try:
             name, setting = read_setting(path, value)
         except ValueError as error:
@@ -258,7 +258,7 @@ def _unknown_variable(name: str, known: set[str]) -> str:
     return f"the variable {name} is not a setting. {hint}"
 
 
-def _meant(path: str, text: str) -> Any:
+def _convert(path: str, text: str) -> Any:
     """Return the text of a variable as what stands in the file."""
     if path == "extensions":
         return [name.strip() for name in text.split(",") if name.strip()]

@@ -138,8 +138,8 @@ class _TableReader:
             field = known.get(name)
             if field is None:
                 hint = did_you_mean(name, list(known))
-                wanted = ", ".join(known)
-                self._reject((*above, name), "unknown-key", f'unknown key "{name}"', wanted, hint)
+                names = ", ".join(known)
+                self._reject((*above, name), "unknown-key", f'unknown key "{name}"', names, hint)
             elif field.shape.form == "object" and isinstance(value, dict):
                 below = _name(field) or name
                 given |= self.table(value, field.shape.bare, (*above, name), below)

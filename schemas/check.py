@@ -159,7 +159,7 @@ class _FieldWalk:
         fields = fields_of(group)
         tag = tag_of(group)
         better: dict[Any, Any] = {}
-        meant: set[str] = set()
+        matched: set[str] = set()
         for key, item in value.items():
             field = field_named(fields, key) if isinstance(key, str) else None
             if field is not None:
@@ -169,11 +169,11 @@ class _FieldWalk:
             elif self._unfilled and "{{" in str(key):
                 # It may become any of the fields, so none can be called missing.
                 self._blanks += 1
-                meant.update(field.name for field in fields)
+                matched.update(field.name for field in fields)
             else:
-                meant.add(self._unknown(fields, str(key), path))
+                matched.add(self._unknown(fields, str(key), path))
         for field in fields:
-            if field.required and field.name not in value and field.name not in meant:
+            if field.required and field.name not in value and field.name not in matched:
                 self._add("missing", "missing", (*path, field.name), describe_shape(field.shape))
         return better
 
@@ -230,8 +230,8 @@ class _FieldWalk:
         if value is None:
             return _ITSELF
         if len(members) > 1:
-            meant = _MEANT.get(type(value), ())
-            members = [item for item in members if item.form in meant]
+            forms = _MEANT.get(type(value), ())
+            members = [item for item in members if item.form in forms]
         if len(members) > 1:
             members = self._tagged(members, value, path)
         if members is _SHAPES:

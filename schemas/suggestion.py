@@ -32,10 +32,10 @@ def candidates(word: str, known: Iterable[str], sort: Sort = "") -> tuple[str, .
     same = next((each for each in words if plain(each) == key), None)
     if same is not None and key:
         return (same,)
-    meant = TABLES[sort].get(key, ()) if sort else ()
-    if meant:
+    synonyms = TABLES[sort].get(key, ()) if sort else ()
+    if synonyms:
         # A word of another system is not a slip of the keyboard.
-        return tuple(each for each in meant if each in words)
+        return tuple(each for each in synonyms if each in words)
     near = _near(word.casefold(), words) or (_same_city(word, words) if sort == "zone" else None)
     return () if near is None else (near,)
 
@@ -80,9 +80,9 @@ def _distance(word: str, other: str, limit: int) -> int:
     row = list(range(len(other) + 1))
     for at, letter in enumerate(word, 1):
         earlier, before, row = before, row, [at]
-        for to, wanted in enumerate(other, 1):
-            cost = min(before[to] + 1, row[-1] + 1, before[to - 1] + (letter != wanted))
-            swapped = at > 1 and to > 1 and letter == other[to - 2] and word[at - 2] == wanted
+        for to, opposite in enumerate(other, 1):
+            cost = min(before[to] + 1, row[-1] + 1, before[to - 1] + (letter != opposite))
+            swapped = at > 1 and to > 1 and letter == other[to - 2] and word[at - 2] == opposite
             row.append(min(cost, earlier[to - 2] + 1) if swapped else cost)
         if min(row) >= limit and min(before) >= limit:
             return limit

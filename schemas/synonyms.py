@@ -15,12 +15,12 @@ def plain(word: str) -> str:
 
 def _synonyms(table: Mapping[str, str]) -> Synonyms:
     """Turn `our word: words of others` into `word of another: words of ours`."""
-    meant: dict[str, tuple[str, ...]] = {}
+    table_of_ours: dict[str, tuple[str, ...]] = {}
     for ours, others in table.items():
         for word in others.split():
             key = plain(word)
-            meant[key] = tuple(dict.fromkeys((*meant.get(key, ()), ours)))
-    return meant
+            table_of_ours[key] = tuple(dict.fromkeys((*table_of_ours.get(key, ()), ours)))
+    return table_of_ours
 
 
 KINDS: Final = _synonyms(

@@ -125,7 +125,7 @@ def command(
     a runtime rejects the change, and the reason is told.
     """
     from heddle.cli.resource_files import Planner, ResourceFiles
-    from heddle.cli.views.apply_view import end, outcome_data, tell_outcome
+    from heddle.cli.views.apply_view import end, outcome_data, print_outcome
     from heddle.cli.views.output import print_json
 
     given = ResourceFiles(files, sort, settings_of(config, extensions, **flags))
@@ -137,7 +137,7 @@ def command(
     if as_json:
         print_json(outcome_data(outcome))
     else:
-        tell_outcome(outcome, source=given.documents.source, nothing=given.nothing)
+        print_outcome(outcome, source=given.documents.source, nothing=given.nothing)
     end(outcome)
 
 

@@ -107,18 +107,18 @@ def command(
     if everything and (names or files):
         raise click.UsageError("give --all, or NAMEs and files, not both")
     from heddle.cli.complaint import complain
-    from heddle.cli.views.apply_view import outcome_data, tell_outcome
+    from heddle.cli.views.apply_view import outcome_data, print_outcome
     from heddle.cli.views.output import print_json
 
     settings = settings_of(config, extensions, **flags)
-    wanted = [*((settings.namespace, name) for name in names), *_named(files, sort, settings)]
+    requested = [*((settings.namespace, name) for name in names), *_named(files, sort, settings)]
     change_options = ChangeOptions(
         message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key
     )
     if everything:
-        wanted = [(settings.namespace, EVERY)]
+        requested = [(settings.namespace, EVERY)]
     outcome, missing = asyncio.run(
-        _delete(settings, sort, wanted, change_options, confirm_first=everything and not yes)
+        _delete(settings, sort, requested, change_options, confirm_first=everything and not yes)
     )
     failed = bool(missing) and not ignore_missing
     ok = outcome.ok and not failed
@@ -128,7 +128,7 @@ def command(
             del data["problems"]
         print_json(data)
     else:
-        tell_outcome(outcome)
+        print_outcome(outcome)
         for name in missing:
             text = f'there is no {sort[:-1] if sort != "all" else "spec or value"} "{name}" in {settings.shown}'
             if ignore_missing:
@@ -152,7 +152,7 @@ def _named(files: Sequence[str], sort: str, settings: "Settings") -> Iterable[tu
         print_problems(given.reading.problems, source=given.documents.source)
         raise CommandError("nothing was deleted: put the problems right first")
     unknown = given.anonymous
-    wanted: list[tuple[str, str]] = []
+    requested: list[tuple[str, str]] = []
     for each in given.resources:
         if each.id in unknown:
             raise CommandError(
@@ -161,14 +161,14 @@ def _named(files: Sequence[str], sort: str, settings: "Settings") -> Iterable[tu
             )
         own = type(each).__name__.lower()
         derived = each.name is not None and each.id == named_id(own, each.namespace, each.name)
-        wanted.append((each.namespace, each.name if derived and each.name else str(each.id)))
-    return wanted
+        requested.append((each.namespace, each.name if derived and each.name else str(each.id)))
+    return requested
 
 
 async def _delete(
     settings: "Settings",
     sort: str,
-    wanted: Sequence[tuple[str, str]],
+    requested: Sequence[tuple[str, str]],
     change_options: ChangeOptions,
     *,
     confirm_first: bool,
@@ -185,7 +185,7 @@ async def _delete(
             return made, []
         mapping: dict[Resource, None] = {}
         missing: list[str] = []
-        for namespace, name in dict.fromkeys(wanted):
+        for namespace, name in dict.fromkeys(requested):
             here = [
                 each
                 for each in await _stored(store, sort, namespace)

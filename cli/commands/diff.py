@@ -45,7 +45,7 @@ def command(
     The order of nodes, comments and style are no differences. The exit code is 0 if both say the
     same, and 3 if they differ.
     """
-    from heddle.cli.views.diff_view import as_change, summary, tell_details
+    from heddle.cli.views.diff_view import as_change, print_details, summary
     from heddle.cli.views.output import print_json
     from heddle.cli.views.revision_view import is_term
 
@@ -58,7 +58,7 @@ def command(
     if as_json:
         print_json({"same": not diffs, "changes": [as_change(each) for each in diffs]})
     else:
-        tell_details(diffs)
+        print_details(diffs)
         click.echo(summary(diffs) if diffs else "no difference")
     if diffs:
         raise click.exceptions.Exit(DIFFERENT)

@@ -178,7 +178,7 @@ class _Trial:
         from heddle.schemas.problem import Place, Problem
 
         if self._as_json:
-            self._tell_error(
+            self._print_error(
                 "compile", error.message, line=error.line, column=error.column, hint=error.hint
             )
         else:
@@ -200,12 +200,12 @@ class _Trial:
         place = {name: getattr(exception, name, 0) for name in ("line", "column")}
         if self._as_json:
             message = getattr(exception, "message", error.message)
-            self._tell_error("run", message, code=error.code, data=error.data, **place)
+            self._print_error("run", message, code=error.code, data=error.data, **place)
         else:
             complain(error.message)
         raise click.exceptions.Exit(FAILED)
 
-    def _tell_error(self, stage: str, message: str, **more: Any) -> None:
+    def _print_error(self, stage: str, message: str, **more: Any) -> None:
         known = {name: value for name, value in more.items() if value not in (None, 0, "")}
         self._print(ok=False, error={"stage": stage, "message": message, **known})
 

@@ -145,7 +145,7 @@ def diff(
     git calls it with these arguments (diff.heddle.command). Files that cannot be read as specs are
     compared line by line. The exit code is 0 whether they differ or not, as git wants it.
     """
-    from heddle.cli.views.diff_view import summary, tell_details
+    from heddle.cli.views.diff_view import print_details, summary
     from heddle.schemas.errors import SpecError
 
     del old_hash, old_mode, new_hash, new_mode, config
@@ -159,7 +159,7 @@ def diff(
         click.echo("".join(_lines(path, *texts)), nl=False)
         return
     if diffs:
-        tell_details(diffs)
+        print_details(diffs)
     click.echo(
         summary(diffs) if diffs else "it says the same: only comments, order or style differ"
     )

@@ -163,8 +163,8 @@ def _drawn(picture: "Picture", form: str | None, output: str | None, direction: 
             f'"{output}" cannot be drawn as {suffix}: give a name that ends in .svg, or --format '
             "dot for Graphviz"
         )
-    wanted = cast("Form", form or named or "mermaid")
-    return draw(picture, wanted, cast("Direction", direction))
+    chosen = cast("Form", form or named or "mermaid")
+    return draw(picture, chosen, cast("Direction", direction))
 
 
 def _json(picture: "Picture", problems: "Iterable[Problem]") -> str:

@@ -184,7 +184,7 @@ def rotate(
     old key, it is needed for the history only.
     """
     from heddle.cli.keys import keyring, warn_of
-    from heddle.cli.views.apply_view import end, outcome_data, tell_outcome
+    from heddle.cli.views.apply_view import end, outcome_data, print_outcome
     from heddle.cli.views.output import print_json
 
     settings = settings_of(config, (), **flags)
@@ -206,7 +206,7 @@ def rotate(
     else:
         where = "" if all_namespaces else f" in the namespace {settings.namespace}"
         nothing = f"nothing to rotate: no value is sealed{where} of {settings.shown}"
-        tell_outcome(outcome, nothing=nothing)
+        print_outcome(outcome, nothing=nothing)
     end(outcome)
 
 

@@ -53,8 +53,8 @@ def command(
     change, 3 if something would, and 1 if there are problems or conflicts.
     """
     from heddle.cli.resource_files import Planner, ResourceFiles
-    from heddle.cli.views.apply_view import ChangeOutcome, outcome_data, tell_outcome
-    from heddle.cli.views.diff_view import summary, tell_details
+    from heddle.cli.views.apply_view import ChangeOutcome, outcome_data, print_outcome
+    from heddle.cli.views.diff_view import print_details, summary
     from heddle.cli.views.output import print_json
     from heddle.runtime.changes.plan import ApplyResult
 
@@ -67,9 +67,9 @@ def command(
     if as_json:
         print_json(outcome_data(ChangeOutcome(applied=applied)))
     else:
-        tell_details(planned.differences)
+        print_details(planned.differences)
         if stopped:
-            tell_outcome(ChangeOutcome(applied=applied), source=given.documents.source)
+            print_outcome(ChangeOutcome(applied=applied), source=given.documents.source)
         else:
             click.echo(summary(planned.differences))
     if stopped:

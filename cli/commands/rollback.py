@@ -49,8 +49,8 @@ def command(
     was two revisions ago. It is checked first, as an apply is: what can run no more is a problem,
     and nothing is written then.
     """
-    from heddle.cli.views.apply_view import end, outcome_data, tell_outcome
-    from heddle.cli.views.diff_view import summary, tell_details
+    from heddle.cli.views.apply_view import end, outcome_data, print_outcome
+    from heddle.cli.views.diff_view import print_details, summary
     from heddle.cli.views.output import print_json
 
     settings = settings_of(config, extensions, **flags)
@@ -64,10 +64,10 @@ def command(
     if as_json:
         print_json(outcome_data(outcome))
     elif dry_run and outcome.ok:
-        tell_details(changed)
+        print_details(changed)
         click.echo(summary(changed))
     else:
-        tell_outcome(outcome, nothing=f"nothing to roll back: it is as it was at {revision}")
+        print_outcome(outcome, nothing=f"nothing to roll back: it is as it was at {revision}")
     end(outcome)
 
 

@@ -54,7 +54,7 @@ def command(
 
     settings = settings_of(config, extensions, **flags)
     if is_term(subject):
-        _tell_revision(asyncio.run(_revision(settings, subject)), as_json)
+        _print_revision(asyncio.run(_revision(settings, subject)), as_json)
         return
     entries = asyncio.run(_named(settings, subject))
     if as_json:
@@ -63,7 +63,7 @@ def command(
         print_json([_as_data(resource, past) for resource, past in entries])
     elif entries:
         for resource, past in entries:
-            _tell_named(resource, past)
+            _print_named(resource, past)
     else:
         from heddle.cli.complaint import complain
 
@@ -114,21 +114,21 @@ async def _past(store: "Store", resource: "Resource") -> "list[Revision]":
     return await changing(store, resource.namespace, [str(resource.id)], PAST)
 
 
-def _tell_revision(revision: "Revision", as_json: bool) -> None:
-    from heddle.cli.views.diff_view import tell_details
+def _print_revision(revision: "Revision", as_json: bool) -> None:
+    from heddle.cli.views.diff_view import print_details
     from heddle.cli.views.output import print_json
-    from heddle.cli.views.revision_view import as_revision, tell_head
+    from heddle.cli.views.revision_view import as_revision, print_head
     from heddle.specs.model.difference import differences
 
     if as_json:
         print_json(as_revision(revision))
         return
-    tell_head(revision)
+    print_head(revision)
     click.echo()
-    tell_details(differences(revision.turns))
+    print_details(differences(revision.turns))
 
 
-def _tell_named(resource: "Resource", past: "list[Revision]") -> None:
+def _print_named(resource: "Resource", past: "list[Revision]") -> None:
     from heddle.cli.views.output import entry_of, to_yaml
     from heddle.cli.views.revision_view import when
 
@@ -137,8 +137,8 @@ def _tell_named(resource: "Resource", past: "list[Revision]") -> None:
     )
     for each in past:
         why = f": {each.message.splitlines()[0]}" if each.message else ""
-        who = f" by {each.author}" if each.author else ""
-        click.echo(f"# revision {each.number}, {when(each.time)}{who}{why}")
+        author = f" by {each.author}" if each.author else ""
+        click.echo(f"# revision {each.number}, {when(each.time)}{author}{why}")
     click.echo(to_yaml([entry_of(resource)]), nl=False)
 
 

@@ -44,11 +44,11 @@ def command(files: tuple[str, ...], eject: str | None, as_json: bool, config: st
             raise CommandError(
                 f'there is no "{file}" (expected: {", ".join(known)}). {near}'.rstrip(". ")
             )
-    wanted = [file.removesuffix(".yaml") for file in files] or list(known)
+    chosen = [file.removesuffix(".yaml") for file in files] or list(known)
     if eject is not None:
-        _write(eject, {name: known[name] for name in wanted})
+        _write(eject, {name: known[name] for name in chosen})
     elif as_json:
-        read = {name: read_text(known[name], namespace=SYSTEM).specs for name in wanted}
+        read = {name: read_text(known[name], namespace=SYSTEM).specs for name in chosen}
         print_json(
             [
                 {"file": f"{name}.yaml", "specs": [entry_of(spec) for spec in specs]}
@@ -56,7 +56,7 @@ def command(files: tuple[str, ...], eject: str | None, as_json: bool, config: st
             ]
         )
     else:
-        click.echo("\n".join(known[name] for name in wanted), nl=False)
+        click.echo("\n".join(known[name] for name in chosen), nl=False)
 
 
 def _write(folder: str, texts: dict[str, str]) -> None:

@@ -257,8 +257,10 @@ def _list(settings: "Settings", as_json: bool) -> None:
         print_json([{**_shown(token), "expired": token.expired(now)} for token in tokens])
         return
     if not tokens:
-        who = "nobody in, for there were tokens" if closed else "in whoever is on the same machine"
-        click.echo(f"there is no token: the API lets {who}", err=True)
+        effect = (
+            "nobody in, for there were tokens" if closed else "in whoever is on the same machine"
+        )
+        click.echo(f"there is no token: the API lets {effect}", err=True)
         return
     rows = [
         (

@@ -112,7 +112,7 @@ def set_(
     A secret is sealed with the first key, if there are keys: see heddle key. The same data again
     is not a change.
     """
-    from heddle.cli.views.apply_view import end, outcome_data, tell_outcome
+    from heddle.cli.views.apply_view import end, outcome_data, print_outcome
     from heddle.cli.views.output import print_json
 
     if secret and plain:
@@ -123,12 +123,12 @@ def set_(
     change_options = ChangeOptions(
         message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key
     )
-    wanted = True if secret else False if plain else None
-    outcome = asyncio.run(_set(settings, name, data, wanted, change_options))
+    hidden = True if secret else False if plain else None
+    outcome = asyncio.run(_set(settings, name, data, hidden, change_options))
     if as_json:
         print_json(outcome_data(outcome))
     else:
-        tell_outcome(outcome)
+        print_outcome(outcome)
     end(outcome)
 
 
@@ -193,12 +193,12 @@ def _legal(name: str) -> None:
 
 def _data(file: str | None, variable: str | None, form: str) -> Any:
     """Return what the value is to hold; CommandError, which repeats nothing of it, if it cannot be read."""
-    from heddle.specs.secrets.value_source import meant
+    from heddle.specs.secrets.value_source import decode_content
 
     if file is not None and variable is not None:
         raise click.UsageError("give --file or --env, not both")
     try:
-        return meant(_bytes(file, variable), form)
+        return decode_content(_bytes(file, variable), form)
     except ValueError as error:
         raise CommandError(
             f"what {_named(file, variable)} holds cannot be taken: {error}"

@@ -29,12 +29,12 @@ class Wire:
     def __init__(
         self,
         sock: socket.socket,
-        heard: Callable[[WireMessage, list[socket.socket]], None],
+        on_message: Callable[[WireMessage, list[socket.socket]], None],
         ended: Callable[[], None],
     ) -> None:
         sock.setblocking(False)
         self._sock = sock
-        self._heard = heard
+        self._on_message = on_message
         self._ended = ended
         self._loop = asyncio.get_running_loop()
         self._begun = bytearray()
@@ -155,7 +155,7 @@ class Wire:
             count = given.get("sockets", 0)
             if count:
                 sockets, self._received = self._received[:count], self._received[count:]
-            self._heard(given, sockets)
+            self._on_message(given, sockets)
             if not self._open:
                 return
 

@@ -51,9 +51,9 @@ class Broker:
         from heddle.extensions.net.http.server import bind, places
 
         own = {place: self._sockets[place] for place in beside if place in self._sockets}
-        wanted = [place.at(port) for place in await places(host, port)] if own else []
+        requested = [place.at(port) for place in await places(host, port)] if own else []
         # What is bound inside the new address already keeps its queue, and what waits there.
-        kept = [entry for entry in own if any(covers(where, entry) for where in wanted)]
+        kept = [entry for entry in own if any(covers(where, entry) for where in requested)]
         made = {address_of(sock): sock for sock in await bind(host, port, own)}
         for sock in made.values():
             # One mode for all processes that will have it.

@@ -158,7 +158,9 @@ class Supervisor:
         handlers: dict[signal.Signals, Any] = dict.fromkeys(_ENDING, self._ending)
         handlers[signal.SIGHUP] = lambda *_: loop.call_soon_threadsafe(self._roll)
         for number in _PASSED:
-            handlers[number] = lambda heard, _: loop.call_soon_threadsafe(self._pass_on, heard)
+            handlers[number] = lambda number_of_signal, _: loop.call_soon_threadsafe(
+                self._pass_on, number_of_signal
+            )
         before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield

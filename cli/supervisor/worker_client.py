@@ -23,7 +23,7 @@ class WorkerClient(Team):
         self.size = orders.size
         self.orders = orders
         self.ended = asyncio.Event()
-        self._wire = Wire(sock, self._heard, self._alone)
+        self._wire = Wire(sock, self._on_message, self._alone)
         self._pending: dict[int, asyncio.Future[tuple[WireMessage, list[socket.socket]]]] = {}
         self._bind = 0
         self._turns: dict[int, asyncio.Event] = {}
@@ -111,7 +111,7 @@ class WorkerClient(Team):
 
     # --- the wire ---
 
-    def _heard(self, data: WireMessage, sockets: list[socket.socket]) -> None:
+    def _on_message(self, data: WireMessage, sockets: list[socket.socket]) -> None:
         if "turn" in data:
             mine = self._turns.get(data["turn"])
             if mine is not None:

@@ -76,7 +76,7 @@ class WorkerGroup:
         self._turning = asyncio.Lock()
         self._turn: tuple[WorkerProcess, int] | None = None
         self._given_up: set[tuple[WorkerProcess, int]] = set()
-        self._asks: set[asyncio.Task[None]] = set()
+        self._questions: set[asyncio.Task[None]] = set()
         self._rolling = asyncio.Lock()
         self._rolled: set[int] = set()
         self._stopping = False
@@ -123,7 +123,7 @@ class WorkerGroup:
         # The very first one has nobody else who sees to its end until it is ready.
         watched = [self._watch(worker) for worker in self._workers.values()]
         await asyncio.gather(*self._keepers, *watched, return_exceptions=True)
-        for task in self._asks:
+        for task in self._questions:
             task.cancel()
         self._broker.close()
 
@@ -228,7 +228,7 @@ class WorkerGroup:
                 "pid": worker.process.pid,
                 "ready": worker.ready.is_set(),
                 "seconds": round(now - worker.began, 3),
-                "silent": round(now - worker.heard, 3),
+                "silent": round(now - worker.last_message, 3),
                 "active": worker.active,
                 "unready": worker.unready,
             }
@@ -320,7 +320,7 @@ class WorkerGroup:
             silence = self._silence()
             if silence and not (worker.beating or self._stopping):
                 silence = max(silence, STARTING)
-            silent = time.monotonic() - max(worker.heard, self._since)
+            silent = time.monotonic() - max(worker.last_message, self._since)
             if silence and silent > silence and not (worker.hung or worker.over.done()):
                 worker.hung = True
                 self._report(
@@ -328,7 +328,7 @@ class WorkerGroup:
                     level="error",
                     reason=f"{worker.blocked or 'something'} holds up its event loop; it is killed",
                     worker=worker.number,
-                    seconds=round(time.monotonic() - worker.heard, 1),
+                    seconds=round(time.monotonic() - worker.last_message, 1),
                 )
                 worker.signal(signal.SIGKILL)
                 await worker.over
@@ -344,7 +344,7 @@ class WorkerGroup:
 
     async def _begin(self, number: int) -> WorkerProcess:
         ours, its = socket.socketpair()
-        heard: list[WorkerProcess] = []
+        begun: list[WorkerProcess] = []
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -363,11 +363,11 @@ class WorkerGroup:
             its.close()
         wire = Wire(
             ours,
-            lambda data, _: self._heard(heard[0], data),
-            lambda: self._lost(heard[0]),
+            lambda data, _: self._on_message(begun[0], data),
+            lambda: self._lost(begun[0]),
         )
         worker = WorkerProcess(number, process, wire)
-        heard.append(worker)
+        begun.append(worker)
         orders = Orders(
             settings=self.settings,
             number=number,
@@ -408,12 +408,12 @@ class WorkerGroup:
 
     # --- what workers say ---
 
-    def _heard(self, worker: WorkerProcess, data: WireMessage) -> None:
+    def _on_message(self, worker: WorkerProcess, data: WireMessage) -> None:
         if data.get("say") == "blocked":
             worker.blocked = data["where"]
             return
         if data.get("say") == "beat":
-            worker.heard, worker.blocked, worker.beating = time.monotonic(), "", True
+            worker.last_message, worker.blocked, worker.beating = time.monotonic(), "", True
         if "active" in data:
             worker.active, worker.unready = data["active"], data["unready"]
         if "log" in data:
@@ -437,8 +437,8 @@ class WorkerGroup:
 
     def _later(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
-        self._asks.add(task)
-        task.add_done_callback(self._asks.discard)
+        self._questions.add(task)
+        task.add_done_callback(self._questions.discard)
 
     async def _bind(self, worker: WorkerProcess, data: WireMessage) -> None:
         host, port, owner, value = data["host"], data["port"], data["owner"], data["bind"]

@@ -14,7 +14,7 @@ class WorkerProcess:
         self.number = number
         self.process = process
         self.wire = wire
-        self.began = self.heard = time.monotonic()
+        self.began = self.last_message = time.monotonic()
         self.beating = False
         self.blocked = ""
         self.hung = False

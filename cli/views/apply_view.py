@@ -90,8 +90,8 @@ def note_of(settings: "Settings", message: str, key: str = "") -> "Note":
     from heddle.specs.model.keyed import key_from
     from heddle.specs.model.revision import Note
 
-    who = settings.author or user_at_host()
-    return Note(author=who, message=message, key=key_from(key) if key else None)
+    writer = settings.author or user_at_host()
+    return Note(author=writer, message=message, key=key_from(key) if key else None)
 
 
 def user_at_host() -> str:
@@ -168,12 +168,12 @@ async def _wait(
 
 def confirm(planned: "Plan") -> None:
     """On a terminal, show what would be deleted and ask; click.Abort if the answer is no."""
-    from heddle.cli.views.diff_view import tell_details
+    from heddle.cli.views.diff_view import print_details
 
     gone = deleted(planned.differences)
     if not gone or planned.problems or planned.clashes or not sys.stdin.isatty():
         return
-    tell_details(gone)
+    print_details(gone)
     count = f"{len(gone)} specs or values" if len(gone) > 1 else "it"
     click.confirm(f"Delete {count}?", abort=True, err=True)
 
@@ -181,7 +181,7 @@ def confirm(planned: "Plan") -> None:
 # --- telling --------------------------------------------------------------------------------------
 
 
-def tell_outcome(outcome: ChangeOutcome, *, source: Any = None, nothing: str = "") -> None:
+def print_outcome(outcome: ChangeOutcome, *, source: Any = None, nothing: str = "") -> None:
     """Print the outcome for people; `nothing` is printed if there was nothing to do."""
     from heddle.cli.views.diff_view import print_changes
     from heddle.cli.views.output import print_problems
@@ -189,9 +189,9 @@ def tell_outcome(outcome: ChangeOutcome, *, source: Any = None, nothing: str = "
     applied = outcome.applied
     print_problems(applied.problems, source=source)
     if applied.clashes:
-        from heddle.cli.views.conflict_view import tell_clashes
+        from heddle.cli.views.conflict_view import print_clashes
 
-        tell_clashes(applied.clashes)
+        print_clashes(applied.clashes)
     if applied.problems or applied.clashes:
         if applied.problems:
             click.echo("nothing was written: put the problems right first", err=True)
@@ -202,10 +202,10 @@ def tell_outcome(outcome: ChangeOutcome, *, source: Any = None, nothing: str = "
     if applied.revision:
         click.echo(f"revision {applied.revision}", err=True)
     for waited in outcome.waited:
-        tell_waited(waited)
+        print_arrivals(waited)
 
 
-def tell_waited(waited: "WaitResult") -> None:
+def print_arrivals(waited: "WaitResult") -> None:
     """Print how far each runtime has come, a line each, with the reasons."""
     if not waited.arrivals:
         click.echo(
@@ -225,7 +225,7 @@ def _reasons(arrival: "Arrival") -> "list[str]":
     conditions = {each.name or str(each.id): telling(each.conditions) for each in arrival.symbols}
     if arrival.state == "behind":
         conditions["the runtime"] = telling(arrival.report.conditions)
-    return [f"{who}: {why}" for who, why in conditions.items() if why is not None]
+    return [f"{name}: {why}" for name, why in conditions.items() if why is not None]
 
 
 def outcome_data(outcome: ChangeOutcome) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from heddle.specs.model.difference import ABSENT, difference
 from heddle.specs.model.mask import covered
 
 
-def tell_clashes(clashes: Sequence[Clash]) -> None:
+def print_clashes(clashes: Sequence[Clash]) -> None:
     """Print each conflict with both changes and their result, then what to do."""
     import sys
 
@@ -22,15 +22,15 @@ def tell_clashes(clashes: Sequence[Clash]) -> None:
     for clash in clashes:
         text = click.style("conflict", fg="red", bold=True)
         click.echo(f"{text}: {clash}", err=True, color=color)
-        for whose, side in (("theirs", clash.theirs), ("yours", clash.mine)):
-            click.echo(f"  {whose}:", err=True)
+        for owner, side in (("theirs", clash.theirs), ("yours", clash.mine)):
+            click.echo(f"  {owner}:", err=True)
             for line in lines_of(difference(clash.base, side)):
                 click.echo(f"    {line}", err=True, color=color)
-        fit = _tell_together(clash, color) and fit
+        fit = _print_merged(clash, color) and fit
     click.echo(_advice(clashes, fit), err=True)
 
 
-def _tell_together(clash: Clash, color: bool) -> bool:
+def _print_merged(clash: Clash, color: bool) -> bool:
     """Return what both changes come to; whether they fit."""
     merged = clash.merged()
     if not merged.conflicts:

@@ -33,7 +33,7 @@ def print_changes(differences: Iterable[Diff], *, would: bool = False) -> None:
         click.echo(f"{text:<{18 if would else 9}}  {named(each.resource)}")
 
 
-def tell_details(differences: Iterable[Diff]) -> None:
+def print_details(differences: Iterable[Diff]) -> None:
     """Print each difference with its fields and ports; what stays as it is is left out."""
     import sys
 

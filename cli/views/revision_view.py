@@ -115,7 +115,7 @@ def changed_by(revision: "Revision", most: int = 3) -> str:
     return " ".join([*labels, f"and {more} more"] if more > 0 else labels)
 
 
-def tell_head(revision: "Revision") -> None:
+def print_head(revision: "Revision") -> None:
     """Print a revision's number, author, time and message."""
     click.echo(f"revision {revision.number}")
     click.echo(f"  when    {when(revision.time)}")

@@ -30,12 +30,12 @@ def report_end(
         return
     run = end.run
     if run.status is RunStatus.COMPLETED:
-        took = (
+        duration = (
             ""
             if run.ended is None
             else f" in {seconds_text(run.ended - (run.began or run.created))}"
         )
-        click.echo(f"completed{took}", err=True)
+        click.echo(f"completed{duration}", err=True)
         click.echo(json_text(run.output))
         return
     for line in _lines(end, settings, target):

@@ -58,13 +58,13 @@ def run_row(run: "RunRecord") -> tuple[str, ...]:
     """Return a run as a row of a table: id, workflow, status, began, time, reason."""
     began = run.began or run.created
     until = run.ended or (time.time() if run.status is RunStatus.RUNNING else None)
-    took = "" if until is None else seconds_text(until - began)
+    duration = "" if until is None else seconds_text(until - began)
     return (
         short(run.id),
         run.workflow,
         str(run.status),
         moment_text(run.created),
-        took,
+        duration,
         reason_text(run.reason),
     )
 
@@ -166,8 +166,8 @@ class RunPage:
         head = [("id", str(run.id))]
         began = run.began or run.created
         until = run.ended or (time.time() if run.status is RunStatus.RUNNING else None)
-        took = f", {seconds_text(until - began)}" if until is not None else ""
-        head.append(("began", f"{moment_text(began)}{took}"))
+        duration = f", {seconds_text(until - began)}" if until is not None else ""
+        head.append(("began", f"{moment_text(began)}{duration}"))
         if run.reason:
             head.append(("reason", reason_text(run.reason)))
         if self.view.owner_gone:

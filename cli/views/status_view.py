@@ -41,10 +41,12 @@ def print_status(status: NamespaceStatus) -> None:
 def headline(status: NamespaceStatus) -> str:
     """`namespace shop of file://flows: revision 41, 2 runtimes follow it`."""
     count = len(status.runtimes)
-    who = {0: "no runtime follows it", 1: "1 runtime follows it"}.get(
+    followers = {0: "no runtime follows it", 1: "1 runtime follows it"}.get(
         count, f"{count} runtimes follow it"
     )
-    return f"namespace {status.namespace} of {status.store}: revision {status.revision}, {who}"
+    return (
+        f"namespace {status.namespace} of {status.store}: revision {status.revision}, {followers}"
+    )
 
 
 def runtimes_of(status: NamespaceStatus) -> tuple[list[str], list[list[str]]]:

@@ -34,7 +34,7 @@ async def watch_status(settings: Settings, names: tuple[str, ...], *, as_json: b
         require_reports(store)
         looks = looked(store, settings.namespace, names)
         if as_json or not sys.stdout.isatty():
-            await tell_changes(looks, names, as_json=as_json)
+            await print_status_changes(looks, names, as_json=as_json)
         else:
             await _draw(looks)
 
@@ -48,7 +48,7 @@ async def looked(
         await asyncio.sleep(EVERY)
 
 
-async def tell_changes(
+async def print_status_changes(
     looks: AsyncIterator[NamespaceStatus], names: tuple[str, ...], *, as_json: bool
 ) -> None:
     """Print a line for each runtime and symbol whose state has changed; as JSON, the whole of it."""

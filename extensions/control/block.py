@@ -110,8 +110,8 @@ def expand_block(fields: Block, build: Build) -> Expansion | None:
     outlets: dict[End, tuple[str, ...]] = {}
     for port, inners in fields.outbounds.items():
         for index, inner in enumerate(inners):
-            whose = end(inner, "out", "outbounds", port, index, "name")
-            outlets[whose] = (*outlets.get(whose, ()), port)
+            inner_end = end(inner, "out", "outbounds", port, index, "name")
+            outlets[inner_end] = (*outlets.get(inner_end, ()), port)
     return Expansion(
         places=tuple(("specs", number) for number in range(len(names))),
         names=names,

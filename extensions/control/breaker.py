@@ -177,7 +177,7 @@ class BreakerNode(Node):
 
 
 def compile_breaker(fields: Breaker, build: Build) -> Node:
-    """Return the condition is compiled once."""
+    """Compile the condition once."""
     when = build.condition(fields.when, "when") if fields.when is not None else None
     return BreakerNode(fields, when)
 

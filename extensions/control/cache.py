@@ -198,7 +198,7 @@ def data(answer: Answer) -> bool:
 
 
 def compile_cache(fields: Cache, build: Build) -> Node:
-    """Return the expressions are compiled once."""
+    """Compile the expressions once."""
     keep = build.condition(fields.keep, "keep") if fields.keep is not None else None
     return CacheNode(fields, key_program(build, fields.key, whole=True), keep)
 

@@ -188,7 +188,7 @@ def busy(actual: str) -> NodeError:
 
 
 def compile_collect(fields: Collect, build: Build) -> Node:
-    """Return the key is compiled once."""
+    """Compile the key once."""
     return CollectNode(fields, key_program(build, fields.key, whole=False))
 
 

@@ -103,8 +103,8 @@ def names_of(fields: ContainerFields, build: Build) -> tuple[str, ...]:
             build.reject(*at, "name", found=f'the name "{name}"', expected=NAME_RULE, code="name")
         if name in mapping:
             first = f"specs[{mapping[name]}]"
-            found_twice = f'the name "{name}" is taken by {first}'
-            build.reject(*at, "name", found=found_twice, code="duplicate-name")
+            taken = f'the name "{name}" is taken by {first}'
+            build.reject(*at, "name", found=taken, code="duplicate-name")
         if spec.get("namespace") is not None:
             text = "a namespace inside"
             build.reject(*at, "namespace", found=text, hint="It is that of the Spec around it.")

@@ -161,7 +161,7 @@ class DebounceNode(Node):
 
 
 def compile_debounce(fields: Debounce, build: Build) -> Node:
-    """Return the key is compiled once."""
+    """Compile the key once."""
     return DebounceNode(fields, key_program(build, fields.key, whole=False))
 
 

@@ -107,7 +107,7 @@ class RetryNode(Node):
 
 
 def compile_retry(fields: Retry, build: Build) -> Node:
-    """Return the condition is compiled once."""
+    """Compile the condition once."""
     most = fields.attempts or ATTEMPTS
     if fields.threshold is not None:
         most = fields.threshold + 1

@@ -43,7 +43,7 @@ class SleepNode(Node):
 
 
 def compile_sleep(fields: Sleep, build: Build) -> Node:
-    """Return the interval is in seconds here."""
+    """Convert the interval to seconds."""
     del build
     return SleepNode(float(fields.interval))
 

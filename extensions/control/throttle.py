@@ -163,7 +163,7 @@ class ThrottleNode(Node):
 
 
 def compile_throttle(fields: Throttle, build: Build) -> Node:
-    """Return the key is compiled once."""
+    """Compile the key once."""
     return ThrottleNode(fields, key_program(build, fields.key, whole=False))
 
 

@@ -143,11 +143,11 @@ def fits(path: str, pattern: str) -> bool:
     return _fits(PurePosixPath(path).parts, PurePosixPath(pattern).parts)
 
 
-def _fits(parts: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
-    if not wanted:
+def _fits(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    if not pattern:
         return not parts
-    if wanted[0] == "**":
-        if len(wanted) == 1:
+    if pattern[0] == "**":
+        if len(pattern) == 1:
             return True
-        return any(_fits(parts[skip:], wanted[1:]) for skip in range(len(parts) + 1))
-    return bool(parts) and fnmatchcase(parts[0], wanted[0]) and _fits(parts[1:], wanted[1:])
+        return any(_fits(parts[skip:], pattern[1:]) for skip in range(len(parts) + 1))
+    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])

@@ -142,11 +142,11 @@ class Records:
             return None
         if not self._columns:
             return [self._cell(cell, str(at), number) for at, cell in enumerate(cells)]
-        wanted = len(self._columns)
-        short = len(cells) < wanted and self._rules.ragged == "fill"
-        if len(cells) != wanted and not short:
+        width = len(self._columns)
+        short = len(cells) < width and self._rules.ragged == "fill"
+        if len(cells) != width and not short:
             raise rejected(
-                f"line {number}: found {len(cells)} cells (expected: {wanted}, as there are columns)",
+                f"line {number}: found {len(cells)} cells (expected: {width}, as there are columns)",
                 "csv",
             )
         row: dict[str, Any] = dict(zip(self._columns, cells, strict=False))
@@ -161,8 +161,8 @@ class Records:
     def _cell(self, cell: str, name: str, number: int) -> Any:
         if cell in self._rules.nulls:
             return None
-        wanted = self._rules.types.get(name)
-        return cell if wanted is None else read(cell, wanted, number, name)
+        type_name = self._rules.types.get(name)
+        return cell if type_name is None else read(cell, type_name, number, name)
 
     def _check(self, number: int) -> None:
         unknown = [name for name in self._rules.types if name not in self._columns]

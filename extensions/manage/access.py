@@ -274,8 +274,8 @@ _LATER = {"Retry-After": "1"}
 
 
 def _unauthorized(detail: str, error: str) -> ApiError:
-    asks = 'Bearer realm="heddle"' + (f', error="{error}"' if error else "")
-    return ApiError(401, "unauthorized", detail, header={"WWW-Authenticate": asks})
+    challenge = 'Bearer realm="heddle"' + (f', error="{error}"' if error else "")
+    return ApiError(401, "unauthorized", detail, header={"WWW-Authenticate": challenge})
 
 
 def _misdirected(host: str) -> ApiError:

@@ -77,12 +77,12 @@ class FollowNode(Node):
         self._host = host
         managed, home = managed_by(host), home_of(host)
         for runtime in dict.fromkeys((*managed.runtimes, home)):
-            self._ends.append(runtime.events.listen(self._heard))
+            self._ends.append(runtime.events.listen(self._on_event))
             # The processes of this flow tell of the others: of themselves they would never end.
             if runtime is not home and self._fields.processes:
                 self._ends.append(runtime.table.listen(partial(self._ended, runtime.namespace)))
         source = Source(host, "follow failed")
-        self._tasks = [host.tasks.start(self._watch()), host.tasks.start(self._tell_on(source))]
+        self._tasks = [host.tasks.start(self._watch()), host.tasks.start(self._forward(source))]
 
     async def pause(self) -> None:
         """Listen no more."""
@@ -111,7 +111,7 @@ class FollowNode(Node):
                 # The watch has to begin before the store is read.
                 first = self._host.tasks.start(anext(watching), awaited=True)
                 try:
-                    await self._know()
+                    await self._read_all()
                     await self._changed(await first)
                     async for changes in watching:
                         await self._changed(changes)
@@ -121,7 +121,7 @@ class FollowNode(Node):
                     first.cancel()
             await asyncio.sleep(AGAIN)
 
-    async def _know(self) -> None:
+    async def _read_all(self) -> None:
         """Know of everything in the store where it is: what is deleted does not say it any more."""
         if self._host is None:
             raise RuntimeError("the node is not open")
@@ -168,7 +168,7 @@ class FollowNode(Node):
             }
             self._put(space, "change", data, {"specs": specs, "values": values})
 
-    def _heard(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         if event.level == "debug" or (
             self._host is not None
             and (event.symbol, event.namespace) == (self._host.label, self._host.namespace)
@@ -221,7 +221,7 @@ class FollowNode(Node):
         masked = relative(masked, managed.store.url)
         self._waiting.put_nowait({"topic": topics, "event": kind, "data": {**masked, **ids}})
 
-    async def _tell_on(self, source: Source) -> None:
+    async def _forward(self, source: Source) -> None:
         while True:
             packet = await self._waiting.get()
             self._count += 1

@@ -119,10 +119,10 @@ class ManageNode(Node):
                 operation.audit and rejection.status != 404
             )
             if notified and operation.name != "reject":
-                who = caller or Caller("", remote=_remote(payload))
+                by = caller or Caller("", remote=_remote(payload))
                 note(
                     host,
-                    who,
+                    by,
                     operation.name,
                     status=rejection.status,
                     namespace=namespace,

@@ -227,7 +227,7 @@ def read_query(given: Mapping[str, Any], query: type[msgspec.Struct]) -> msgspec
                 name, f'there is no parameter "{name}" (expected: {known}). {near}'.rstrip(". ")
             )
         texts = [str(value) for value in value] if isinstance(value, list) else [str(value)]
-        data[name] = _meant(name, texts, fields[name])
+        data[name] = _convert(name, texts, fields[name])
     try:
         return msgspec.convert(data, query)
     except msgspec.ValidationError as error:
@@ -251,7 +251,7 @@ def bare(kind: Any) -> Any:
     return kind
 
 
-def _meant(name: str, texts: Sequence[str], kind: Any) -> Any:
+def _convert(name: str, texts: Sequence[str], kind: Any) -> Any:
     if get_origin(kind) in (list, tuple):
         return list(texts)
     if len(texts) != 1:

@@ -132,11 +132,11 @@ class Berth:
         }
         if not self._port or not held:
             return None
-        wanted = [place.at(self._port) for place in await places(self._where, self._port)]
+        requested = [place.at(self._port) for place in await places(self._where, self._port)]
         way = {
             address: owned
             for address, owned in held.items()
-            if any(overlap(address, entry) for entry in wanted)
+            if any(overlap(address, entry) for entry in requested)
         }
         if not way:
             return None
@@ -152,7 +152,9 @@ class Berth:
                 sock.close()
             else:
                 fresh.append(Door(sock, shared=claim is not None, claim=claim))
-        kept = [door for at, (door, _) in way.items() if any(covers(entry, at) for entry in wanted)]
+        kept = [
+            door for at, (door, _) in way.items() if any(covers(entry, at) for entry in requested)
+        ]
         return Handover(alike[0] if alike else None, server, kept, fresh, claim)
 
     async def _bind(
@@ -236,8 +238,8 @@ class Berth:
         if handover.claim is not None:
             handover.claim.leave()
         self._moved(server)
-        wanted = {*handover.kept, *handover.fresh}
-        return [door for door in server.doors if door not in wanted]
+        staying = {*handover.kept, *handover.fresh}
+        return [door for door in server.doors if door not in staying]
 
     async def leave(self) -> list[Exception]:
         """Let heirs take what they have agreed upon; what went wrong with one stops no other.

@@ -77,7 +77,7 @@ def _plain(value: Payload) -> Payload:
 
 
 def compile_print(fields: Print, build: Build) -> Node:
-    """Return the expression is compiled now."""
+    """Compile the expression now."""
     text = build.program(fields.text, "text") if fields.text is not None else None
     return PrintNode(fields, text)
 

@@ -60,7 +60,7 @@ class Ears:
         if number not in self._listeners:
             before = signal.getsignal(number)
             try:
-                self._loop.add_signal_handler(number, self._heard, number)
+                self._loop.add_signal_handler(number, self._on_signal, number)
             except (NotImplementedError, ValueError, RuntimeError) as error:
                 raise RuntimeError(
                     f"{signal.Signals(number).name} cannot be heard here: it takes the main thread "
@@ -82,7 +82,7 @@ class Ears:
             if before is not None:
                 signal.signal(number, before)
 
-    def _heard(self, number: int) -> None:
+    def _on_signal(self, number: int) -> None:
         for report in tuple(self._listeners.get(number, ())):
             report(number)
 
@@ -136,11 +136,11 @@ class SignalNode(Node, Actor):
         listened: list[int] = []
         try:
             for number in self._numbers:
-                ears().listen(number, self._heard)
+                ears().listen(number, self._on_signal)
                 listened.append(number)
         except RuntimeError:
             for number in listened:
-                ears().unlisten(number, self._heard)
+                ears().unlisten(number, self._on_signal)
             raise
         if self._before is not None:
             self._before._quiet, self._before = True, None
@@ -148,7 +148,7 @@ class SignalNode(Node, Actor):
     def lose(self) -> None:
         """Listen no more: somebody else does."""
         for number in self._numbers:
-            ears().unlisten(number, self._heard)
+            ears().unlisten(number, self._on_signal)
 
     async def pause(self) -> None:
         """Listen no more."""
@@ -172,7 +172,7 @@ class SignalNode(Node, Actor):
         lease = {} if duty is None or duty.alone else {"lease": duty.snapshot()}
         return {"signals": names, "count": self._count, **lease}
 
-    def _heard(self, number: int) -> None:
+    def _on_signal(self, number: int) -> None:
         source = self._source
         if source is None or self._quiet:
             return

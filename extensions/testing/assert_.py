@@ -140,7 +140,7 @@ def _failed(message: str, value: Payload = None) -> NodeError:
 
 
 def compile_assert(fields: Assert, build: Build) -> Node:
-    """Return the expression is compiled as a condition; its parts are, if it has to be explained."""
+    """Compile the expression as a condition; its parts too, if it has to be explained."""
     expect = build.condition(fields.expect, "expect")
 
     # Each part once: who runs anew asks the very program for its outcome that has gone elsewhere.

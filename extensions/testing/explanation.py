@@ -42,8 +42,8 @@ class Comparison(msgspec.Struct, frozen=True):
     right: Side
 
     def __str__(self) -> str:
-        wanted = "" if self.right.literal else f", which is {shown(self.right.value)}"
-        return f"expected {self.code}{wanted}, found {shown(self.left.value)}"
+        value = "" if self.right.literal else f", which is {shown(self.right.value)}"
+        return f"expected {self.code}{value}, found {shown(self.left.value)}"
 
 
 def explain(

@@ -121,7 +121,7 @@ async def _ended(process: Process, error: Error | None) -> Error | None:
 
 
 def compile_test(fields: Test, build: Build) -> Node:
-    """Return the limit is in seconds here."""
+    """Convert the limit to seconds."""
     del build
     return TestNode(float(fields.limit) if fields.limit is not None else None, fields.mocks)
 

@@ -94,7 +94,7 @@ class LastAccepted:
 
     def sources(self, has_no_ins: Callable[[str], bool]) -> set[UUID]:
         """Return the Specs that were active, and by which something comes in: nobody leads to them."""
-        wanted = {
+        targets = {
             link.id or link.name
             for spec in self.specs.values()
             for links in spec.ports.values()
@@ -104,7 +104,7 @@ class LastAccepted:
             uuid
             for uuid, spec in self.specs.items()
             if uuid in self.active
-            and (has_no_ins(spec.kind) or (spec.ports and not {uuid, spec.name} & wanted))
+            and (has_no_ins(spec.kind) or (spec.ports and not {uuid, spec.name} & targets))
         }
 
 
@@ -149,12 +149,12 @@ class Accepter:
 
     def note(self, spec: Spec, *, active: bool, values: Mapping[UUID, Value] | None) -> None:
         """Note that a Spec is live, with the Values that it is bound to; None: with those as before."""
-        self._want(("spec", spec.id), spec, active=active)
+        self._note(("spec", spec.id), spec, active=active)
         if values is None:
             return
         self._bind(spec.id, values)
         for uuid, value in values.items():
-            self._want(("value", uuid), value, active=True)
+            self._note(("value", uuid), value, active=True)
 
     def hold(self, uuid: UUID, values: Iterable[UUID]) -> None:
         """Note that a Spec serves as it was accepted before, with these Values."""
@@ -184,7 +184,7 @@ class Accepter:
                 del self._used[value]
                 self._drop(("value", value))
 
-    def _want(self, key: AcceptedKey, resource: Spec | Value, *, active: bool) -> None:
+    def _note(self, key: AcceptedKey, resource: Spec | Value, *, active: bool) -> None:
         file = file_of(resource.places)
         mark = resource.revision, active, file
         self._dropped.discard(key)

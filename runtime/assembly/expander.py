@@ -364,13 +364,13 @@ class Expander:
                     problems.append(_wrong(spec, path, "missing-link", actual, hint).problems[0])
                     continue
                 links[port] = (*links.get(port, ()), Link(id=ids[target], port=link.port))
-        for (whose, port), targets in expansion.joins.items():
-            if whose == number:
+        for (owner, port), targets in expansion.joins.items():
+            if owner == number:
                 made = tuple(Link(id=ids[target], port=name) for target, name in targets)
                 links[port] = (*links.get(port, ()), *made)
         outs = {canonical(port): links for port, links in outer.ports.items()}
-        for (whose, port), owns in expansion.outlets.items():
-            if whose == number and not (expansion.soft and not self._has_out(spec, port)):
+        for (owner, port), owns in expansion.outlets.items():
+            if owner == number and not (expansion.soft and not self._has_out(spec, port)):
                 led = tuple(link for name in owns for link in outs.get(canonical(name), ()))
                 if led:
                     links[port] = (*links.get(port, ()), *led)
@@ -417,9 +417,9 @@ def _written(spec: Spec) -> Iterator[tuple[Path, str, dict[str, Any]]]:
 def _flows(expansion: Expansion, ids: Sequence[UUID]) -> dict[int, dict[str, tuple[Link, ...]]]:
     """Return the links that the holder follows, by the number of the held Spec and its out port."""
     flows: dict[int, dict[str, tuple[Link, ...]]] = {}
-    for (whose, port), ends in expansion.flows.items():
+    for (owner, port), ends in expansion.flows.items():
         links = tuple(Link(id=ids[number], port=name) for number, name in ends)
-        flows.setdefault(whose, {})[port] = links
+        flows.setdefault(owner, {})[port] = links
     return flows
 
 

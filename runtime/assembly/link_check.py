@@ -94,7 +94,7 @@ class _Links:
         if first is not spec and spec.id not in self._partial:
             self._add(
                 "duplicate-id",
-                f"the id {spec.id} is taken by {_who(first)}",
+                f"the id {spec.id} is taken by {_label_and_place(first)}",
                 spec,
                 ("id",),
                 "Give it an id of its own, or leave it out.",
@@ -273,7 +273,7 @@ def _near(name: str, ports: tuple[Port, ...]) -> str:
     )
 
 
-def _who(spec: Spec) -> str:
+def _label_and_place(spec: Spec) -> str:
     """Return a Spec and where it stands."""
     place = spec.place()
     return f"{spec.label} at {place}" if place.line else spec.label

@@ -174,9 +174,9 @@ class Loader:
             except ShiftError as error:
                 failed = error
                 continue
-            return await self._tell_fallback(start, loaded, specs, values)
+            return await self._report_fallback(start, loaded, specs, values)
 
-    async def _tell_fallback(
+    async def _report_fallback(
         self, start: Start, loaded: LoadResult, specs: Sequence[Spec], values: ValueSet
     ) -> LoadResult:
         """Remember what serves instead of the newest, and tell of it."""

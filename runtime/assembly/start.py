@@ -182,9 +182,9 @@ class Start:
     def _changing_around(self, symbol: Symbol, draft: Draft) -> set[UUID]:
         """Return what changes of all that a symbol leads to, is led to by, or is made with."""
         near = {each.id: each.source for each in self._table.neighbours(symbol)}
-        wanted: set[str | UUID | None] = set(symbol.uses)
+        names: set[str | UUID | None] = set(symbol.uses)
         for links in symbol.links.values():
-            wanted |= {link.id if link.id is not None else link.name for link in links}
+            names |= {link.id if link.id is not None else link.name for link in links}
         for name in symbol.uses:
             used = self._table.get(name)
             if used is not None:
@@ -193,7 +193,7 @@ class Start:
             source for id_, source in near.items() if id_ in draft.puts or id_ in draft.removes
         }
         return uuids | {
-            put.source for put in draft.puts.values() if {put.id, put.spec.name} & wanted
+            put.source for put in draft.puts.values() if {put.id, put.spec.name} & names
         }
 
     def _stoppers(self, draft: Draft, plan: TablePlan) -> set[UUID]:

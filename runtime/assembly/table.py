@@ -17,7 +17,7 @@ from heddle.runtime.assembly.bonds import Bonds
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table_state import (
     TableState,
-    Wanted,
+    TargetName,
     activate,
     deactivate,
     find_moved,
@@ -80,7 +80,7 @@ class SymbolTable:
     def __len__(self) -> int:
         return len(self._layout.symbols)
 
-    def get(self, key: Wanted) -> Symbol | None:
+    def get(self, key: TargetName) -> Symbol | None:
         """Return the symbol of this id or name."""
         if isinstance(key, str):
             name = self._layout.names.get(key)
@@ -95,7 +95,7 @@ class SymbolTable:
         """Return the symbols of the Specs in the store that are made with one of these."""
         return self._sources(self._bonds.using(names))
 
-    def asking(self, values: Iterable[Wanted]) -> list[Symbol]:
+    def asking(self, values: Iterable[TargetName]) -> list[Symbol]:
         """Return the symbols of the Specs in the store that ask for one of these Values, or were given it.
 
         A Value is asked for by its id or name, by the Spec itself or by one that it holds.
@@ -136,7 +136,7 @@ class SymbolTable:
 
     def wanting(self, name: str) -> list[Symbol]:
         """Return who has a link to this name, whether or not somebody bears it."""
-        return [self._layout.symbols[uuid] for uuid in self._layout.wanted.get(name, ())]
+        return [self._layout.symbols[uuid] for uuid in self._layout.linked_from.get(name, ())]
 
     def reasons(self, symbol: Symbol) -> list[str]:
         """Return why it is not active: one line for each link that leads nowhere; empty if it is active."""

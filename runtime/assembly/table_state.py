@@ -29,29 +29,29 @@ CAUSES: Final = 3
 LOOKED: Final = 100
 """How many reasons outside of a cycle are given, and how many of its members are looked at for them."""
 
-Wanted: TypeAlias = str | UUID
+TargetName: TypeAlias = str | UUID
 """What a link names its target by."""
 
 
 class TableState:
     """One state of the table: who is there, under which name, linked by whom, and who is active."""
 
-    __slots__ = ("_cycles", "_own", "active", "names", "symbols", "waiting", "wanted", "wired")
+    __slots__ = ("_cycles", "_own", "active", "linked_from", "names", "symbols", "waiting", "wired")
 
     def __init__(self, layout: "TableState | None" = None, changes: int = 0) -> None:
         self.symbols: MutableMapping[UUID, Symbol] = {}
         self.names: MutableMapping[str, UUID] = {}
-        self.wanted: MutableMapping[Wanted, set[UUID]] = {}
+        self.linked_from: MutableMapping[TargetName, set[UUID]] = {}
         self.active: MutableMapping[UUID, None] = {}
         self.waiting: MutableMapping[UUID, None] = {}
         self.wired: MutableMapping[Hashable, WiredSymbol] = {}
-        # The sets of `wanted` that are this layout's own: the others belong to an older one too.
-        self._own: set[Wanted] = set()
+        # The sets of `linked_from` that are this layout's own: the others belong to an older one too.
+        self._own: set[TargetName] = set()
         self._cycles: dict[UUID, tuple[UUID, ...]] | None = None
         if layout is not None:
             self.symbols = branch(layout.symbols, changes)
             self.names = branch(layout.names, changes)
-            self.wanted = branch(layout.wanted, changes)
+            self.linked_from = branch(layout.linked_from, changes)
             self.active = branch(layout.active, changes)
             self.waiting = branch(layout.waiting, changes)
             self.wired = branch(layout.wired, changes)
@@ -64,26 +64,26 @@ class TableState:
 
     def sources(self, symbol: Symbol) -> set[UUID]:
         """Return who has a link to this symbol."""
-        wanted = set(self.wanted.get(symbol.id, ()))
+        linkers = set(self.linked_from.get(symbol.id, ()))
         if symbol.spec.name is not None and self.names.get(symbol.spec.name) == symbol.id:
-            wanted |= self.wanted.get(symbol.spec.name, set())
-        return wanted
+            linkers |= self.linked_from.get(symbol.spec.name, set())
+        return linkers
 
     def attach(self, symbol: Symbol) -> None:
         """Put a symbol in, with its name and its links."""
         self.symbols[symbol.id] = symbol
         if symbol.spec.name is not None:
             self.names[symbol.spec.name] = symbol.id
-        for key in _wants(symbol):
-            self._wanting(key).add(symbol.id)
+        for key in _target_names(symbol):
+            self._own_set(key).add(symbol.id)
 
     def detach(self, symbol: Symbol) -> None:
         """Take a symbol out, with its name and its links."""
         del self.symbols[symbol.id]
         if symbol.spec.name is not None and self.names.get(symbol.spec.name) == symbol.id:
             del self.names[symbol.spec.name]
-        for key in _wants(symbol):
-            self._unwant(key, symbol.id)
+        for key in _target_names(symbol):
+            self._forget_link(key, symbol.id)
 
     def replace(self, old: Symbol, new: Symbol) -> None:
         """Put a symbol in the place of one with the same id; only what differs is touched."""
@@ -93,25 +93,25 @@ class TableState:
                 del self.names[old.spec.name]
             if new.spec.name is not None:
                 self.names[new.spec.name] = new.id
-        before, after = _wants(old), _wants(new)
+        before, after = _target_names(old), _target_names(new)
         for key in before - after:
-            self._unwant(key, new.id)
+            self._forget_link(key, new.id)
         for key in after - before:
-            self._wanting(key).add(new.id)
+            self._own_set(key).add(new.id)
 
-    def _unwant(self, key: Wanted, uuid: UUID) -> None:
+    def _forget_link(self, key: TargetName, uuid: UUID) -> None:
         """Remove a key that this symbol wants no more."""
-        left = self._wanting(key)
+        left = self._own_set(key)
         left.discard(uuid)
         if not left:
-            del self.wanted[key]
+            del self.linked_from[key]
 
-    def _wanting(self, key: Wanted) -> set[UUID]:
+    def _own_set(self, key: TargetName) -> set[UUID]:
         """Return who wants this key, to be changed."""
-        if key not in self._own or key not in self.wanted:
+        if key not in self._own or key not in self.linked_from:
             self._own.add(key)
-            self.wanted[key] = set(self.wanted.get(key, ()))
-        return self.wanted[key]
+            self.linked_from[key] = set(self.linked_from.get(key, ()))
+        return self.linked_from[key]
 
     def stuck(self, symbol: Symbol) -> bool:
         """Return whether a link of this symbol leads to nobody, or to one who is not active."""
@@ -125,9 +125,9 @@ class TableState:
     def wire(self, symbol: Symbol) -> WiredSymbol:
         """Return the symbol with its links resolved."""
         links: dict[str, tuple[Target, ...]] = {}
-        for port, wanted in symbol.links.items():
+        for port, ends in symbol.links.items():
             if port != HELD:
-                links[port] = tuple(target for link in wanted for target in self._leads(link))
+                links[port] = tuple(target for link in ends for target in self._leads(link))
         return WiredSymbol(symbol.label, symbol.node, links)
 
     def _leads(self, link: Link) -> Iterator[Target]:
@@ -224,7 +224,7 @@ def _number(port: str) -> tuple[str, int]:
     return base, number or 0
 
 
-def _wants(symbol: Symbol) -> set[Wanted]:
+def _target_names(symbol: Symbol) -> set[TargetName]:
     """Return what its links name their targets by."""
     return {
         link.id if link.id is not None else link.name or ""
@@ -239,10 +239,10 @@ def find_moved(old: TableState, new: TableState, touched: Iterable[Symbol]) -> P
     for symbol in touched:
         yield
         if (symbol.id in old.symbols) != (symbol.id in new.symbols):
-            uuids |= new.wanted.get(symbol.id, set())
+            uuids |= new.linked_from.get(symbol.id, set())
         name = symbol.spec.name
         if name is not None and old.names.get(name) != new.names.get(name):
-            uuids |= new.wanted.get(name, set())
+            uuids |= new.linked_from.get(name, set())
     return uuids
 
 

@@ -61,7 +61,7 @@ class Watcher:
         self._pause = PAUSE
         self._retry = FIRST
         self._waiting: list[ChangeSet] = []
-        self._heard = asyncio.Event()
+        self._changed = asyncio.Event()
         self._tasks = Tasks(self._report)
         self._task: asyncio.Task[None] | None = None
 
@@ -115,7 +115,7 @@ class Watcher:
                 async for changes in self._follow(ready):
                     pause, self._lost = PAUSE, ""
                     self._waiting.append(changes)
-                    self._heard.set()
+                    self._changed.set()
                 return
             except FAILURES as error:
                 self._behind = True
@@ -136,9 +136,9 @@ class Watcher:
             if not step.done():
                 _set(ready)
                 if self._behind:
-                    self._heard.set()
-            while (heard := await step) is not None:
-                yield heard
+                    self._changed.set()
+            while (change := await step) is not None:
+                yield change
                 step = self._tasks.start(_next(changes), awaited=True)
             _set(ready)
         finally:
@@ -147,8 +147,8 @@ class Watcher:
 
     async def _work(self) -> None:
         while True:
-            await self._heard.wait()
-            self._heard.clear()
+            await self._changed.wait()
+            self._changed.clear()
             waiting, self._waiting = self._waiting, []
             began = time.monotonic()
             if self._behind and self._missed is not None:
@@ -219,7 +219,7 @@ class Watcher:
         """Look at everything again in a moment, which gets longer from one to the next."""
         if self._missed is not None:
             self._behind = True
-            asyncio.get_running_loop().call_later(self._retry, self._heard.set)
+            asyncio.get_running_loop().call_later(self._retry, self._changed.set)
             self._retry = min(self._retry * 2, LONGEST)
 
     async def _whole(self, work: Awaitable[T]) -> T | None:
@@ -232,7 +232,7 @@ class Watcher:
         except NodeError:
             if self._missed is not None:
                 self._behind = True
-                asyncio.get_running_loop().call_later(self._pause, self._heard.set)
+                asyncio.get_running_loop().call_later(self._pause, self._changed.set)
                 self._pause = min(self._pause * 2, LONGEST)
             return None
         self._pause, self._failed = PAUSE, ""

@@ -225,9 +225,9 @@ def _behind(spec: Spec, target: Resource, path: Path, shown: Path) -> Problem:
     )
 
 
-def _target(sort: type[Spec] | type[Value], spec: Spec, wants: Link | Binding) -> object:
+def _target(sort: type[Spec] | type[Value], spec: Spec, named: Link | Binding) -> object:
     """Return what a link or a bond of a Spec names: an id wins over a name."""
-    return (sort, spec.namespace, wants.name) if wants.id is None else (sort, wants.id)
+    return (sort, spec.namespace, named.name) if named.id is None else (sort, named.id)
 
 
 # --- who stops ------------------------------------------------------------------------------------
@@ -301,7 +301,7 @@ class _Graph:
 
     def _active(self) -> Pieces[set[_Node]]:
         """Return the nodes whose links all lead to active ones; a ring counts as a whole."""
-        wanted: dict[_Node, list[_Node]] = {}
+        dependents: dict[_Node, list[_Node]] = {}
         stuck: list[_Node] = []
         for node, each in self.nodes.items():
             yield
@@ -311,14 +311,14 @@ class _Graph:
                     if target is None:
                         stuck.append(node)
                     else:
-                        wanted.setdefault(target, []).append(node)
+                        dependents.setdefault(target, []).append(node)
         active = set(self.nodes)
         while stuck:
             yield
             node = stuck.pop()
             if node in active:
                 active.discard(node)
-                stuck += wanted.get(node, ())
+                stuck += dependents.get(node, ())
         return active
 
 

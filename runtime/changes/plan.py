@@ -337,13 +337,13 @@ def _bearers(steps: Sequence[Step]) -> set[UUID]:
 
 def _bound(steps: Sequence[Step], others: Sequence[Spec], registry: Registry) -> Pieces[set[UUID]]:
     """Return who is, or may be, bound to a Value that these steps change."""
-    wanted: dict[str, set[UUID | str | None]] = {}
+    changed: dict[str, set[UUID | str | None]] = {}
     for old, new in steps:
         if isinstance(new, Value) and old != new:
-            wanted.setdefault(new.namespace, set()).update((new.id, new.name))
+            changed.setdefault(new.namespace, set()).update((new.id, new.name))
     bound: set[UUID] = set()
     for spec in others:
-        names = wanted.get(spec.namespace)
+        names = changed.get(spec.namespace)
         if names is None:
             continue
         yield

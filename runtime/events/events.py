@@ -63,7 +63,7 @@ class Events:
         self.tracebacks = False
         self._listeners: list[Listener] = []
         self._threaded: list[Listener] = []
-        self._wanted: dict[str, int] = {}
+        self._requested: dict[str, int] = {}
         self._secrets: dict[str, int] = {}
         self._longest: tuple[str, ...] | None = None
 
@@ -84,20 +84,20 @@ class Events:
 
         What happens often, such as a change of the status of a task, is emitted only then.
         """
-        return name in self._wanted
+        return name in self._requested
 
     def want(self, *names: str) -> Callable[[], None]:
         """Ask for events of these names, which are emitted only on request; returns what ends it."""
         for name in names:
-            self._wanted[name] = self._wanted.get(name, 0) + 1
+            self._requested[name] = self._requested.get(name, 0) + 1
         left = list(names)
 
         def end() -> None:
             while left:
                 name = left.pop()
-                self._wanted[name] -= 1
-                if not self._wanted[name]:
-                    del self._wanted[name]
+                self._requested[name] -= 1
+                if not self._requested[name]:
+                    del self._requested[name]
 
         return end
 

@@ -38,12 +38,12 @@ class Reader:
         while not self._queue:
             if self._closed is not None:
                 raise StopAsyncIteration
-            heard: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.add(heard)
+            arrival: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.add(arrival)
             try:
-                await heard
+                await arrival
             finally:
-                self._waiting.discard(heard)
+                self._waiting.discard(arrival)
         return self._queue.popleft()
 
     async def request(self, payload: Payload) -> Answer:
@@ -89,6 +89,6 @@ class Reader:
         self._wake()
 
     def _wake(self) -> None:
-        for heard in self._waiting:
-            if not heard.done():
-                heard.set_result(None)
+        for arrival in self._waiting:
+            if not arrival.done():
+                arrival.set_result(None)

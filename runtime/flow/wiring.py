@@ -232,11 +232,11 @@ class Wiring:
     def _weave_run(self, target: Target, handler: Action) -> RunStep:
         """Flatten the straight run of plain actions that begins here."""
         actions: list[Callable[..., object]] = []
-        whose: list[Target] = []
+        acting: list[Target] = []
         onward: str | None = None
         while True:
             actions.append(handler.fn)
-            whose.append(target)
+            acting.append(target)
             onward = handler.out
             if onward is None or self._lens is not None or len(actions) >= RUN:
                 break
@@ -249,9 +249,9 @@ class Wiring:
             if not isinstance(following, Action) or not plain(following):
                 break
             target, handler = after, following
-        owners = tuple(owner for owner, _ in whose)
+        owners = tuple(owner for owner, _ in acting)
         labels = tuple(self.label(owner) for owner in owners)
-        ports = tuple(port for _, port in whose)
+        ports = tuple(port for _, port in acting)
         step = RunStep(tuple(actions), owners, labels, ports, None, self._resolve)
         if onward is not None:
             step.next = LazyStep(step, target[0], onward, self._resolve)

@@ -63,7 +63,7 @@ async def namespace_status(
         for symbol in report.symbols:
             if symbol.id not in statuses:
                 statuses[symbol.id] = _gone(symbol, reports)
-    wanted = [
+    selected = [
         each
         for each in statuses.values()
         if not (names or ids)
@@ -75,7 +75,7 @@ async def namespace_status(
         store=store.url,
         revision=await store.newest(),
         runtimes=tuple(reports),
-        symbols=tuple(sorted(wanted, key=lambda each: (each.name or "~", str(each.id)))),
+        symbols=tuple(sorted(selected, key=lambda each: (each.name or "~", str(each.id)))),
         problems=tuple(await store.problems()),
     )
 

@@ -93,11 +93,11 @@ class Watchdog:
     def _watch(self) -> None:
         """Ask again and again, until it is stopped or the loop is closed."""
         with suppress(RuntimeError):
-            self._ask_on()
+            self._keep_asking()
         if self._dump:
             faulthandler.cancel_dump_traceback_later()
 
-    def _ask_on(self) -> None:
+    def _keep_asking(self) -> None:
         turn, last, used = 0, time.monotonic(), time.process_time()
         while True:
             if self._dump and turn % 4 == 0 and sys.__stderr__ is not None:

@@ -136,8 +136,8 @@ class _Comparison:
 
     def _arrays(self, source: Rule, target: Rule, depth: int) -> Fit:
         """Return the fit of two arrays: their lengths, then item by item."""
-        span, wanted = _items_span(source), _items_span(target)
-        lengths = span.relate(wanted)
+        span, target_span = _items_span(source), _items_span(target)
+        lengths = span.relate(target_span)
         if lengths is Fit.UNFIT:
             return lengths
         explicit = max(len(_prefix(source)), len(_prefix(target)))

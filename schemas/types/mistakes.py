@@ -81,8 +81,8 @@ def _mistake(error: Any, root: JsonSchema) -> Mistake:
     if word == "required":
         name = _quoted(error.message)
         part = schema.get("properties", {}).get(name, True)
-        wanted = describe_schema({**part, **definitions}) if isinstance(part, dict) else "any"
-        return Mistake((*path, name), "missing", wanted)
+        shape = describe_schema({**part, **definitions}) if isinstance(part, dict) else "any"
+        return Mistake((*path, name), "missing", shape)
     if word == "additionalProperties" and schema.get("additionalProperties") is False:
         known = [str(name) for name in schema.get("properties", {})]
         patterns = list(schema.get("patternProperties", ()))

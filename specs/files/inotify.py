@@ -93,18 +93,18 @@ class InotifyNotifier:
         """Watch whatever has to be watched, as the folders and links are now."""
         self._inside, self._targets, self._partial = set(), {}, False
         known: dict[str, PathPart] = {}
-        wanted: dict[str, int] = {}
-        chain = self._trace(self._root, known, wanted)
+        masks: dict[str, int] = {}
+        chain = self._trace(self._root, known, masks)
         # Also while it is not a link: it may become one.
-        wanted.setdefault(os.path.dirname(self._root), _NAMES)
+        masks.setdefault(os.path.dirname(self._root), _NAMES)
         if os.path.isdir(self._root):
             self._real = os.path.realpath(self._root)
-            self._descend(self._root, known, wanted, set())
+            self._descend(self._root, known, masks, set())
         elif not self._targets:
-            wanted[os.path.dirname(self._root)] = _FILES
-        for folder, mask in wanted.items():
+            masks[os.path.dirname(self._root)] = _FILES
+        for folder, mask in masks.items():
             self._watch(folder, mask)
-        for folder in [name for name in self._watches if name not in wanted]:
+        for folder in [name for name in self._watches if name not in masks]:
             self._forget(folder)
         self._parts = {path: part for path, part in known.items() if path not in self._targets}
         self._parts.setdefault(self._root, look_at(self._root))
@@ -112,7 +112,7 @@ class InotifyNotifier:
         self._checked = list({part.path: part for part in (*chain, *folders)}.values())
 
     def _trace(
-        self, path: str, known: dict[str, PathPart], wanted: dict[str, int], *, read: bool = True
+        self, path: str, known: dict[str, PathPart], masks: dict[str, int], *, read: bool = True
     ) -> list[PathPart]:
         """Have everything watched that tells where a path leads to from now on.
 
@@ -121,18 +121,18 @@ class InotifyNotifier:
         chain = parts_of(path, known)
         for part in chain:
             if part.target or part.missing:
-                wanted.setdefault(os.path.dirname(part.path), _NAMES)
+                masks.setdefault(os.path.dirname(part.path), _NAMES)
         end = chain[-1] if chain else PathPart(path)
         if read and end.path != path and not (end.target or end.folder or end.missing):
             self._targets.setdefault(end.path, set()).add(path)
-            wanted[os.path.dirname(end.path)] = _FILES
+            masks[os.path.dirname(end.path)] = _FILES
         return chain
 
     def _descend(
         self,
         folder: str,
         known: dict[str, PathPart],
-        wanted: dict[str, int],
+        masks: dict[str, int],
         seen: set[tuple[int, int]],
     ) -> None:
         try:
@@ -140,7 +140,7 @@ class InotifyNotifier:
             if (status.st_dev, status.st_ino) in seen:
                 return
             seen.add((status.st_dev, status.st_ino))
-            wanted[folder] = _FILES
+            masks[folder] = _FILES
             self._inside.add(folder)
             # Watched before it is listed: what comes in between is told, or listed, or both.
             self._watch(folder, _FILES)
@@ -154,9 +154,9 @@ class InotifyNotifier:
             below = is_spec_folder(entry.name) and is_folder(entry)
             out = leads_out(entry, self._real)
             if entry.is_symlink() and (below or is_spec_file(entry.name)):
-                self._trace(entry.path, known, wanted, read=not out)
+                self._trace(entry.path, known, masks, read=not out)
             if below and not out:
-                self._descend(entry.path, known, wanted, seen)
+                self._descend(entry.path, known, masks, seen)
 
     def _watch(self, folder: str, mask: int) -> None:
         # Asked anew each time: there may be another folder of this name by now.
@@ -199,8 +199,8 @@ class InotifyNotifier:
         if self._partial or any(look_at(part.path) != part for part in self._checked):
             self._settling.touch(EVERYTHING, SLOW)
             self._look_again()
-        took = time.perf_counter() - began
-        self._timer = self._loop.call_later(max(EVERY, SHARE * took), self._check)
+        elapsed = time.perf_counter() - began
+        self._timer = self._loop.call_later(max(EVERY, SHARE * elapsed), self._check)
 
     # --- what inotify says ---
 

@@ -66,10 +66,10 @@ class TreeNotifier:
                 task.cancel()
 
     async def _work(self) -> None:
-        took = 0.0
+        elapsed = 0.0
         while True:
             self._wake()
-            await self._wait(max(POLL if self._polling else REST, SHARE * took))
+            await self._wait(max(POLL if self._polling else REST, SHARE * elapsed))
             began = time.perf_counter()
             try:
                 tree = await asyncio.to_thread(scan, self._root)
@@ -81,7 +81,7 @@ class TreeNotifier:
                 # the next look is made all the same.
                 self._settling.touch(EVERYTHING, SLOW)
                 continue
-            took = time.perf_counter() - began
+            elapsed = time.perf_counter() - began
             before, self._tree = self._tree, tree
             self._compare(before, tree)
 

@@ -156,7 +156,7 @@ class _ResourceMerge:
         self.base, self.ours, self.theirs, self.favor = base, ours, theirs, favor
         self.conflicts: list[MergeConflict] = []
         known = base.references()
-        self.wanted = tuple(
+        self.needed = tuple(
             {pair[1]: path for pair, path in side.references().items() if pair not in known}
             for side in (ours, theirs)
         )
@@ -185,9 +185,9 @@ class _ResourceMerge:
         if ours == theirs:
             return ours
         if base == theirs:
-            return self.led_to(ours, theirs, self.wanted[1], "ours", "theirs")
+            return self.led_to(ours, theirs, self.needed[1], "ours", "theirs")
         if base == ours:
-            return self.led_to(theirs, ours, self.wanted[0], "theirs", "ours")
+            return self.led_to(theirs, ours, self.needed[0], "theirs", "ours")
         if ours is None or theirs is None:
             gone, changer = ("ours", "theirs") if ours is None else ("theirs", "ours")
             return self.whole(f"{gone} removes it, {changer} changes it")
@@ -195,7 +195,7 @@ class _ResourceMerge:
         if base is not None and self.kind_and_fields(*trees):
             return self.whole("one side makes it another kind, the other changes its fields")
         before = len(self.conflicts)
-        tree = self.mapping((), *_said_in_one(trees))
+        tree = self.mapping((), *_with_whole_data(trees))
         if isinstance(tree.get("data"), _DataSource):
             tree |= tree.pop("data").fields
         if base is None and self.favor == "base" and len(self.conflicts) > before:
@@ -206,14 +206,14 @@ class _ResourceMerge:
         self,
         changed: Resource | None,
         kept: Resource | None,
-        wanted: Mapping[Key, str],
+        needed: Mapping[Key, str],
         changer: str,
         keeper: str,
     ) -> Resource | None:
         """Return what one side changed, unless it took away what the other now leads to."""
         if kept is None or (changed is not None and changed.name == kept.name):
             return changed
-        path = wanted.get(key_of(kept))
+        path = needed.get(key_of(kept))
         if path is None:
             return changed
         text = "removes it" if changed is None else f'calls it "{changed.name}"'
@@ -392,7 +392,7 @@ class _DataSource(msgspec.Struct):
     fields: dict[str, Any]
 
 
-def _said_in_one(trees: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _with_whole_data(trees: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the same, with what a Value says of its data in one piece, if it is not plain on every side."""
     if all(tree.keys().isdisjoint(("sealed", "from")) for tree in trees):
         return trees

@@ -107,10 +107,10 @@ class _TextMerge:
         called = ours.called(mine)
         other = paired(base, theirs, known=[each for each in called if each.id in fresh])
         self.sides = base.resources, called, theirs.called(other)
-        self.nobody = {*known, *mine.values(), *other.values()}
+        self.unnamed = {*known, *mine.values(), *other.values()}
         self.conflicts: tuple[MergeConflict, ...] = ()
 
-    def wanted(self, favor: Favor) -> Sheet:
+    def merged_sheet(self, favor: Favor) -> Sheet:
         """Return what the text has to say."""
         merged = merge(*self.sides, favor=favor)
         if favor == "ours":
@@ -118,12 +118,12 @@ class _TextMerge:
         keys = (key_of(each) for each in merged.resources)
         return Sheet(
             resources=merged.resources,
-            anonymous=frozenset(key for key in keys if key[1] in self.nobody),
+            anonymous=frozenset(key for key in keys if key[1] in self.unnamed),
         )
 
     def merged_text(self, favor: Favor) -> str | None:
         """Return the text of ours that says what comes of the merge."""
-        wanted = self.wanted(favor)
+        target = self.merged_sheet(favor)
         lines = [
             each.text.splitlines(keepends=True) for each in (self.base, self.ours, self.theirs)
         ]
@@ -132,66 +132,66 @@ class _TextMerge:
         settled = [(chunk.settled, chunk.ours) for chunk in parts]
         mine = "".join(line for part, own in settled for line in (own if part is None else part))
         for start in dict.fromkeys((both, mine, self.ours.text)):
-            text = self.written(start, wanted)
+            text = self.written(start, target)
             if text is not None:
                 return text
         return None
 
     def turned(self, text: str, favor: Favor) -> list[Patch] | None:
         """Return what to replace in the text of ours so that it says what another side does if they disagree."""
-        return self.patches(text, self.wanted(favor))
+        return self.patches(text, self.merged_sheet(favor))
 
-    def written(self, start: str, wanted: Sheet) -> str | None:
+    def written(self, start: str, target: Sheet) -> str | None:
         """Return the text, rewritten if it does not say yet what is wanted; None if that cannot be."""
-        patches = self.patches(start, wanted)
+        patches = self.patches(start, target)
         return None if patches is None else patched(start, patches)
 
-    def patches(self, start: str, wanted: Sheet) -> list[Patch] | None:
+    def patches(self, start: str, target: Sheet) -> list[Patch] | None:
         """Return what to replace in the text so that it says what is wanted; None if that cannot be."""
         sheet = Sheet.read(start, file=self.file)
         if sheet.problems:
             return None
-        called = paired(wanted, sheet)
+        called = paired(target, sheet)
         then = {(type(each), called.get(key_of(each), each.id)): each for each in sheet.resources}
-        now = {key_of(each): each for each in wanted.resources}
+        now = {key_of(each): each for each in target.resources}
         edits = [
             edit
             for key in {**then, **now}
-            if (edit := _edit(then.get(key), now.get(key), key in wanted.anonymous)) is not None
+            if (edit := _edit(then.get(key), now.get(key), key in target.anonymous)) is not None
         ]
         if not edits:
             return []
         return patches_of(
             start,
             edits,
-            check=lambda text: _same(Sheet.read(text, file=self.file), wanted),
+            check=lambda text: _same(Sheet.read(text, file=self.file), target),
             namespace=DEFAULT_NAMESPACE,
             is_json=self.file.endswith(".json"),
-            unnumbered=frozenset(key[1] for key in wanted.anonymous),
+            unnumbered=frozenset(key[1] for key in target.anonymous),
         )
 
 
-def _edit(old: Resource | None, new: Resource | None, nobody: bool) -> Edit | None:
+def _edit(old: Resource | None, new: Resource | None, unnamed: bool) -> Edit | None:
     """Return what is to be done with an entry; None if it says what it should."""
     if old is not None and new is not None:
-        if nobody:
+        if unnamed:
             # It keeps the id that its place gives it.
             new = msgspec.structs.replace(new, id=old.id)
         return None if old == new else Edit(old, new)
     return Edit(old, new)
 
 
-def _same(sheet: Sheet, wanted: Sheet) -> bool:
+def _same(sheet: Sheet, target: Sheet) -> bool:
     """Return whether a text says what is wanted, whatever the numbers of those that have only numbers."""
-    if sheet.problems or len(sheet.resources) != len(wanted.resources):
+    if sheet.problems or len(sheet.resources) != len(target.resources):
         return False
-    called = paired(wanted, sheet)
+    called = paired(target, sheet)
     parts = {(type(each), called.get(key_of(each), each.id)): each for each in sheet.resources}
     return all(
         key_of(each) in parts
         and identical(content(parts[key_of(each)]), content(each))
-        and (key_of(each) in wanted.anonymous or parts[key_of(each)] == each)
-        for each in wanted.resources
+        and (key_of(each) in target.anonymous or parts[key_of(each)] == each)
+        for each in target.resources
     )
 
 

@@ -34,14 +34,14 @@ def put_under(changes: Sequence[Change], revision: Revision) -> list[Resource]:
     Raise Conflict if it was made of other changes: the key is in use.
     """
     turns = {turn.key: turn for turn in revision.turns}
-    wanted: dict[Key, Resource | None] = {}
+    requested: dict[Key, Resource | None] = {}
     for change in changes:
         if isinstance(change, Put):
-            wanted[type(change.resource), change.resource.id] = change.resource
+            requested[type(change.resource), change.resource.id] = change.resource
         else:
-            wanted[change.type, change.id] = None
+            requested[change.type, change.id] = None
     for key, turn in turns.items():
-        if key not in wanted or (wanted[key] is None) != (turn.after is None):
+        if key not in requested or (requested[key] is None) != (turn.after is None):
             raise ConflictError(
                 f"revision {revision.number} was made of other changes under the same key "
                 "(expected: the same changes, or another key)"

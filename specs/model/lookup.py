@@ -35,9 +35,9 @@ async def mentioning(store: Store, namespace: str, words: Collection[str]) -> Se
         return ()
     if isinstance(store, IndexedStore):
         return await store.mentioning(namespace, words)
-    wanted = set(words)
+    names = set(words)
     every = await store.specs(namespace)
-    return [spec for spec in every if not wanted.isdisjoint(mentions_of(spec))]
+    return [spec for spec in every if not names.isdisjoint(mentions_of(spec))]
 
 
 def identified(words: Collection[str]) -> list[UUID]:

@@ -46,11 +46,11 @@ def unmarked(data: Any) -> Any:
     if len(data) == 1:
         key, value = next(iter(data.items()))
         if key in _MARKS:
-            return _meant(key, value)
+            return _decoded(key, value)
     return {key: unmarked(value) for key, value in data.items()}
 
 
-def _meant(key: str, value: Any) -> Any:
+def _decoded(key: str, value: Any) -> Any:
     if key == MAP and isinstance(value, dict):
         return {name: unmarked(item) for name, item in value.items()}
     if key == FLOAT and value in _FLOATS:

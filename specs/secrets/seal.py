@@ -103,8 +103,8 @@ def _key(data: bytes) -> Key:
 
 def _about(value: Value, key: str) -> bytes:
     """Return what a sealed text is about; it has to be the same when it is opened."""
-    who = f"name\0{value.name}" if value.name is not None else f"id\0{value.id}"
-    return f"{SEAL_PREFIX}\0{key}\0{value.namespace}\0{who}".encode()
+    owner = f"name\0{value.name}" if value.name is not None else f"id\0{value.id}"
+    return f"{SEAL_PREFIX}\0{key}\0{value.namespace}\0{owner}".encode()
 
 
 def _base64(data: bytes) -> str:

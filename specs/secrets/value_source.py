@@ -67,7 +67,7 @@ def read_source(value: Value, environ: Mapping[str, str]) -> ReadResult:
     try:
         content = _bytes(path) if path else _variable(source.env, environ)
         digest = _digest(content)
-        return ReadResult(meant(content, source.format), None, path, digest)
+        return ReadResult(decode_content(content, source.format), None, path, digest)
     except (OSError, ValueError) as error:
         reason = str(getattr(error, "strerror", None) or error)
         missing = isinstance(error, _MISSING)
@@ -118,7 +118,7 @@ def _digest(content: bytes) -> bytes:
     return blake2b(content, digest_size=16).digest()
 
 
-def meant(content: bytes, form: str) -> Any:
+def decode_content(content: bytes, form: str) -> Any:
     """Content as data; ValueError says what is wrong with it, and repeats nothing of it.
 
     `form` is one of heddle.specs.model.value.FORMATS.

@@ -53,9 +53,9 @@ class Vault:
 
     async def ready(self, values: Iterable[Value]) -> None:
         """Have the keys of these Values at hand, so that opening them does not wait."""
-        wanted = {sealed_by(value.sealed) for value in values if value.sealed}
-        if wanted:
-            await self.keys.ready(wanted)
+        key_ids = {sealed_by(value.sealed) for value in values if value.sealed}
+        if key_ids:
+            await self.keys.ready(key_ids)
 
     def _is_key(self, path: str) -> bool:
         """Return whether a path leads to a file of keys."""

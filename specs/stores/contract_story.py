@@ -99,12 +99,12 @@ class Watch:
 
     async def until(self, ids: Iterable[UUID]) -> list[ChangeSet]:
         """Return the change sets up to the one with which all these ids were told."""
-        wanted = set(ids)
+        missing = set(ids)
         sets: list[ChangeSet] = []
-        while wanted:
+        while missing:
             changes = await self.next()
             sets.append(changes)
-            wanted -= changes.specs | changes.values
+            missing -= changes.specs | changes.values
         return sets
 
     async def ended(self) -> bool:

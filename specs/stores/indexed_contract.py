@@ -18,7 +18,7 @@ def indexed(store: Store) -> IndexedStore:
     return store
 
 
-async def who(store: Store, *words: str, namespace: str = "default") -> list[str]:
+async def names_of_mentioning(store: Store, *words: str, namespace: str = "default") -> list[str]:
     """Return the names of the Specs that mention one of these, in order."""
     specs = await indexed(store).mentioning(namespace, words)
     return sorted(str(each.name) for each in specs)
@@ -70,14 +70,16 @@ class IndexedContract(Contract):
                 spec("end"),
             ]
             await store.apply([Put(resource=each) for each in many])
-            assert await who(store, "end") == ["by-name", "caller"]
-            assert await who(store, str(named_id("spec", "default", "end"))) == ["by-id"]
-            assert await who(store, "outer") == ["inside"]
-            assert await who(store, "key") == ["bound"]
-            assert await who(store, "half", "grüße") == ["caller", "deep"]
-            assert await who(store, f"{BLANK}call") == ["blank"]
-            assert await who(store, "end", namespace="other") == []
-            assert await who(store, "nobody") == []
+            assert await names_of_mentioning(store, "end") == ["by-name", "caller"]
+            assert await names_of_mentioning(store, str(named_id("spec", "default", "end"))) == [
+                "by-id"
+            ]
+            assert await names_of_mentioning(store, "outer") == ["inside"]
+            assert await names_of_mentioning(store, "key") == ["bound"]
+            assert await names_of_mentioning(store, "half", "grüße") == ["caller", "deep"]
+            assert await names_of_mentioning(store, f"{BLANK}call") == ["blank"]
+            assert await names_of_mentioning(store, "end", namespace="other") == []
+            assert await names_of_mentioning(store, "nobody") == []
 
         self.run(tmp_path, story)
 
@@ -85,12 +87,12 @@ class IndexedContract(Contract):
         async def story(store: Store) -> None:
             leads = spec("leads", ports={"out": (Link(name="end"),)})
             await store.apply([Put(resource=leads)])
-            assert await who(store, "end") == ["leads"]
+            assert await names_of_mentioning(store, "end") == ["leads"]
             elsewhere = spec("leads", ports={"out": (Link(name="elsewhere"),)})
             await store.apply([Put(resource=elsewhere)])
-            assert await who(store, "end") == []
-            assert await who(store, "elsewhere") == ["leads"]
+            assert await names_of_mentioning(store, "end") == []
+            assert await names_of_mentioning(store, "elsewhere") == ["leads"]
             await store.apply([Delete(type=Spec, id=leads.id)])
-            assert await who(store, "elsewhere") == []
+            assert await names_of_mentioning(store, "elsewhere") == []
 
         self.run(tmp_path, story)

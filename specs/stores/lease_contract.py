@@ -76,8 +76,8 @@ class LeaseContract(Contract):
     def test_many_who_want_it_at_once_are_one_holder(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
             many = [lease(store, Holder(runtime=f"r{number}")) for number in range(20)]
-            took = await asyncio.gather(*(each.take() for each in many))
-            assert sum(took) == 1
+            granted = await asyncio.gather(*(each.take() for each in many))
+            assert sum(granted) == 1
 
         self.run(tmp_path, story)
 

@@ -76,11 +76,11 @@ class Overlay:
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
     ) -> Sequence[Spec]:
         """Return those of the store, and what it says nothing of."""
-        wanted = None if ids is None else list(ids)
-        specs = list(await self.store.specs(namespace, wanted))
-        below = _wanted(self._specs, namespace, wanted)
+        requested = None if ids is None else list(ids)
+        specs = list(await self.store.specs(namespace, requested))
+        below = _select(self._specs, namespace, requested)
         if below:
-            below = _uncovered(below, await self._over(specs, below, wanted))
+            below = _uncovered(below, await self._over(specs, below, requested))
         return [*specs, *below]
 
     async def _over(
@@ -107,10 +107,10 @@ class Overlay:
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
     ) -> Sequence[Value]:
         """Return those of the store, and what it says nothing of."""
-        wanted = None if ids is None else list(ids)
-        values = list(await self.store.values(namespace, wanted))
-        below = _wanted(self._values, namespace, wanted)
-        if below and wanted is not None:
+        requested = None if ids is None else list(ids)
+        values = list(await self.store.values(namespace, requested))
+        below = _select(self._values, namespace, requested)
+        if below and requested is not None:
             over = [
                 resource for resource in await self._named(below) if isinstance(resource, Value)
             ]
@@ -120,8 +120,8 @@ class Overlay:
     async def named(self, namespace: str, names: Collection[str]) -> Sequence[Resource]:
         """Return those of the store that have one of these names, and what it says nothing of."""
         resources = await named(self.store, namespace, names)
-        specs = [spec for spec in _wanted(self._specs, namespace, None) if spec.name in names]
-        values = [value for value in _wanted(self._values, namespace, None) if value.name in names]
+        specs = [spec for spec in _select(self._specs, namespace, None) if spec.name in names]
+        values = [value for value in _select(self._values, namespace, None) if value.name in names]
         over_specs = [resource for resource in resources if isinstance(resource, Spec)]
         over_values = [resource for resource in resources if isinstance(resource, Value)]
         over_specs += await self.store.specs(namespace, [spec.id for spec in specs])
@@ -133,7 +133,7 @@ class Overlay:
         specs = await mentioning(self.store, namespace, words)
         below = [
             spec
-            for spec in _wanted(self._specs, namespace, None)
+            for spec in _select(self._specs, namespace, None)
             if not mentions_of(spec).isdisjoint(words)
         ]
         over = list(specs)
@@ -217,7 +217,7 @@ class AcceptingOverlay(ReportingOverlay):
             return state
         over = [item.resource for item in state.items if item.sort == "spec"]
         specs = [resource for resource in over if isinstance(resource, Spec)]
-        below = _uncovered(_wanted(self._specs, namespace, None), specs)
+        below = _uncovered(_select(self._specs, namespace, None), specs)
         items = (*state.items, *(AcceptedResource.of(spec) for spec in below))
         return AcceptedState(items=items, problems=state.problems)
 
@@ -233,11 +233,11 @@ class AcceptingOverlay(ReportingOverlay):
             await self._accepting.accept(namespace, own, dropped)
 
 
-def _wanted(base: Sequence[R], namespace: str | None, ids: Sequence[UUID] | None) -> list[R]:
+def _select(base: Sequence[R], namespace: str | None, ids: Sequence[UUID] | None) -> list[R]:
     # The ids may be thousands, and of most namespaces nothing is below.
     base = [spec for spec in base if namespace in (None, spec.namespace)]
-    wanted = None if ids is None or not base else set(ids)
-    return [spec for spec in base if wanted is None or spec.id in wanted]
+    requested = None if ids is None or not base else set(ids)
+    return [spec for spec in base if requested is None or spec.id in requested]
 
 
 def _uncovered(below: Sequence[R], over: Sequence[R]) -> list[R]:

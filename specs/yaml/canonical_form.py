@@ -45,7 +45,7 @@ def formatted(
         raise SpecError(reading.problems)
     try:
         result = _settled(text, order, links, is_json)
-        if _says(_read(result, file)) != _says(reading):
+        if _content(_read(result, file)) != _content(reading):
             raise TreeError("something that would read differently")
         if not is_json and _kept(result) != _kept(text):
             raise TreeError("comments in places that they cannot keep")
@@ -76,7 +76,7 @@ def _read(text: str, file: str) -> ReadText:
     return read_text(text, file=file, key=file or "-")
 
 
-def _says(reading: ReadText) -> tuple[Any, ...]:
+def _content(reading: ReadText) -> tuple[Any, ...]:
     problems = tuple(problem.code for problem in reading.problems)
     return reading.specs, reading.values, problems, reading.whole
 

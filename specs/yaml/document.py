@@ -348,10 +348,10 @@ class _EntryReader:
         if type(data) is not dict:
             self.shape(root, describe_type(data), "a mapping with `kind`, or with `data`")
             return
-        says = "kind" not in data and (
+        is_value = "kind" not in data and (
             self.only == "values" or any(field in data for field in DATA_FIELDS)
         )
-        sort = "value" if says else "spec"
+        sort = "value" if is_value else "spec"
         if "kind" not in data and sort == "spec" and self.only is None:
             near = did_you_mean("kind", list(data)) or did_you_mean("data", list(data))
             hint = near.replace("Did you mean", "Is it").replace("?", " that was meant so?")

@@ -131,7 +131,7 @@ class Bench:
         with self._turn:
             if self._worker is None or not self._worker.check():
                 self._worker = LanguageWorker()
-            return self._worker.ask_now(_full(request, self._worker, code))
+            return self._worker.send_sync(_full(request, self._worker, code))
 
 
 BENCH: Final = Bench()

@@ -57,7 +57,7 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"it holds {type(value).__name__}, which is not plain data")
 
 
-def _meant(code: int, data: memoryview) -> Any:
+def _decoded(code: int, data: memoryview) -> Any:
     if code == _ERROR:
         message, word, rest = from_bytes(data)
         return Error(str(message), code=str(word), data=rest)
@@ -67,7 +67,7 @@ def _meant(code: int, data: memoryview) -> Any:
 
 
 _encode: Final = msgspec.msgpack.Encoder(enc_hook=_plain).encode
-_decode: Final = msgspec.msgpack.Decoder(ext_hook=_meant).decode
+_decode: Final = msgspec.msgpack.Decoder(ext_hook=_decoded).decode
 
 
 def to_bytes(value: Any) -> bytes:

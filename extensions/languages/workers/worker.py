@@ -96,7 +96,7 @@ class LanguageWorker:
             self.stop()
             raise
 
-    def ask_now(self, request: RunRequest) -> Answer:
+    def send_sync(self, request: RunRequest) -> Answer:
         """Return the same, for those that cannot wait: everything else stands still meanwhile."""
         frame = framed(msgspec.msgpack.encode(request))
         try:

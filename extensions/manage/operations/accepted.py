@@ -67,14 +67,14 @@ async def accept(request: ApiRequest) -> ApiReply:
 async def _was_stored(store: Store, resource: AcceptedResource, namespace: str) -> bool:
     """Return whether the store holds what a record says, or held it at its revision."""
     try:
-        wanted = resource.resource
+        accepted = resource.resource
     except (HeddleError, msgspec.DecodeError):
         return False
-    if wanted.id != resource.id or wanted.namespace != namespace:
+    if accepted.id != resource.id or accepted.namespace != namespace:
         return False
-    find = store.specs if isinstance(wanted, Spec) else store.values
+    find = store.specs if isinstance(accepted, Spec) else store.values
     now: list[Resource] = list(await find(namespace, [resource.id]))
-    if any(recorded(each) == wanted for each in now):
+    if any(recorded(each) == accepted for each in now):
         return True
     if not isinstance(store, RevisionStore) or resource.revision <= 0:
         return False
@@ -82,7 +82,9 @@ async def _was_stored(store: Store, resource: AcceptedResource, namespace: str) 
         revision = await store.revision(resource.revision)
     except NotFoundError:
         return False
-    return any(turn.after is not None and recorded(turn.after) == wanted for turn in revision.turns)
+    return any(
+        turn.after is not None and recorded(turn.after) == accepted for turn in revision.turns
+    )
 
 
 OPERATIONS = [

@@ -52,8 +52,8 @@ class Sort:
     async def find(self, store: Store, namespace: str, key: str) -> Resource | None:
         """Return the one of this name or id; None if there is none."""
         id_ = parse_id(key)
-        wanted = named_id(self.word, namespace, key)
-        near = await self.read(store, namespace, [wanted] if id_ is None else [id_, wanted])
+        by_name = named_id(self.word, namespace, key)
+        near = await self.read(store, namespace, [by_name] if id_ is None else [id_, by_name])
         for resource in near:
             if resource.id == id_ or resource.name == key:
                 return resource

@@ -214,13 +214,13 @@ class AuthNode(Node):
     def _denied(self, why: str) -> dict[str, Any]:
         """Return the response to a sender who is not known."""
         realm = self._fields.realm
-        asks = []
+        challenges = []
         if self._takes_tokens:
             detail = f', error="invalid_token", error_description="{why}"' if why else ""
-            asks.append(f'Bearer realm="{realm}"{detail}')
+            challenges.append(f'Bearer realm="{realm}"{detail}')
         if self._passwords is not None:
-            asks.append(f'Basic realm="{realm}", charset="UTF-8"')
-        header = {"WWW-Authenticate": asks, "Cache-Control": ["no-store"]}
+            challenges.append(f'Basic realm="{realm}", charset="UTF-8"')
+        header = {"WWW-Authenticate": challenges, "Cache-Control": ["no-store"]}
         return HttpResponse({"status": 401, "header": header, "body": "Unauthorized"})
 
 

@@ -420,7 +420,7 @@ class HttpConnection(Channel):
     def _on_read(self) -> None:
         """Go on reading: the reader of an upload wants more, or made room."""
         upload = self._upload
-        if upload is not None and upload.wanted and self._exchange is not None:
+        if upload is not None and upload.needs_more and self._exchange is not None:
             self._invite()
         self._set_pace()
 
@@ -475,7 +475,7 @@ class HttpConnection(Channel):
         head = self._head
         if isinstance(answer, Error):
             if answer.code == "cancelled":
-                self._say_nothing(exchange)
+                self._close_silently(exchange)
                 return
             fault = fault_of(answer)
             if fault is None:
@@ -569,7 +569,7 @@ class HttpConnection(Channel):
         if shared.draining or self._retired:
             guest.retire()
 
-    def _say_nothing(self, exchange: Exchange) -> None:
+    def _close_silently(self, exchange: Exchange) -> None:
         """Close without a response: nobody waits for it."""
         self._keep = False
         self._finish()

@@ -33,9 +33,9 @@ def choose_coding(header: str, offers: tuple[str, ...]) -> str:
     rest = liked.get("*", 0.0)
     best, quality = "", 0.0
     for offer in offers:
-        wanted = liked.get(offer, rest)
-        if wanted > quality:
-            best, quality = offer, wanted
+        weight = liked.get(offer, rest)
+        if weight > quality:
+            best, quality = offer, weight
     return "" if liked.get("identity", 0.0) > quality else best
 
 

@@ -16,7 +16,7 @@ class Upload:
     `on_read` is called when the reader wants more than there is, and when room was made.
     """
 
-    __slots__ = ("_error", "_on_read", "_parts", "_waiter", "closed", "ended", "size", "wanted")
+    __slots__ = ("_error", "_on_read", "_parts", "_waiter", "closed", "ended", "needs_more", "size")
 
     def __init__(self, on_read: Callable[[], None]) -> None:
         self._parts: deque[bytes] = deque()
@@ -24,7 +24,7 @@ class Upload:
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._on_read = on_read
-        self.wanted = False
+        self.needs_more = False
         self.ended = False
         self.closed = False
 
@@ -81,14 +81,14 @@ class Upload:
                 await self._more()
 
     async def _more(self) -> None:
-        self.wanted = True
+        self.needs_more = True
         self._on_read()
         self._waiter = asyncio.get_running_loop().create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
-            self.wanted = False
+            self.needs_more = False
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

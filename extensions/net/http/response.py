@@ -352,7 +352,7 @@ def _header_lines(header: Any, echoed: bool, status: int) -> tuple[list[bytes], 
     latin = latin_of(header)
     for name, values in header.items():
         small = _name(name)
-        if small == "connection" and not echoed and _says_close(values):
+        if small == "connection" and not echoed and _is_close(values):
             lines.insert(0, CLOSE)
         if small == "upgrade" and status == 426:
             # Such a response must name the protocol that is wanted instead.
@@ -372,7 +372,7 @@ def _header_lines(header: Any, echoed: bool, status: int) -> tuple[list[bytes], 
     return lines, content_type, packed
 
 
-def _says_close(values: Any) -> bool:
+def _is_close(values: Any) -> bool:
     last = values[-1] if isinstance(values, list) and values else values
     return "close" in elements(lower(str(last)))
 

@@ -264,7 +264,7 @@ class HttpNode(Node):
         while True:
             made += 1
             response: aiohttp.ClientResponse | None = None
-            wanted = 0.0
+            delay = 0.0
             try:
                 response = await self._follow(outgoing)
             except Exception as error:
@@ -275,17 +275,17 @@ class HttpNode(Node):
                 if not again or response.status not in self._fields.again.statuses:
                     return response
                 problem = Error("", code="status")
-                wanted = retry_after(response)
+                delay = retry_after(response)
             pause = self._attempts.pause(problem, made, process.deadline) if again else None
             if problem.code in ("rejected", "request", "redirects", "response"):
                 pause = None
-            if pause is None or wanted > float(self._fields.again.max_delay):
+            if pause is None or delay > float(self._fields.again.max_delay):
                 if response is not None:
                     return response
                 raise NodeError(problem)
             if response is not None:
                 response.close()
-            await asyncio.sleep(max(pause, wanted))
+            await asyncio.sleep(max(pause, delay))
 
     async def _follow(self, outgoing: OutgoingRequest) -> "aiohttp.ClientResponse":
         """Send, and go where redirects lead."""

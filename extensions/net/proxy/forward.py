@@ -58,7 +58,7 @@ def forwarded(
         for name, spelled, value in lines_of_block(payload.head.block)
         if name not in drop and _passes(name, trust=trust, underscores=underscores)
     ]
-    headers += said_of(payload, trust)
+    headers += forwarded_headers(payload, trust)
     headers += own
     if keep_host and payload.head.host:
         headers.append(("Host", payload.head.host))
@@ -110,16 +110,16 @@ def without(path: str, prefix: str) -> str:
     prefix = prefix.rstrip("/")
     if not prefix:
         return path
-    wanted = segments_of(prefix)
+    segments = segments_of(prefix)
     parts = path.split("/")[1:]
-    begins = [unquote(part) for part in parts[: len(wanted)]]
-    if not path.startswith("/") or begins != wanted:
+    begins = [unquote(part) for part in parts[: len(segments)]]
+    if not path.startswith("/") or begins != segments:
         return path
-    rest = parts[len(wanted) :]
+    rest = parts[len(segments) :]
     return "/" + "/".join(rest) if rest else ""
 
 
-def said_of(request: HttpRequest, trust: bool) -> Headers:
+def forwarded_headers(request: HttpRequest, trust: bool) -> Headers:
     """Return who has asked, and for what: a backend sees only us. What came in is believed if it may be."""
     client = request["remote"].rpartition(":")[0].strip("[]")
     head = request.head

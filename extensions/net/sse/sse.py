@@ -209,7 +209,7 @@ def _response(body: bytes | ByteStream) -> Answer:
 
 
 def compile_sse(fields: Sse, build: Build) -> Node:
-    """Return the expression is compiled once."""
+    """Compile the expression once."""
     topics = build.program(fields.topics, "topics") if fields.topics is not None else None
     return SseNode(fields, topics)
 

@@ -86,7 +86,7 @@ class LinkTalk(Talk):
     def _make_ready(self) -> None:
         if not self.ready:
             self.ready = True
-            self._link.say_queued(self)
+            self._link.send_queued(self)
 
     def _leave(self) -> None:
         self._give_up(self.protocol.handshake_exc)
@@ -154,7 +154,7 @@ class ClientLink:
             raise NodeError(Error("no memory is left for messages that wait", code="busy"))
         self._queue.append(message)
 
-    def say_queued(self, talk: LinkTalk) -> None:
+    def send_queued(self, talk: LinkTalk) -> None:
         """Send what has waited."""
         while self._queue and talk.send(self._queue[0]):
             self._queue.popleft()
@@ -178,12 +178,12 @@ class ClientLink:
     # -- what happens on the connection --------------------------------------------------------
 
     def opened(self, talk: Talk) -> bool:
-        """Return the connection has begun."""
+        """Note that the connection has begun."""
         return self.owner.opened(talk)
 
-    def heard(self, talk: Talk, message: Message) -> bool:
-        """Return a message has come."""
-        return self.owner.heard(talk, message)
+    def on_message(self, talk: Talk, message: Message) -> bool:
+        """Take a message that has come."""
+        return self.owner.on_message(talk, message)
 
     def lost(self, talk: Talk) -> None:
         """Note that the connection broke off."""
@@ -209,7 +209,7 @@ class ClientLink:
                 since = loop.time()
                 code, reason = await asyncio.shield(talk.over)
                 self.talk = None
-                if loop.time() - since > LASTED or talk.heard:
+                if loop.time() - since > LASTED or talk.received:
                     made = 0
                 self.failed = f"closed with {code} {reason}".rstrip()
                 self.owner.notify("websocket away", level="warning", reason=self.failed)

@@ -69,17 +69,17 @@ class TalkLimits(msgspec.Struct, frozen=True, kw_only=True):
 class Ear(Contract):
     """Who is told what happens on a connection.
 
-    `opened` and `heard` return True if the answer is still to come: `talk.done()` is called once
+    `opened` and `on_message` return True if the answer is still to come: `talk.done()` is called once
     it is there. `closed` is told when the last message was handled, `lost` at once if the other
     side went without a word.
     """
 
     def opened(self, talk: "Talk") -> bool:
-        """Return the connection has begun."""
+        """Note that the connection has begun."""
         ...
 
-    def heard(self, talk: "Talk", message: Message) -> bool:
-        """Return a message has come, and the one before it was answered."""
+    def on_message(self, talk: "Talk", message: Message) -> bool:
+        """Take a message that has come; the message before it was answered."""
         ...
 
     def closed(self, talk: "Talk", code: int, reason: str) -> None:
@@ -101,7 +101,7 @@ class Talk(Guest):
         self.limits = limits
         self.request: Any = None
         self.rooms: set[str] = set()
-        self.sent = self.heard = 0
+        self.sent = self.received = 0
         self.gone = False
         self.process: Process | None = None
         self.home: LiveProcess | None = None
@@ -249,10 +249,10 @@ class Talk(Guest):
         del inbox[:size]
         began = perf_counter()
         self._take(part)
-        took = perf_counter() - began
-        if took > SLICE:
+        elapsed = perf_counter() - began
+        if elapsed > SLICE:
             self._slice = max(size // 2, SMALLEST)
-        elif took < SLICE / 4 and len(part) == size:
+        elif elapsed < SLICE / 4 and len(part) == size:
             self._slice = min(size * 2, LARGEST)
         if not self._count() and not self.gone:
             self.fail(TRY_LATER, "short of memory")
@@ -318,7 +318,7 @@ class Talk(Guest):
         if not self._within_rate():
             self.fail(POLICY, "too many messages")
             return
-        self.heard += 1
+        self.received += 1
         self._last_message = self._last_in
         message: Message = data
         if self._text:
@@ -358,7 +358,7 @@ class Talk(Guest):
     def _handle(self, message: Message) -> None:
         # A message that is answered at once must not be overtaken by what its handling brings in.
         self._busy = True
-        if not self.ear.heard(self, message):
+        if not self.ear.on_message(self, message):
             self._busy = False
 
     def done(self) -> None:

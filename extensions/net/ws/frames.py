@@ -96,8 +96,8 @@ class FrameReader(StreamReader):
         if opcode >= _CLOSE:
             self._begin_control(final, second & 0x7F)
         elif (opcode == _CONTINUES) != self._open:
-            wanted = "expected a" if self._open else "unexpected"
-            raise ProtocolError(f"{wanted} continuation frame")
+            fault = "expected a" if self._open else "unexpected"
+            raise ProtocolError(f"{fault} continuation frame")
         else:
             if opcode:
                 # A packed text is looked at when its frame is unpacked.

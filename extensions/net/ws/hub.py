@@ -22,12 +22,12 @@ class Hub:
         self._empty: asyncio.Event | None = None
 
     def opened(self, talk: Talk) -> bool:
-        """Return a connection has begun."""
+        """Note that a connection has begun."""
         return self.owner.opened(talk)
 
-    def heard(self, talk: Talk, message: Message) -> bool:
-        """Return a message has come."""
-        return self.owner.heard(talk, message)
+    def on_message(self, talk: Talk, message: Message) -> bool:
+        """Take a message that has come."""
+        return self.owner.on_message(talk, message)
 
     def lost(self, talk: Talk) -> None:
         """Note that a connection broke off."""
@@ -92,7 +92,7 @@ class Hub:
         message = message_of(order["data"]) if "data" in order else None
         close = close_of(order["close"]) if order.get("close") else None
         joins, leaves = texts(order, "join"), texts(order, "leave")
-        talks = list(self._meant(order, here))
+        talks = list(self._recipients(order, here))
         for talk in talks:
             self.join(talk, joins)
             self.part(talk, leaves)
@@ -102,7 +102,7 @@ class Hub:
                 talk.close(*close)
         return len(talks)
 
-    def _meant(self, order: dict[str, Any], here: str | None) -> Iterator[Talk]:
+    def _recipients(self, order: dict[str, Any], here: str | None) -> Iterator[Talk]:
         """For whom it is, each once."""
         mapping: dict[Talk, None] = {}
         if order.get("all"):

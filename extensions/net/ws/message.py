@@ -7,13 +7,13 @@ from heddle.extensions.net.http.errors import AnswerError, RequestError
 from heddle.extensions.net.http.media import from_json, to_json
 
 Form: TypeAlias = Literal["auto", "json", "text", "bytes"]
-"""What becomes of a message that comes: see `heard`."""
+"""What becomes of a message that comes: see `payload_of`."""
 
 Message: TypeAlias = str | bytes
 """Text, or bytes."""
 
 
-def heard(message: Message, form: Form) -> Payload:
+def payload_of(message: Message, form: Form) -> Payload:
     """Return the payload of a message; BadRequest if it is not what it has to be.
 
     `json` is what its text stands for, `text` text, `bytes` bytes. `auto` leaves it as it came.

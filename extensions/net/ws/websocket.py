@@ -35,7 +35,7 @@ from heddle.extensions.net.ws.dispatcher import Speaker
 from heddle.extensions.net.ws.fields import Format, TalkFields
 from heddle.extensions.net.ws.handshake import HandshakeError, accepted, need_websockets
 from heddle.extensions.net.ws.hub import Hub
-from heddle.extensions.net.ws.message import Message, heard
+from heddle.extensions.net.ws.message import Message, payload_of
 
 
 class WebSocket(Fields):
@@ -170,7 +170,7 @@ class WebSocketNode(Node):
     # -- connections ---------------------------------------------------------------------------
 
     def opened(self, talk: Talk) -> bool:
-        """Return a connection has begun: the flow may greet it."""
+        """Note that a connection has begun: the flow may greet it."""
         if self._speaker is None:
             raise RuntimeError("the node is not open")
         self._hub.enter(talk)
@@ -179,12 +179,12 @@ class WebSocketNode(Node):
             talk, "open", {"connection": talk.id, "request": talk.request}
         )
 
-    def heard(self, talk: Talk, message: Message) -> bool:
-        """Return a message has come: the flow may answer it."""
+    def on_message(self, talk: Talk, message: Message) -> bool:
+        """Take a message that has come: the flow may answer it."""
         if self._speaker is None:
             raise RuntimeError("the node is not open")
         try:
-            data = heard(message, self._fields.format)
+            data = payload_of(message, self._fields.format)
         except RequestError as rejection:
             talk.fail(BAD_DATA, str(rejection)[:100])
             return False

@@ -38,7 +38,7 @@ from heddle.extensions.net.ws.connection import BAD_DATA, Talk
 from heddle.extensions.net.ws.dispatcher import Speaker
 from heddle.extensions.net.ws.fields import Format, TalkFields
 from heddle.extensions.net.ws.handshake import need_websockets
-from heddle.extensions.net.ws.message import Message, heard, message_of
+from heddle.extensions.net.ws.message import Message, message_of, payload_of
 from heddle.runtime.assembly.retry_rule import ENDLESS, RetryRule
 
 
@@ -229,12 +229,12 @@ class WebSocketClientNode(Node, Actor):
         payload = {"connection": talk.id, "protocol": talk.protocol.subprotocol}
         return self._speaker.exchange(talk, "open", payload)
 
-    def heard(self, talk: Talk, message: Message) -> bool:
-        """Return a message has come: the flow may answer it."""
+    def on_message(self, talk: Talk, message: Message) -> bool:
+        """Take a message that has come: the flow may answer it."""
         if self._speaker is None:
             raise RuntimeError("the node is not open")
         try:
-            data = heard(message, self._fields.format)
+            data = payload_of(message, self._fields.format)
         except RequestError as rejection:
             talk.fail(BAD_DATA, str(rejection)[:100])
             return False

@@ -230,7 +230,7 @@ class InternalConnection:
                 if most and len(whole.rows) >= most:
                     cursor.close(True)
                     raise too_many(most)
-                given = [_meant(value, sort) for value, sort in zip(row, sorts, strict=True)]
+                given = [_converted(value, sort) for value, sort in zip(row, sorts, strict=True)]
                 whole.rows.append(dict(zip(names, given, strict=True)))
         whole.affected += self._raw.total_changes() - before
 
@@ -304,7 +304,7 @@ def _bound(value: Any) -> Any:
         raise rejected(f"an argument cannot be JSON text: {error}") from error
 
 
-def _meant(value: Any, sort: str) -> Any:
+def _converted(value: Any, sort: str) -> Any:
     """Return a value of a column as a flow wants it: JSON is what it says, a boolean is one."""
     if sort == "JSON" and isinstance(value, str):
         return msgspec.json.decode(value)

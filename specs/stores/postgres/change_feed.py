@@ -64,7 +64,7 @@ class ChangeListener:
         if self._away:
             self._there.set()
 
-    def know(self, number: int) -> None:
+    def note_revision(self, number: int) -> None:
         """Note that this revision is kept: a watch that begins later need not tell it."""
         self._known = max(self._known, number)
 
@@ -133,10 +133,10 @@ class ChangeListener:
     async def _arrive(self, connection: Connection) -> None:
         """See what happened before this connection listened."""
         await self._check_past(connection)
-        came_back, self._away = self._away, False
+        reconnected, self._away = self._away, False
         await self._catch_up(connection)
-        if came_back:
-            self._tell_all(ChangeSet(origin=self._origin, revision=self._seen))
+        if reconnected:
+            self._publish_all(ChangeSet(origin=self._origin, revision=self._seen))
 
     async def _check_past(self, connection: Connection) -> None:
         """Raise RescanError if the database was restored to an older state."""
@@ -152,11 +152,11 @@ class ChangeListener:
 
     async def _hear(self, connection: Connection) -> None:
         """Wait for the next notifications, and pass them on."""
-        heard = [notify async for notify in connection.notifies(timeout=QUIET, stop_after=1)]
-        for notice in heard:
+        notices = [notify async for notify in connection.notifies(timeout=QUIET, stop_after=1)]
+        for notice in notices:
             if not self._read(notice.payload):
                 await self._catch_up(connection)
-        if not heard:
+        if not notices:
             async with asyncio.timeout(QUIET):
                 await self._arrive(connection)
 
@@ -193,13 +193,13 @@ class ChangeListener:
                 feed.publish(change_set(keys, namespace, self._origin, number))
             self._see(number)
 
-    def _tell_all(self, changes: ChangeSet) -> None:
+    def _publish_all(self, changes: ChangeSet) -> None:
         for feed in self._feeds.values():
             feed.publish(changes)
 
     def _see(self, number: int) -> None:
         self._seen = max(self._seen, number)
-        self.know(number)
+        self.note_revision(number)
 
     @property
     def _origin(self) -> str:
@@ -222,10 +222,10 @@ def change_set(
     keys: "Sequence[ChangedKey]", namespace: str | None, origin: str, number: int
 ) -> ChangeSet:
     """Return where to look in a namespace (None: in all)."""
-    wanted = [key for key in keys if namespace is None or namespace in (key.namespace, key.former)]
+    visible = [key for key in keys if namespace is None or namespace in (key.namespace, key.former)]
     return ChangeSet(
-        specs=frozenset(key.id for key in wanted if key.sort == "spec"),
-        values=frozenset(key.id for key in wanted if key.sort == "value"),
+        specs=frozenset(key.id for key in visible if key.sort == "spec"),
+        values=frozenset(key.id for key in visible if key.sort == "value"),
         origin=origin,
         revision=number,
     )

@@ -60,8 +60,8 @@ class ChangeWriter:
         # One pipeline: two journeys to the server, one to look and one to write and commit.
         async with connection.pipeline(), connection.transaction():
             head = await connection.execute(self._queries.lock)
-            asks = self._sent is not None or self._repeated
-            done = await connection.execute(self._queries.keyed, [self.key]) if asks else None
+            looks_up = self._sent is not None or self._repeated
+            done = await connection.execute(self._queries.keyed, [self.key]) if looks_up else None
             rows = {
                 sort: await connection.execute(self._queries.concerned[sort], names)
                 for sort, names in self._concerned().items()

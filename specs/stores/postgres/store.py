@@ -147,7 +147,7 @@ class PostgresStore:
         """Return the number of the newest revision; 0 if nothing was ever put."""
         ((number,),) = await self._rows(self._queries.newest)
         if self._listener is not None:
-            self._listener.know(number)
+            self._listener.note_revision(number)
         return int(number)
 
     async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
@@ -165,7 +165,7 @@ class PostgresStore:
                 raise UnconfirmedError(str(error), writing.key) from None
             raise
         if self._listener is not None:
-            self._listener.know(written.number)
+            self._listener.note_revision(written.number)
         return written.resources
 
     def watch(self, namespace: str | None = None) -> AsyncIterator[ChangeSet]:
@@ -318,11 +318,11 @@ class PostgresStore:
         self, sort: str, namespace: str | None, ids: Iterable[UUID] | None
     ) -> list[Any]:
         if ids is not None:
-            wanted = list(dict.fromkeys(ids))
-            if not wanted:
+            requested = list(dict.fromkeys(ids))
+            if not requested:
                 self._opened()
                 return []
-            given: Any = {"ids": wanted, "namespace": namespace}
+            given: Any = {"ids": requested, "namespace": namespace}
             rows = await self._rows(self._queries.with_ids[sort], given)
         elif namespace is not None:
             rows = await self._rows(self._queries.in_namespace[sort], [namespace])

@@ -140,9 +140,9 @@ def joined(parts: list[ParseReply]) -> ParseReply:
 def reply_of(reading: ReadText, where: bytes, written: list[UUID]) -> ParseReply:
     """Return what a Reading says, as it goes back."""
     return ParseReply(
-        specs=[_spec_said(spec) for spec in reading.specs],
-        invalid=[_spec_said(spec) for spec in reading.invalid],
-        values=[_value_said(value) for value in reading.values],
+        specs=[_spec_reply(spec) for spec in reading.specs],
+        invalid=[_spec_reply(spec) for spec in reading.invalid],
+        values=[_value_reply(value) for value in reading.values],
         problems=list(reading.problems),
         whole=reading.whole,
         where=where,
@@ -150,14 +150,14 @@ def reply_of(reading: ReadText, where: bytes, written: list[UUID]) -> ParseReply
     )
 
 
-def _spec_said(spec: Spec) -> SpecReply:
+def _spec_reply(spec: Spec) -> SpecReply:
     return SpecReply(
         id=spec.id.bytes,
         kind=spec.kind,
         namespace=spec.namespace,
         name=spec.name,
         annotations=dict(spec.annotations),
-        env={key: _binding_said(each) for key, each in spec.env.items()},
+        env={key: _binding_reply(each) for key, each in spec.env.items()},
         ports={
             port: [
                 (link.name, link.id.bytes if link.id is not None else None, link.port)
@@ -171,12 +171,12 @@ def _spec_said(spec: Spec) -> SpecReply:
     )
 
 
-def _binding_said(binding: Binding) -> list[Any]:
+def _binding_reply(binding: Binding) -> list[Any]:
     values: list[Any] = [binding.id.bytes if binding.id is not None else None, binding.name]
     return values if binding.data is msgspec.UNSET else [*values, binding.data]
 
 
-def _value_said(value: Value) -> ValueReply:
+def _value_reply(value: Value) -> ValueReply:
     return ValueReply(
         id=value.id.bytes,
         namespace=value.namespace,
@@ -197,12 +197,12 @@ def _root(places: Callable[[Path], Any] | None) -> list[str | int]:
 
 def packed_where(where: list[NodePlace]) -> bytes:
     """Return the places of a text as bytes, in which what stands inside is packed by itself."""
-    return msgspec.msgpack.encode([_where_said(each) for each in where])
+    return msgspec.msgpack.encode([_place_reply(each) for each in where])
 
 
-def _where_said(where: NodePlace) -> "PlaceReply":
+def _place_reply(where: NodePlace) -> "PlaceReply":
     inside = [
-        (key, line, column, msgspec.Raw(msgspec.msgpack.encode(_where_said(inner))))
+        (key, line, column, msgspec.Raw(msgspec.msgpack.encode(_place_reply(inner))))
         for key, (line, column, inner) in where.children.items()
     ]
     return PlaceReply(where.line, where.column, where.style, inside)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from heddle.cli.exit_codes import UNFOLLOWED
-from heddle.cli.views.status_watch import looked, picture, tell_changes
+from heddle.cli.views.status_watch import looked, picture, print_status_changes
 from heddle.runtime.runtime import Runtime
 from heddle.runtime.status.namespace_status import NamespaceStatus, namespace_status
 from tests.cli.support import PATIENCE, PING, get, heddle, ran, ran_json, started
@@ -160,7 +160,7 @@ async def test_what_is_watched_is_told_again_only_where_it_is_another(
         yield await namespace_status(store, "default")  # type: ignore[arg-type]
 
     async with store_of(FLOW) as store:
-        await tell_changes(looks(store), (), as_json=True)
+        await print_status_changes(looks(store), (), as_json=True)
         first, second = map(json.loads, capsys.readouterr().out.splitlines())
         assert (first["revision"], second["revision"]) == (1, 2)
         async for found in looked(store, "default", ()):
