@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,3 +51,30 @@ def reachable_folder(path: str) -> None:
         home = os.path.dirname(home)  # noqa: PTH120
     if home not in sys.path:
         sys.path.append(home)
+
+
+def reachable_specs(paths: Iterable[str]) -> None:
+    """Do that for files and folders of specs, and for each folder below with spec files and modules.
+
+    `-` and the addresses of other stores are left out.
+    """
+    for path in paths:
+        if path != "-" and "://" not in (plain := path.removeprefix("file://")):
+            reachable_folder(plain)
+            _reachable_below(plain)
+
+
+def _reachable_below(path: str) -> None:
+    if not os.path.isdir(path):  # noqa: PTH112 - a path for sys.path is text
+        return
+    from heddle.specs.yaml.spec_tree import TooManyError, files_below
+
+    try:
+        names = files_below(path)
+    except (OSError, TooManyError):
+        # Reading the specs reports it.
+        return
+    for below in dict.fromkeys(name.rpartition("/")[0] for name in names):
+        folder = os.path.join(path, below)  # noqa: PTH118
+        if below and any(name.endswith(".py") for name in os.listdir(folder)):  # noqa: PTH208
+            reachable_folder(folder)

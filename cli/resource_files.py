@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from heddle.cli.documents import Documents
+from heddle.cli.extensions import reachable_specs
 from heddle.cli.settings import Settings
 from heddle.schemas.problem import Problem
 from heddle.specs.model.store import Resource, Store
@@ -23,6 +24,7 @@ class ResourceFiles:
         self.documents = Documents(files)
         self.settings = settings
         self.documents.check_size()
+        reachable_specs(files)
         self.reading = self.documents.read(namespace=settings.namespace, only=self.only)
 
     @property

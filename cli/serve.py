@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from heddle.cli.documents import Documents
 from heddle.cli.exit_codes import CommandError
-from heddle.cli.extensions import installed
+from heddle.cli.extensions import installed, reachable_specs
 from heddle.cli.killer import Killer
 from heddle.cli.late_imports import spare_imports
 from heddle.cli.masked_streams import masked_streams
@@ -165,6 +165,7 @@ class Serve:
         """Return the runtime, not begun yet, with its log."""
         settings = self._settings
         self._set_budget()
+        reachable_specs((settings.store, *self._specs.paths))
         reading = self._reading()
         store = await self._store(reading)
         if settings.namespace == SYSTEM:

@@ -62,7 +62,7 @@ def command(
     """
     # One function: the options of a command are its parameters; the body only hands them on.
     from heddle.cli.documents import Documents
-    from heddle.cli.extensions import installed, reachable_folder
+    from heddle.cli.extensions import installed, reachable_specs
     from heddle.cli.views.output import print_json, print_problems
     from heddle.cli.views.problem_report import as_data, severity, summary
     from heddle.runtime.assembly.check import CheckResult, check_specs
@@ -73,9 +73,7 @@ def command(
     settings = settings_of(config, extensions, **flags)
     registry = installed(settings)
     documents = Documents(paths)
-    for path in paths:
-        if path != "-":
-            reachable_folder(path)
+    reachable_specs(paths)
     reading = documents.read(namespace=settings.namespace)
     checked: CheckResult = check_specs(
         reading.specs,

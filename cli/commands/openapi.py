@@ -47,7 +47,7 @@ def command(
     from heddle.cli.commands.schema import write
     from heddle.cli.documents import Documents
     from heddle.cli.exit_codes import CommandError
-    from heddle.cli.extensions import installed
+    from heddle.cli.extensions import installed, reachable_specs
     from heddle.cli.views.output import print_problems
     from heddle.extensions.net.openapi.document import describe_flow
     from heddle.runtime.assembly.check import check_specs
@@ -55,6 +55,7 @@ def command(
 
     settings = settings_of(config, extensions, **flags)
     registry = installed(settings)
+    reachable_specs(paths)
     documents = Documents(paths)
     reading = documents.read(namespace=settings.namespace)
     checked = check_specs(

@@ -164,13 +164,10 @@ def show_workflow(
     fields = dict(spec.fields) if spec is not None else {}
     durable, why = explain_durable(fields)
     rows = [
-        {
-            "name": name,
-            "work": drawn.works[number],
-            "after": list(drawn.upstream(number)),
-            **_help(task),
-        }
-        for number, (name, task) in enumerate(zip(drawn.names, drawn.tasks, strict=True))
+        {"name": name, "work": work, "after": list(upstream), **_help(task)}
+        for name, work, upstream, task in zip(
+            drawn.names, drawn.works, drawn.upstream(), drawn.tasks, strict=True
+        )
     ]
     inputs = fields.get("inputs")
     types = {

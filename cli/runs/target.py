@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import msgspec
 
 from heddle.cli.exit_codes import CommandError
-from heddle.cli.extensions import reachable_folder
+from heddle.cli.extensions import reachable_specs
 from heddle.cli.settings import Settings
 from heddle.schemas.errors import SpecError
 from heddle.schemas.suggestion import did_you_mean
@@ -121,7 +121,7 @@ def read_path(path: str, settings: Settings) -> Sequence[Resource]:
     reading: ReadText = Documents([path]).read(namespace=settings.namespace)
     if reading.problems:
         raise SpecError(reading.problems)
-    reachable_folder(path)
+    reachable_specs([path])
     return (*reading.specs, *reading.values)
 
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -10,6 +10,9 @@ import msgspec
 from heddle.cli.complaint import complain
 from heddle.schemas.problem import Problem
 from heddle.specs.model.store import Resource
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def print_json(data: Any) -> None:
@@ -47,24 +50,46 @@ def colored(stream: Any) -> bool:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table without borders; on a terminal it fits the width, elsewhere nothing is cut."""
-    from rich.console import Console
+    heads = [column.upper() for column in columns]
+    cells = [[_plain(cell) for cell in row] for row in rows]
+    widths = [max(map(_width, column)) for column in zip(heads, *cells, strict=True)]
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        console = Console(file=sys.stdout, highlight=False, markup=False)
+        if sum(widths) + 2 * len(widths) > console.width:
+            _print_cut(console, heads, cells)
+            return
+    first, *others = (_aligned(row, widths) for row in (heads, *cells))
+    click.echo(click.style(first, bold=True), color=colored(sys.stdout))
+    if others:
+        click.echo("\n".join(others))
+
+
+def _print_cut(console: "Console", heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table that is wider than the terminal: the longest columns are cut."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column.upper(), no_wrap=True, overflow="ellipsis")
+    for head in heads:
+        table.add_column(head, no_wrap=True, overflow="ellipsis")
     for row in rows:
-        table.add_row(*(_plain(cell) for cell in row))
-    terminal = sys.stdout.isatty()
-    console = Console(
-        file=sys.stdout, width=None if terminal else 10_000, highlight=False, markup=False
-    )
-    if terminal:
-        console.print(table)
-        return
-    with console.capture() as captured:
-        console.print(table)
-    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+        table.add_row(*row)
+    console.print(table)
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))
+    return "  ".join(cells).rstrip()
+
+
+def _width(cell: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    if cell.isascii():
+        return len(cell)
+    from rich.cells import cell_len
+
+    return cell_len(cell)
 
 
 def _plain(cell: str) -> str:

@@ -15,7 +15,7 @@ import msgspec
 from heddle.cli.documents import Documents
 from heddle.cli.exit_codes import FAILED as EXIT_FAILED
 from heddle.cli.exit_codes import CommandError
-from heddle.cli.extensions import installed
+from heddle.cli.extensions import installed, reachable_specs
 from heddle.cli.settings import Settings
 from heddle.cli.stores import check_path
 from heddle.cli.views.output import colored
@@ -121,8 +121,10 @@ class TestRun:
         """Return the store of the settings; a memory store where files were named."""
         if not (self._specs.paths or self._values.paths):
             check_path(self._settings.store)
+            reachable_specs([self._settings.store])
             return self._settings.store
         namespace = self._settings.namespace
+        reachable_specs(self._specs.paths)
         reading: ReadText = join(
             [
                 self._specs.read(namespace=namespace),

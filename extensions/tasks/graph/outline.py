@@ -41,10 +41,12 @@ class Outline(NamedTuple):
             mappings[flow.source][flow.target] = None
         return tuple(tuple(each) for each in mappings)
 
-    def upstream(self, number: int) -> tuple[str, ...]:
-        """Return the names of the tasks that a task waits for, each once."""
-        sources = {flow.source: None for flow in self.joins if flow.target == number}
-        return tuple(self.names[source] for source in sources)
+    def upstream(self) -> Sequence[tuple[str, ...]]:
+        """Return for each task the names of the tasks that it waits for, each once."""
+        mappings: list[dict[str, None]] = [{} for _ in self.names]
+        for flow in self.joins:
+            mappings[flow.target][self.names[flow.source]] = None
+        return tuple(tuple(each) for each in mappings)
 
 
 def outline_of(fields: Mapping[str, Any]) -> Outline:

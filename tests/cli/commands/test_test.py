@@ -176,3 +176,36 @@ def test_a_flow_that_never_gives_control_back_ends_run_with_its_name(here: Path)
     assert "it never gave control back" in done.stdout
     assert "1 passed, 1 failed in " in done.stdout
     assert (here / "results.xml").is_file()
+
+
+TASKS = """\
+- kind: workflow
+  name: eight
+  tasks: [{name: a, run: 'nested_work:eight'}]
+- kind: test
+  name: gives_eight
+  ports:
+    out[0]: [{name: eight, port: in}]
+    out[1]: [{name: is_eight, port: in}]
+- {kind: assert, name: is_eight, expect: self == 8}
+"""
+
+
+@pytest.mark.parametrize("from_specs", [False, True])
+def test_modules_beside_nested_specs_are_imported(here: Path, from_specs: bool) -> None:
+    nested = here / "flows" / "shop" / "deep"
+    nested.mkdir(parents=True)
+    (nested / "flow.yaml").write_text(TASKS)
+    (nested / "nested_work.py").write_text("def eight() -> int:\n    return 8\n")
+    code = "from heddle.cli.__main__ import main; main()"
+    given = ["--from-specs", nested / "flow.yaml"] if from_specs else ["eight", "flows"]
+    # A process of its own: what one command made importable stays so.
+    for words in (["test", *given], ["check", "flows"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, words)],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
