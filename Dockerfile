@@ -14,6 +14,8 @@ COPY specs specs
 COPY runtime runtime
 COPY extensions extensions
 COPY cli cli
+# cli/templates leads there.
+COPY examples examples
 RUN ["/venv/bin/pip", "install", "--no-cache-dir", ".[http,cron,javascript,jsonata,jwt,postgres,secrets,websocket]"]
 
 FROM python:3.13-slim

@@ -11,6 +11,7 @@ import click
 from heddle.cli.group import DEBUG, LazyGroup
 
 COMMANDS = {
+    "init": "Make a folder to begin with: specs, tests, settings.",
     "start": "Run the specs of a folder, a file or a store.",
     "up": "Run several namespaces, each in processes of its own.",
     "run": "Run a workflow, and print its answer.",

@@ -134,7 +134,11 @@ def options(*chosen: Callable[[Any], Any]) -> Callable[[C], C]:
 
 
 def settings_of(config: str | None, extensions: tuple[str, ...] = (), **flags: Any) -> Settings:
-    """Return the Settings with these flags over them (None: not given); raise CommandError if they are wrong."""
+    """Return the Settings with these flags over them (None: not given); raise CommandError if they are wrong.
+
+    With `testing=True`, the `[test.environment]` of the file goes over its `[environment]`.
+    """
+    testing = flags.pop("testing", False)
     server = flags.pop("server", None)
     if server is not None:
         if flags.get("store") is not None:
@@ -144,7 +148,7 @@ def settings_of(config: str | None, extensions: tuple[str, ...] = (), **flags: A
                 f'--server: "{server}" (expected: http://HOST:PORT or https://…)'
             )
         flags["store"] = server
-    settings = load_settings(flags, config=config)
+    settings = load_settings(flags, config=config, testing=testing)
     use_limits(settings.limits)
     for warning in unknown_variables():
         warn(warning)

@@ -47,6 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     begin with `limit_`, and `follow_links`, say what is read at most. Those that begin
     with `redact_` say what is hidden, and what is not, wherever payloads are shown. `state_folder`
     is where a store in files keeps its history and what runtimes report; empty is beside the specs.
+    `test_environment` is what `heddle test` fills blanks from, over `environment` of the file.
     `fmt_links` says how `heddle fmt` writes links.
     `run_store` is the address of the RunStore of durable runs; empty is in the state folder.
     With `tracebacks` (`--debug`), logs have those of expected failures, too.
@@ -90,6 +91,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limit_files: int = ReadLimits().files
     follow_links: bool = False
     fmt_links: LinkStyle = "short"
+    test_environment: Mapping[str, Any] = {}
     state_folder: str = ""
     run_store: str = ""
     file: str = ""
@@ -137,8 +139,11 @@ def load_settings(
     *,
     config: str | None = None,
     environ: Environ | None = None,
+    testing: bool = False,
 ) -> Settings:
     """Return the settings of this working directory; `flags` are those that were given (None: not given).
+
+    With `testing`, what the file says in `[test.environment]` goes over its `[environment]`.
 
     CommandError tells every unknown key and every wrong type, with file and line.
     """
@@ -157,6 +162,8 @@ def load_settings(
     for name in ("key_file", "token_file", "state_folder"):
         if name in data:
             data[name] = os.path.normpath(os.path.join(folder, data[name]))  # noqa: PTH118
+    if testing:
+        data["environment"] = {**data.get("environment", {}), **data.get("test_environment", {})}
     for part in (_of(environ), {k: v for k, v in (flags or {}).items() if v is not None}):
         environment = {**data.get("environment", {}), **part.get("environment", {})}
         data = {**data, **part, "environment": environment}

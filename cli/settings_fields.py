@@ -190,6 +190,16 @@ class FmtTable(Fields):
     links: Annotated[LinkStyle, setting(" or ".join(get_args(LinkStyle)))]
 
 
+class TestTable(Fields):
+    """[test]."""
+
+    __test__: ClassVar[bool] = False
+
+    environment: Annotated[
+        Environment, setting("a table of texts, numbers, booleans, lists and tables")
+    ]
+
+
 class StateTable(Fields):
     """[state]."""
 
@@ -274,6 +284,7 @@ class SettingsFile(NamespaceTable):
     secrets: SecretsTable
     redact: RedactTable
     fmt: FmtTable
+    test: TestTable
     state: StateTable
     runs: RunsTable
     up: UpTable

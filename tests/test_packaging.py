@@ -1,11 +1,14 @@
 """What is built from the repository is the whole package, and runs if nothing else of it stands."""
 
+import json
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+
+from heddle.cli.project import TEMPLATES, project_files
 
 ROOT = Path(__file__).parent.parent
 RUN = "import heddle.cli.main as it; print(it.__file__); it.main()"
@@ -48,7 +51,31 @@ def test_the_wheel_holds_every_module_and_data_file(wheel: Path) -> None:
         for file in (ROOT / room).rglob("*"):
             if file.suffix in (".py", ".yaml", ".yml", ".json", ".js", ".sql", ".txt"):
                 wanted.add(f"heddle/{file.relative_to(ROOT).as_posix()}")
+    for name in TEMPLATES:
+        files = [path for path in (ROOT / "cli" / "templates" / name).iterdir() if path.is_file()]
+        wanted |= {f"heddle/cli/templates/{name}/{path.name}" for path in files}
     assert wanted - held == set()
+
+
+def test_the_wheel_makes_every_project_that_the_repository_makes(
+    wheel: Path, tmp_path: Path
+) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    code = (
+        "from heddle.cli.project import *; import json; "
+        "print(ROOT); print(json.dumps({name: project_files(name, 'shop') for name in TEMPLATES}))"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path), "PATH": ""},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    place, _, files = output.partition("\n")
+    assert place.startswith(str(tmp_path))
+    assert json.loads(files) == {name: project_files(name, "shop") for name in TEMPLATES}
 
 
 def test_the_wheel_runs_without_the_repository(wheel: Path, tmp_path: Path) -> None:

@@ -76,7 +76,8 @@ def command(
 
     PATH is a folder or a file of specs, or the address of a store, as for `heddle start`. An only
     argument that is a file or a folder is the PATH. Tests run one after the other, each in a
-    process of its own, in a runtime in which everything else is live, too.
+    process of its own, in a runtime in which everything else is live, too. Blanks are filled from
+    `[test.environment]` of the settings file, over its `[environment]`.
 
     The exit code is 1 if a test failed or could not run, where a spec has a problem, and where
     REGEX is found in no name.
@@ -102,7 +103,13 @@ def command(
         pattern = re.compile(regex) if regex is not None else None
     except re.error as error:
         raise click.UsageError(f'"{regex}" is not a regular expression: {error}') from error
-    settings = settings_of(config, extensions, store=path if path is not None else store, **flags)
+    settings = settings_of(
+        config,
+        extensions,
+        testing=True,
+        store=path if path is not None else store,
+        **flags,
+    )
 
     from heddle.cli.views.output import print_json, print_problems
     from heddle.cli.views.test_run import Ran, TestRun, as_data, print_result, summary

@@ -18,7 +18,7 @@ from tests.support import fetch, port_of
 
 pytestmark = pytest.mark.anyio
 
-FLOWS = ("api", "background.yaml", "errors.yaml", "hello-json.yaml", "ping.yaml", "webhook.yaml")
+FLOWS = ("api", "background.yaml", "errors.yaml", "hello-json.yaml", "ping.yaml")
 
 
 def flow(store: str | Path, **options: Any) -> Runtime:
@@ -54,7 +54,7 @@ def test_every_file_of_an_example_says_what_it_is(example: str) -> None:
 
 
 def test_the_webhook_receiver_is_as_short_as_it_says() -> None:
-    text = (EXAMPLES / "webhook.yaml").read_text()
+    text = (EXAMPLES / "webhook" / "webhook.yaml").read_text()
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert f"in {len(lines)} lines" in text
     assert f"in {len(lines)} lines" in (EXAMPLES / "README.md").read_text()

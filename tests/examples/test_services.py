@@ -15,7 +15,15 @@ from tests.examples.folders import settled, started
 from tests.examples.promises import EXAMPLES, promises_of
 from tests.support import port_of
 
-SERVICES = ("chat", "csv-import", "daily-report", "gateway", "rest-api", "webhook-relay")
+SERVICES = (
+    "chat",
+    "csv-import",
+    "daily-report",
+    "gateway",
+    "rest-api",
+    "webhook",
+    "webhook-relay",
+)
 
 NOBODY = "http://127.0.0.1:9/hooks"
 """A target that rejects every connection."""
