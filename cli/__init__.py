@@ -1,1 +1,1 @@
-"""What a person types: commands, settings, and what they print."""
+"""The command line: commands, settings, and what they print."""

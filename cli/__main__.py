@@ -1,4 +1,4 @@
-"""Where the program begins: as little as can be, so that Ctrl-C never shows a traceback.
+"""The entry point of the program: as little as can be, so that Ctrl-C never shows a traceback.
 
 Importing the rest takes a moment, and on a busy machine a long one.
 """

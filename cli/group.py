@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 DEBUG = "heddle.debug"
-"""Where a context keeps that tracebacks are wanted."""
+"""The key of a context that says that tracebacks are shown."""
 
 AS_JSON = "heddle.json"
-"""Where a context keeps that JSON is wanted, of failures too."""
+"""The key of a context that says that output is JSON, of failures too."""
 
 
 KEYED = "heddle.keyed"
-"""Where a context keeps that its command takes `--key`."""
+"""The key of a context that says that its command takes `--key`."""
 
 
 class LazyGroup(click.Group):

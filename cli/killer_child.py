@@ -1,4 +1,4 @@
-"""What a Killer begins: it waits for a signal of its parent, and then for signs of life.
+"""The child of a Killer: it waits for a signal of its parent, and then for signs of life.
 
 It is run by its path and imports nothing of Heddle, and before it is needed nothing but what the
 interpreter has loaded anyway: it stays small, and costs the start of its parent next to nothing.

@@ -1,4 +1,4 @@
-"""What code of flows prints by itself goes through a mask, like everything that Heddle says."""
+"""A mask for what code of flows prints by itself, as for everything that Heddle says."""
 
 import sys
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What a shell completes besides commands and flags: the names in a store that stands on this disk."""
+"""The completions of a shell besides commands and flags: the names in a store that stands on this disk."""
 
 import asyncio
 

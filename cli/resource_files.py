@@ -1,4 +1,4 @@
-"""What the files of a command say, as resources for a store; and what is wrong with them."""
+"""The files of a command as resources for a store, and their Problems."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ class ResourceFiles:
 
     @property
     def nothing(self) -> str:
-        """What is said if the files hold nothing."""
+        """The message if the files hold nothing."""
         return f"nothing to apply: {', '.join(self.documents.files) or 'no files'} hold nothing"
 
     def problems(self, registry: "Registry") -> Sequence[Problem]:

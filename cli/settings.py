@@ -30,7 +30,7 @@ Environ: TypeAlias = Mapping[str, str]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What every command goes by.
+    """The settings of every command.
 
     `store` is an address or a path; `given` tells whether anybody named it. `folder` is where
     `heddle.toml` stands, or the working directory. `drain` is in seconds, and so is
@@ -112,7 +112,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def redactor(self) -> "Redactor":
-        """What hides secrets in whatever is shown of payloads."""
+        """The redactor of whatever is shown of payloads."""
         from heddle.specs.secrets import Redactor
 
         return Redactor(self.redact_keys, self.redact_paths, self.redact_allow)
@@ -234,7 +234,7 @@ _OTHER_VARIABLES = frozenset(
 """Variables that are not key of the file."""
 
 _OF_SERVICES = re.compile(r"HEDDLE_(?:SERVICE_(?:HOST|PORT\w*)|PORT(?:_\d+_\w+)?)$")
-"""What Kubernetes and Docker set by themselves beside a service that is called heddle."""
+"""The variables that Kubernetes and Docker set by themselves beside a service that is called heddle."""
 
 
 def unknown_variables(environ: Environ | None = None) -> list[str]:

@@ -1,4 +1,4 @@
-"""What may stand in `heddle.toml`, declared with Fields: each class is one table of the file."""
+"""The tables of `heddle.toml`, declared with Fields: each class is one table of the file."""
 
 import shlex
 from os.path import expanduser
@@ -118,7 +118,7 @@ class CommandLine(tuple[str, ...], SettingType):
 
 
 class Environment(dict[str, Any], SettingType):
-    """What blanks of specs are filled from: data that a payload may hold. TOML has dates, too."""
+    """The data that blanks of specs are filled from: data that a payload may hold. TOML has dates, too."""
 
     __slots__ = ()
 
@@ -185,7 +185,7 @@ class RedactTable(Fields):
 
 
 class FmtTable(Fields):
-    """How `heddle fmt` writes."""
+    """The layout of `heddle fmt`."""
 
     links: Annotated[LinkStyle, setting(" or ".join(get_args(LinkStyle)))]
 

@@ -1,4 +1,4 @@
-"""What the author of an extension needs, in one place.
+"""The names that the author of an extension needs, in one place.
 
     from heddle.extensions.extension import Extension, about, node
 

@@ -60,7 +60,7 @@ MANAGED = "runtime.managed"
 
 
 class ManagedScope(Protocol):
-    """What the flows of a runtime may manage; see `runtime/managed.py`."""
+    """The parts of a runtime that its flows may manage; see `runtime/managed.py`."""
 
     home: Any
 
@@ -70,7 +70,7 @@ class NoSymbolError(HeddleError, LookupError):
 
 
 class RuntimeOrigin:
-    """What the packets that a program sends into a runtime begin from."""
+    """The source of the packets that a program sends into a runtime."""
 
     id: None = None
     label = "runtime"

@@ -16,7 +16,7 @@ from heddle.schemas.link import DEFAULT_NAMESPACE, Link
 
 
 class Target(Fields):
-    """Where a link leads: a node, by name or id, and one of its in ports.
+    """The target of a link: a node, by name or id, and one of its in ports.
 
     Kinds that have links among their own fields (`target`, `inbounds`) use it too.
     """
@@ -40,7 +40,7 @@ class Target(Fields):
 
 
 class EnvEntry(Fields):
-    """What a name of `env` stands for: a stored Value, by name or id, or literal data."""
+    """The meaning of a name of `env`: a stored Value, by name or id, or literal data."""
 
     name: Annotated[str | None, about("The Value to bind, by name, in the same namespace.")] = None
     id: Annotated[UUID | None, about("The Value to bind, by id.")] = None
@@ -91,7 +91,7 @@ class Common(Fields):
 
 
 class Outside(Fields):
-    """Where a Value comes from that stands outside: one of `env` and `file`."""
+    """The source of a Value that stands outside: one of `env` and `file`."""
 
     env: Annotated[
         str | None, about("A variable of the environment of whoever reads the Value.")

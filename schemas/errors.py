@@ -1,4 +1,4 @@
-"""What can go wrong with what someone wrote and with the place that keeps it.
+"""Errors in what someone wrote, and in the place that keeps it.
 
 HeddleError
 ├── SpecError        edit the file: carries every Problem
@@ -24,7 +24,7 @@ class HeddleError(Exception):
 
 
 class SpecError(HeddleError):
-    """What was written cannot be used; `problems` holds all that is wrong with it."""
+    """Raised when what was written cannot be used; `problems` holds all that is wrong with it."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)

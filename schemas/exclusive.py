@@ -9,7 +9,7 @@ EVERY: Final = "*"
 
 
 class ExclusiveUse(NamedTuple):
-    """What a Spec claims, by the field at `path`.
+    """A claim of a Spec, by the field at `path`, on something that only one Spec can have.
 
     `resource` is what the claims compete for, such as the port 80. `parts` are the parts of it that are
     claimed, each as a family and a member of it (EVERY: all of them), such as addresses by their

@@ -36,7 +36,7 @@ _EITHER: JsonSchema = {
         for name in ("name", "id")
     ]
 }
-"""What a Target says itself, as no type can: that it needs one of the two."""
+"""The schema of a Target itself, as no type can say it: one of the two is needed."""
 
 _SHORT_TARGET = "The node to link to, by name; `NAME.in[1]` is another in port than `in`."
 

@@ -40,7 +40,7 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True, metaclass=_FieldsType):
 
 
 class FieldError(ValueError):
-    """What was written does not fit; `path` leads from the field to the very spot inside it."""
+    """Raised when the value of a field does not fit; `path` leads from the field to the very spot inside it."""
 
     def __init__(
         self,

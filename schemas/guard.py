@@ -18,7 +18,7 @@ _Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Again(Fields):
-    """How often, and after which pauses, something that failed is tried again."""
+    """The rule for trying again something that failed: how often, and after which pauses."""
 
     attempts: Annotated[
         int, about("How often it is tried at most, the first time included.", ge=1)
@@ -46,7 +46,7 @@ class Again(Fields):
 
 
 class ConcurrencyFields(Fields):
-    """How many processes may be inside a node, and how many may wait for that."""
+    """The limits of processes: how many may be inside a node, and how many may wait for that."""
 
     limit: Annotated[int, about("How many processes may be inside at the same time.", ge=1)]
     queue: Annotated[
@@ -56,7 +56,7 @@ class ConcurrencyFields(Fields):
 
 
 class GuardFields(Fields):
-    """What a Spec says round its node."""
+    """The parts of a Spec that stand around its node."""
 
     timeout: Annotated[
         Interval | None,

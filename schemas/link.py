@@ -10,7 +10,7 @@ DEFAULT_NAMESPACE = "default"
 """The namespace of a Spec or Value that names none."""
 
 LinkStyle: TypeAlias = Literal["short", "long", "keep"]
-"""How links are written: short if that says the same, always long, or each as its author chose."""
+"""The form of links: short if that says the same, always long, or each as its author chose."""
 
 SHORT_PORT: Final = r"in(?:\[(?:0|[1-9][0-9]{0,5})\])?"
 """The in ports that a short target may name: `in` and `in[1]`. Others need the long form."""

@@ -4,7 +4,7 @@ import msgspec
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
-    """Where something was written: file, line and column (both count from 1; 0 is unknown)."""
+    """The place where something was written: file, line and column (both count from 1; 0 is unknown)."""
 
     file: str = ""
     line: int = 0

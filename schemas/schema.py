@@ -33,7 +33,7 @@ class UnreachablePart(NamedTuple):
 
 
 class Completions(NamedTuple):
-    """What an editor can complete beyond the fields: it depends on the Specs that it is made for.
+    """The completions of an editor beyond the fields: they depend on the Specs that they are made for.
 
     `conditions` are JSON Schemas (draft-07) that hold too for a mapping that is declared by this
     Struct. `left_out` says what could not be read, and why.
@@ -44,7 +44,7 @@ class Completions(NamedTuple):
 
 
 class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
-    """What one kind accepts.
+    """The fields and ports that one kind accepts.
 
     `summary` is one sentence, `details` Markdown, `example` a worked Spec (or several) in YAML that
     runs as it stands. `category` groups kinds on the docs page. If the ports depend on what was
@@ -81,11 +81,11 @@ class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
     detached: bool = False
     """Whether it may answer a packet before it sends it on, in a process of its own."""
     exclusive: Callable[[F], Iterable[ExclusiveUse]] | None = None
-    """What only one Spec of a namespace can have, by its fields: an address to listen on, for example."""
+    """The claims on what only one Spec of a namespace can have, by its fields: an address to listen on, for example."""
     unreached: Callable[[F, Mapping[str, str]], Iterable[UnreachablePart]] | None = None
-    """What no packet can reach, by its fields and its linked out ports (canonical name: as written)."""
+    """The parts that no packet can reach, by its fields and its linked out ports (canonical name: as written)."""
     labels: Callable[[F], Mapping[str, str]] | None = None
-    """What leaves by an out port, in a few words, by canonical name: a drawing shows it in place of the name."""
+    """The label of an out port, in a few words, by canonical name: a drawing shows it in place of the name."""
     types: Callable[[F, TypeOfCode], Mapping[str, Any]] | None = None
     """The JSON Schemas of ports by name, if they depend on its fields: asked for by checks alone.
 
@@ -95,7 +95,7 @@ class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
     """
 
     completions: Callable[[Sequence[Mapping[str, Any]]], Completions] | None = None
-    """What editors complete, by the fields of the Specs of this kind that they are made for."""
+    """The completions of editors, by the fields of the Specs of this kind that they are made for."""
 
     def __post_init__(self) -> None:
         if not _KIND.fullmatch(self.kind):

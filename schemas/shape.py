@@ -21,7 +21,7 @@ Form: TypeAlias = Literal[
 
 
 class FieldShape(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """What one place accepts. `type` is the annotation itself, limits included.
+    """The values that one place accepts. `type` is the annotation itself, limits included.
 
     `items` are the members of a union, the item of a list, or the key and value of a map.
     """

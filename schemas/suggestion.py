@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final, Literal, TypeAlias
 
 Sort: TypeAlias = Literal["", "kind", "language", "function", "field", "command", "zone"]
-"""What sort of word it is: that decides which synonyms it may have."""
+"""The sort of a word: it decides which synonyms the word may have."""
 
 _LONGEST: Final = 64
 """A longer word is compared with nothing: nobody can name what it was meant to be."""

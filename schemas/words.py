@@ -1,4 +1,4 @@
-"""What a place accepts and where it stands, in words that people read."""
+"""The words for people about what a place accepts, and about the place itself."""
 
 import re
 from typing import Any

@@ -1,1 +1,1 @@
-"""What someone wrote: Specs and Values, the documents that hold them, and the stores that keep them."""
+"""The text that people write: Specs and Values, the documents that hold them, and the stores that keep them."""

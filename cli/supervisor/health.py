@@ -27,7 +27,7 @@ class HealthServer:
 
     @property
     def url(self) -> str:
-        """Where to ask, once it is open."""
+        """The address to ask, once it is open."""
         host, port = self._server.address if self._server is not None else self._where
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

@@ -13,7 +13,7 @@ Address: TypeAlias = tuple[str, int, str]
 """Host, port, and for port 0 whose free port it is."""
 
 Place: TypeAlias = tuple[int, str, int]
-"""Where one socket is bound: address family, host and port."""
+"""The address of one socket: address family, host and port."""
 
 
 class Broker:

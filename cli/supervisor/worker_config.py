@@ -6,7 +6,7 @@ from heddle.cli.settings import Settings
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
-    """Which one of how many it is, and what it runs.
+    """The number of a worker among its group, and what it runs.
 
     The worker's log goes over the wire: `text` says whether for people, `color` whether painted. `path`
     is where Python looks for modules, `beat` how often it tells that it lives, in seconds.

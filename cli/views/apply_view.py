@@ -1,4 +1,4 @@
-"""What all commands that change a store share: who and why, making it, waiting for it, telling it."""
+"""The common steps of commands that change a store: author and reason, making it, waiting for it, printing it."""
 
 import os
 import sys
@@ -58,11 +58,11 @@ SHAPE = (
     "runtimes?: [{namespace, runtime, host, pid, state: live|waiting|rejected|behind, observed, "
     "symbols}]}"
 )
-"""What commands that change a store print with `--json`."""
+"""The JSON output of commands that change a store."""
 
 
 class ChangeOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How a change is to be made."""
+    """The options of a change."""
 
     message: str = ""
     dry_run: bool = False
@@ -72,7 +72,7 @@ class ChangeOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangeOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a change. `waited` has an item for each namespace that was waited for."""
+    """The outcome of a change. `waited` has an item for each namespace that was waited for."""
 
     applied: "ApplyResult"
     dry_run: bool = False

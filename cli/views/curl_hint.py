@@ -1,4 +1,4 @@
-"""What to try against a listener: a curl line for the first route that it leads to."""
+"""A curl line to try against a listener, for the first route that it leads to."""
 
 import re
 from collections.abc import Iterable, Mapping

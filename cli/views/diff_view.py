@@ -167,7 +167,7 @@ SHAPE = (
     "{action: created|updated|unchanged|deleted, type: spec|value, id, namespace, name?, kind?, "
     "fields?: [{path, before?, after?}]}"
 )
-"""What `as_change` gives, as help shows it."""
+"""The shape of `as_change`, as help shows it."""
 
 
 def as_change(diff: Diff) -> dict[str, Any]:

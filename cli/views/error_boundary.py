@@ -1,4 +1,4 @@
-"""What a command raises becomes one clear line on standard error and an exit code."""
+"""The boundary of a command: what it raises becomes one clear line on standard error and an exit code."""
 
 import sys
 import traceback

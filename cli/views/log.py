@@ -17,7 +17,7 @@ _COLORS = {"debug": "2", "info": "32", "warning": "33", "error": "1;31"}
 
 
 class LogStream(Protocol):
-    """Where a log is written to."""
+    """The output of a log."""
 
     def write(self, text: str, /) -> int:
         """Write a text; how much of it was written."""

@@ -140,4 +140,4 @@ def as_revision(revision: "Revision") -> dict[str, Any]:
 
 
 SHAPE = "{revision, time, author, message, changes: [as of heddle plan]}"
-"""What `as_revision` gives, as help shows it."""
+"""The shape of `as_revision`, as help shows it."""

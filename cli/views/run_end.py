@@ -1,4 +1,4 @@
-"""How a run ended, for people and for programs: the answer, the error with its place, and what to do next."""
+"""The end of a run, for people and for programs: the answer, the error with its place, and what to do next."""
 
 from typing import TYPE_CHECKING, Any
 

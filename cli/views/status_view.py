@@ -1,4 +1,4 @@
-"""How a namespace stands, for people and for programs."""
+"""The status of a namespace, for people and for programs."""
 
 import time
 from typing import Any

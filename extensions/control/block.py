@@ -31,7 +31,7 @@ class Inner(Fields):
 
 
 class Block(ContainerFields):
-    """What a `block` says."""
+    """The fields of a `block`."""
 
     inbounds: Annotated[
         dict[str, list[Inner]],

@@ -29,7 +29,7 @@ from heddle.runtime.flow.elsewhere import ElsewhereError, resume
 
 
 class Breaker(Fields):
-    """What a `breaker` says."""
+    """The fields of a `breaker`."""
 
     failures: Annotated[int, about("How many failures in a row open it.", ge=1)] = 5
     wait: Annotated[
@@ -53,7 +53,7 @@ class Breaker(Fields):
 
 
 class Circuit:
-    """Whether it is open, and how it came to be."""
+    """The state of a breaker, and how it came to be."""
 
     __slots__ = ("failed", "opened", "rejected", "round", "succeeded", "trying")
 

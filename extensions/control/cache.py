@@ -32,7 +32,7 @@ from heddle.runtime.flow.elsewhere import ElsewhereError, await_program, resume
 
 
 class Cache(Fields):
-    """What a `cache` says."""
+    """The fields of a `cache`."""
 
     key: Annotated[
         Expression | None,

@@ -35,7 +35,7 @@ from heddle.schemas.suggestion import did_you_mean
 
 
 class CallFields(Fields):
-    """What a `call` says."""
+    """The fields of a `call`."""
 
     target: Annotated[
         str | Target | None,

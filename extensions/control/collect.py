@@ -32,7 +32,7 @@ from heddle.extensions.extension import (
 
 
 class Collect(Fields):
-    """What a `collect` says."""
+    """The fields of a `collect`."""
 
     count: Annotated[
         Annotated[int, msgspec.Meta(ge=1)] | None,

@@ -1,4 +1,4 @@
-"""What `block` and `step` have in common: Specs inside, given names, used by others with params."""
+"""The common parts of `block` and `step`: Specs inside, given names, used by others with params."""
 
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ from heddle.specs.model.names import NAME_RULE, legal_name
 
 
 class ContainerFields(Fields):
-    """What a Spec that holds others says of them."""
+    """The fields of a Spec that holds others."""
 
     specs: Annotated[
         list[dict[str, Any]],

@@ -27,7 +27,7 @@ from heddle.extensions.extension import (
 
 
 class Debounce(Fields):
-    """What a `debounce` says."""
+    """The fields of a `debounce`."""
 
     wait: Annotated[Interval, about("How long it must be quiet.")]
     longest: Annotated[

@@ -29,7 +29,7 @@ from heddle.runtime.flow.elsewhere import ElsewhereError, resume
 
 
 class Dedupe(Fields):
-    """What a `dedupe` says."""
+    """The fields of a `dedupe`."""
 
     key: Annotated[
         Expression | None,

@@ -32,7 +32,7 @@ _Status: TypeAlias = Annotated[int, msgspec.Meta(ge=200, le=599)]
 
 
 class Fork(Fields):
-    """What a `fork` says."""
+    """The fields of a `fork`."""
 
     answer: Annotated[
         Expression | None,

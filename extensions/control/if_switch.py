@@ -29,7 +29,7 @@ CHOICES = Port("out", "Where packets go.", indexed=True)
 
 
 class If(Fields):
-    """What an `if` says."""
+    """The fields of an `if`."""
 
     when: Annotated[
         Expression,
@@ -45,7 +45,7 @@ class Match(Fields):
 
 
 class Switch(Fields):
-    """What a `switch` says."""
+    """The fields of a `switch`."""
 
     matches: Annotated[
         list[Match], about("The cases; the first whose condition is true is taken.", min_length=1)

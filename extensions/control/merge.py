@@ -22,7 +22,7 @@ from heddle.runtime.flow.shapes import ManyToOne, Row
 
 
 class Merge(Fields):
-    """What a `merge` says."""
+    """The fields of a `merge`."""
 
     incomplete: Annotated[
         Literal["fail", "tell"],

@@ -30,7 +30,7 @@ class NopNode(Node):
 
 
 def nothing(payload: Payload) -> Answer:
-    """Whatever comes: accepted, no value."""
+    """Accept the packet, with no value."""
     del payload
     return NOTHING
 

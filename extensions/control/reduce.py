@@ -32,7 +32,7 @@ Round: TypeAlias = Callable[[dict[str, Any]], Awaitable[Answer]]
 
 
 class Reduce(Fields):
-    """What a `reduce` says."""
+    """The fields of a `reduce`."""
 
     initial: Annotated[
         Any,

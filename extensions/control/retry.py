@@ -31,7 +31,7 @@ ATTEMPTS = 3
 
 
 class Retry(Fields):
-    """What a `retry` says."""
+    """The fields of a `retry`."""
 
     attempts: Annotated[
         Annotated[int, msgspec.Meta(ge=1)] | None,

@@ -26,7 +26,7 @@ from heddle.runtime.flow.elsewhere import once
 
 
 class Session(Fields):
-    """What a `session` says."""
+    """The fields of a `session`."""
 
     set: Annotated[
         dict[str, Expression],
@@ -65,7 +65,7 @@ class Session(Fields):
 
 
 PREFIX = "session."
-"""What the names of a session begin with among the data of a process, which others use too."""
+"""The prefix of the names of a session among the data of a process, which others use too."""
 
 
 class SessionNode(Node):

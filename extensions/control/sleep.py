@@ -21,7 +21,7 @@ from heddle.extensions.extension import (
 
 
 class Sleep(Fields):
-    """What a `sleep` says."""
+    """The fields of a `sleep`."""
 
     interval: Annotated[Interval, about("How long each packet waits.", examples=["1.5s", 250])]
 

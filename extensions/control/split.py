@@ -23,7 +23,7 @@ from heddle.schemas.port import parse_port
 
 
 class Split(Fields):
-    """What a `split` says."""
+    """The fields of a `split`."""
 
     rest: Annotated[
         str | None,

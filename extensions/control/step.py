@@ -11,7 +11,7 @@ _LIFECYCLE = frozenset(port.name for port in LIFECYCLE)
 
 
 class StepFields(ContainerFields):
-    """What a `step` says."""
+    """The fields of a `step`."""
 
 
 def compile_step(fields: StepFields, build: Build) -> Node:

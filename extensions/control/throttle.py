@@ -33,7 +33,7 @@ from heddle.runtime.flow.elsewhere import await_program
 
 
 class Throttle(Fields):
-    """What a `throttle` says."""
+    """The fields of a `throttle`."""
 
     count: Annotated[int, about("How many packets go on in each `per`.", ge=1)]
     per: Annotated[Interval, about("The time in which `count` packets go on.")] = Interval(1)

@@ -29,7 +29,7 @@ from heddle.runtime.flow.elsewhere import ElsewhereError, resume
 
 
 class While(Fields):
-    """What a `while` says."""
+    """The fields of a `while`."""
 
     when: Annotated[Expression, about("The condition; the packet goes round while it is true.")]
     limit: Annotated[int, about("How many rounds there may be; one more is an Error.", ge=1)] = 1000

@@ -33,7 +33,7 @@ from heddle.extensions.extension import (
 
 
 class Csv(Fields):
-    """What a `csv` says."""
+    """The fields of a `csv`."""
 
     op: Annotated[Literal["parse", "format"], about("Make rows of text, or text of rows.")] = (
         "parse"

@@ -1,4 +1,4 @@
-"""What goes wrong with files and texts, as Errors with stable codes."""
+"""The Errors of files and texts, with stable codes."""
 
 import errno
 

@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 
 class FileFields(Fields):
-    """What a `file` says."""
+    """The fields of a `file`."""
 
     root: Annotated[
         str, about("The folder that all paths begin in, and that none leads out of.", min_length=1)

@@ -32,7 +32,7 @@ from heddle.specs.model.json_text import decode as decode_json
 
 
 class Jsonl(Fields):
-    """What a `jsonl` says."""
+    """The fields of a `jsonl`."""
 
     op: Annotated[Literal["parse", "format"], about("Make a list of text, or text of a list.")] = (
         "parse"

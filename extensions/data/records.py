@@ -17,7 +17,7 @@ WIDEST = 16 * 1024 * 1024
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """How a CSV text is to be understood."""
+    """The rules for reading a CSV text."""
 
     delimiter: str = ","
     quote: str = '"'

@@ -1,4 +1,4 @@
-"""What `heddle graph` draws: Specs become a Picture, a Picture becomes text that shows it."""
+"""The drawings of `heddle graph`: Specs become a Picture, a Picture becomes text that shows it."""
 
 from heddle.extensions.drawing.draw import Form, draw
 from heddle.extensions.drawing.figure import Direction

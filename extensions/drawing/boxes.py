@@ -16,7 +16,7 @@ Step: TypeAlias = tuple[Point] | tuple[Point, Point, Point]
 
 
 class Pin(msgspec.Struct, frozen=True):
-    """Where a line meets a side of a box: `b` from the box's middle; `reach` is kept straight."""
+    """The point at which a line meets a side of a box: `b` from the box's middle; `reach` is kept straight."""
 
     b: float
     reach: float
@@ -51,7 +51,7 @@ class Join(msgspec.Struct, frozen=True):
 
 
 class Placement(msgspec.Struct, frozen=True):
-    """Where a box came to stand; its length may have grown to that of its column."""
+    """The place of a box in the layout; its length may have grown to that of its column."""
 
     a: float
     b: float

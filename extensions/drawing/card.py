@@ -25,7 +25,7 @@ class CardStub(msgspec.Struct, frozen=True):
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """What a node's card says and its size in pixels; the texts fit between its paddings.
+    """The texts of a node's card and its size in pixels; the texts fit between its paddings.
 
     `foot` is the width of the rows of unlinked ports.
     """

@@ -14,7 +14,7 @@ LIFECYCLE = ("init", "active", "deactive", "deinit")
 """The ports through which a node tells that it comes and goes; they carry no traffic."""
 
 Strand: TypeAlias = Literal["plain", "error", "lifecycle"]
-"""What an edge carries: traffic, failures, or news of coming and going."""
+"""The meaning of an edge: traffic, failures, or news of coming and going."""
 
 OutPorts: TypeAlias = Callable[[Spec], Iterable[str]]
 Labels: TypeAlias = Callable[[Spec], Mapping[str, str]]

@@ -1,4 +1,4 @@
-"""How wide a text will be, without asking a font: never less than it turns out to be."""
+"""The width of a text, without asking a font: never less than it turns out to be."""
 
 import re
 import unicodedata

@@ -4,7 +4,7 @@ from heddle.schemas.errors import HeddleError
 
 
 class ProgramError(HeddleError):
-    """What a run of code failed with, as `line 3: TypeError: …`; `line` 0 is unknown."""
+    """The failure of a run of code, as `line 3: TypeError: …`; `line` 0 is unknown."""
 
     def __init__(self, message: str, *, line: int = 0) -> None:
         self.message = message

@@ -27,7 +27,7 @@ CALM: Final = 64
 
 
 class Leave:
-    """Where one program is. `away` says that it runs in a worker from the start."""
+    """The place where one program runs. `away` says that it runs in a worker from the start."""
 
     __slots__ = (
         "_calm",

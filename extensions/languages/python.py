@@ -21,7 +21,7 @@ _SHAPE: Final = "Write one expression over payload, or define main(payload)"
 
 
 class PythonError(ProgramError):
-    """What the code raised, as `line 3: KeyError: 'x'`; the exception itself is its cause."""
+    """The exception that the code raised, as `line 3: KeyError: 'x'`; the exception itself is its cause."""
 
 
 def _compile(code: str, file: str = _FILENAME) -> Program:

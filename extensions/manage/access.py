@@ -44,7 +44,7 @@ _NAMES = frozenset({"localhost", "ip6-localhost"})
 
 
 class Access(Fields):
-    """What an `access` says."""
+    """The fields of an `access`."""
 
     bind: Annotated[
         str,

@@ -17,7 +17,7 @@ RIGHTS: dict[Role, frozenset[Role]] = {
     "operate": frozenset({"read", "operate"}),
     "admin": frozenset({"read", "edit", "operate", "admin"}),
 }
-"""What each role may do: `edit` changes specs and values, `operate` ends processes, `admin` all."""
+"""The rights of each role: `edit` changes specs and values, `operate` ends processes, `admin` all."""
 
 EVERY = "*"
 """Stands for every namespace."""
@@ -26,7 +26,7 @@ _KEY = "manage.caller"
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who asks, and from where. `namespaces` are those that its rights are for; `*` is all.
+    """The caller and its address. `namespaces` are those that its rights are for; `*` is all.
 
     `known` says whether it proved who it is: a caller without a token did not.
     """

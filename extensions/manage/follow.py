@@ -40,7 +40,7 @@ RELOADS = frozenset({"generation live", "change rejected", "specs left out"})
 
 
 class Follow(Fields):
-    """What a `follow` says."""
+    """The fields of a `follow`."""
 
     processes: Annotated[
         int,

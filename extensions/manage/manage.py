@@ -52,7 +52,7 @@ MANY: Final = 500
 
 
 class Manage(Fields):
-    """What a `manage` says."""
+    """The fields of a `manage`."""
 
     operation: Annotated[
         str, about("What it does.", examples=["specs.list", "namespace.apply", "processes.cancel"])

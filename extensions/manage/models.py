@@ -1,4 +1,4 @@
-"""What the API sends and takes, as types: the answers are made of them, and so is their description."""
+"""The types of what the API sends and takes: the answers are made of them, and so is their description."""
 
 from typing import Annotated, Any, Literal, TypeAlias
 from uuid import UUID
@@ -86,7 +86,7 @@ class FieldChangeModel(ApiModel, frozen=True, kw_only=True):
 
 
 class Change(ApiModel, frozen=True, kw_only=True):
-    """What became of one resource."""
+    """The change of one resource."""
 
     action: Action
     type: Sort
@@ -98,7 +98,7 @@ class Change(ApiModel, frozen=True, kw_only=True):
 
 
 class ArrivalModel(ApiModel, frozen=True, kw_only=True):
-    """How far one runtime has come with a change set."""
+    """The progress of one runtime with a change set."""
 
     namespace: str
     runtime: Annotated[str, about("The id of the runtime.")]
@@ -112,7 +112,7 @@ class ArrivalModel(ApiModel, frozen=True, kw_only=True):
 
 
 class ApplyResultModel(ApiModel, frozen=True, kw_only=True):
-    """What a change set did, or would do."""
+    """The effect of a change set, made or planned."""
 
     revision: Annotated[
         int, about("The revision that holds it; 0 if nothing was changed, or nothing written.")
@@ -127,7 +127,7 @@ class ApplyResultModel(ApiModel, frozen=True, kw_only=True):
 
 
 class RevisionChangeModel(ApiModel, frozen=True, kw_only=True):
-    """What a revision made of one resource: no `before` if it is new, no `after` if it is gone."""
+    """The change of one resource by a revision: no `before` if it is new, no `after` if it is gone."""
 
     type: Sort
     before: ResourceModel | None = None
@@ -154,7 +154,7 @@ class Revisions(ApiModel, frozen=True, kw_only=True):
 
 
 class NewestModel(ApiModel, frozen=True, kw_only=True):
-    """How far the store has come."""
+    """The newest revision of the store."""
 
     revision: int
     url: Annotated[str, about("Where the store is, as a person would write it.")]
@@ -163,7 +163,7 @@ class NewestModel(ApiModel, frozen=True, kw_only=True):
 
 
 class Problems(ApiModel, frozen=True, kw_only=True):
-    """What is wrong."""
+    """A problem of a spec or a request."""
 
     items: list[ProblemModel]
 
@@ -226,7 +226,7 @@ class PortForm(ApiModel, frozen=True, kw_only=True):
 
 
 class KindForm(ApiModel, frozen=True, kw_only=True):
-    """What a kind accepts."""
+    """The fields and ports of a kind."""
 
     kind: str
     category: str
@@ -239,14 +239,14 @@ class KindForm(ApiModel, frozen=True, kw_only=True):
 
 
 class HealthModel(ApiModel, frozen=True, kw_only=True, omit_defaults=True):
-    """Whether it is well; without a token, at most the names of the sources that wait."""
+    """The health of a runtime; without a token, at most the names of the sources that wait."""
 
     status: Literal["ok", "unready"]
     reason: Annotated[str, about("Why it is not; details only for those who may read.")] = ""
 
 
 class Api(ApiModel, frozen=True, kw_only=True):
-    """What answers here."""
+    """The server that answers here."""
 
     product: str
     version: str
@@ -258,7 +258,7 @@ class Api(ApiModel, frozen=True, kw_only=True):
 
 
 class DeleteModel(ApiModel, frozen=True, kw_only=True):
-    """What to drop."""
+    """The resources to drop."""
 
     type: Sort
     id: UUID
@@ -289,13 +289,13 @@ class ChangeSetModel(ApiModel, frozen=True, kw_only=True):
 
 
 class StoreResultModel(ApiModel, frozen=True, kw_only=True):
-    """What was put, in order, with new revisions."""
+    """The resources that were put, in order, with new revisions."""
 
     revision: Annotated[int, about("What the store has come to.")]
     items: list[ResourceModel]
 
 
 class RollbackModel(ApiModel, frozen=True, kw_only=True):
-    """Where to roll back to."""
+    """The revision to roll back to."""
 
     revision: Annotated[int, about("The revision whose state shall be that of now.", ge=0)]

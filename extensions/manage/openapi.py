@@ -104,7 +104,7 @@ class OpenApiRoute(msgspec.Struct, frozen=True):
 
     @property
     def scope(self) -> str:
-        """What tells it from other routes to the same operation."""
+        """The suffix that tells it from other routes to the same operation."""
         return (
             ""
             if self.operation.name.startswith("namespace")

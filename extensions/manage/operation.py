@@ -19,7 +19,7 @@ STREAM = "text/event-stream"
 
 
 class ApiReply:
-    """What an operation answers. `resources` gives what a client that asks for YAML is sent instead.
+    """The answer of an operation. `resources` gives what a client that asks for YAML is sent instead.
 
     `names` and `revision` go into the audit log. `onward` sends the request further instead of
     answering it; `plain` makes the body the answer, instead of a response around it. `notified` has it
@@ -66,7 +66,7 @@ Run: TypeAlias = Callable[[ApiRequest], Awaitable[ApiReply]]
 
 
 class BodyForm(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operation is sent."""
+    """The request of an operation."""
 
     about: str
     type: Any
@@ -84,7 +84,7 @@ class ResponseForm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """What can be asked. `right` None is free for everyone, even without a token.
+    """An operation of the API. `right` None is free for everyone, even without a token.
 
     `audit` says whether it is written down who did it. `headers` are those of the request that it
     looks at, `rejections` the statuses of its rejections beside those that all have.

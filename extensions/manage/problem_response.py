@@ -44,7 +44,7 @@ class ProblemModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why a request was rejected (RFC 9457)."""
+    """The reason why a request was rejected (RFC 9457)."""
 
     type: Annotated[str, about("A stable name of the sort of rejection.")]
     title: Annotated[str, about("The phrase of the status.")]
@@ -98,7 +98,7 @@ class ApiError(Exception):
 
     @property
     def document(self) -> ProblemDocument:
-        """What is sent."""
+        """The body that is sent."""
         return ProblemDocument(
             type=f"urn:heddle:problem:{self.code}",
             title=TITLES.get(self.status, ""),

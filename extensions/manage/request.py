@@ -157,7 +157,7 @@ class ApiRequest:
 
     @property
     def once(self) -> str:
-        """What tells this change set from every other of the same caller: its `Idempotency-Key`.
+        """The key that tells this change set from every other of the same caller: its `Idempotency-Key`.
 
         A random one if the request has none. Rejection if it cannot be one.
         """

@@ -1,4 +1,4 @@
-"""What was sent is read into Specs and Values, or rejected with every Problem and its line."""
+"""The reader of request bodies: Specs and Values, or a rejection with every Problem and its line."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

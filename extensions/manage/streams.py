@@ -13,7 +13,7 @@ from heddle.extensions.manage.tokens import ApiToken
 
 @runtime_checkable
 class ClosingStream(Protocol):
-    """What goes on after its answer: a stream, or whoever speaks on the connection from then on."""
+    """An answer that goes on: a stream, or a speaker that owns the connection from then on."""
 
     async def aclose(self) -> None:
         """Come to an end soon."""

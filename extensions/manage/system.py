@@ -26,7 +26,7 @@ HOST, PORT = "127.0.0.1", 7878
 
 
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How the API is served. `rate` is requests a second of one address, `body` bytes of one body.
+    """The settings under which the API is served. `rate` is requests a second of one address, `body` bytes of one body.
 
     With `cert` it speaks HTTPS. `names` are what it may be called (`Host`), `audit` is the file of
     the audit log; empty is none.
@@ -43,7 +43,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def environment(self) -> dict[str, Any]:
-        """What the blanks of the shipped flows are filled with."""
+        """The values for the blanks of the shipped flows."""
         return {
             "SYSTEM_HOST": self.host,
             "SYSTEM_PORT": self.port,

@@ -30,7 +30,7 @@ _BYTES = 32
 
 
 class ApiToken(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of one token. Times are in seconds since 1970; `expires` None is never."""
+    """The stored part of one token. Times are in seconds since 1970; `expires` None is never."""
 
     name: str
     hash: str

@@ -20,7 +20,7 @@ Begun: TypeAlias = Callable[[Server], None]
 
 
 class Handover:
-    """What changes hands once the change is made. `whole`: the doors of the server stay as they are."""
+    """The doors that change hands once the change is made. `whole`: the doors of the server stay as they are."""
 
     def __init__(
         self,

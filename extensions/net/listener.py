@@ -50,7 +50,7 @@ class TlsFields(Fields):
 
 
 class LimitFields(Fields):
-    """What one listener takes, and how long it waits. Zero is no limit."""
+    """The limits of one listener, in bytes and seconds. Zero is no limit."""
 
     header: Annotated[Size, about("HttpRequest line and headers together.")] = Size(32 * 1024)
     headers: Annotated[int, about("How many headers.", ge=1)] = _DEFAULT.headers
@@ -88,7 +88,7 @@ class LimitFields(Fields):
 
 
 class ListenerFields(Fields):
-    """What a listener says."""
+    """The fields of a listener."""
 
     protocol: Annotated[Literal["http"], about("The protocol.")] = "http"
     host: Annotated[str, about("The address to listen on; empty is every address.")] = "127.0.0.1"

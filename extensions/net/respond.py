@@ -30,7 +30,7 @@ _Failure: TypeAlias = Annotated[int, msgspec.Meta(ge=300, le=599)]
 
 
 class Respond(Fields):
-    """What a `respond` says."""
+    """The fields of a `respond`."""
 
     status: Annotated[int, about("The status.", ge=200, le=599)] = 200
     missing: Annotated[

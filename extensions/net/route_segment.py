@@ -45,7 +45,7 @@ READERS: Final[Mapping[str, Reader]] = {
     "number": read_number,
     "uuid": read_uuid,
 }
-"""How a parameter of each type is read, but for texts."""
+"""The readers of parameters, by type, but for texts."""
 
 TYPES: Final = ("string", *READERS, REST)
 """The types that a parameter can have."""
@@ -80,7 +80,7 @@ class RouteSegment(NamedTuple):
 
     @property
     def reader(self) -> Reader | None:
-        """How what stands behind the prefix is read; None if any text fits as it is."""
+        """The reader of what stands behind the prefix; None if any text fits as it is."""
         read = READERS.get(self.type)
         suffix = self.suffix
         if not suffix:

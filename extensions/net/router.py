@@ -97,7 +97,7 @@ class RouteFields(Fields):
 
 
 class Router(Fields):
-    """What a router says."""
+    """The fields of a router."""
 
     routes: Annotated[
         list[RouteFields],

@@ -9,7 +9,7 @@ from heddle.extensions.net.route_segment import Reader, RouteSegment, parse_path
 T = TypeVar("T")
 
 Ends: TypeAlias = dict[str, tuple[T, tuple[str, ...]]]
-"""What each method leads to where a path ends, and the names on the way there."""
+"""The target of each method at the end of a path, and the names on the way there."""
 
 ANY: Final = "*"
 """Stands for every method that has no route of its own at the same path."""

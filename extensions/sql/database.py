@@ -21,7 +21,7 @@ _NUMBERS = {0: 0, 1: 1, 2: 2, 4: 3, 5: 3, 6: 4}
 
 
 class Isolation(str, FieldType):
-    """How much one transaction sees of others; `rank` grows with what it is kept from seeing.
+    """The isolation of a transaction from others; `rank` grows with what it is kept from seeing.
 
     A number is one of uniflow's: 0 default, 1 read uncommitted, 2 read committed, 4 repeatable
     read, 5 snapshot, 6 serializable.
@@ -51,7 +51,7 @@ class Isolation(str, FieldType):
 
 
 class StatementResult(msgspec.Struct):
-    """What came of a statement: `rows`, or None if it gives none, and what it changed.
+    """The result of a statement: `rows`, or None if it gives none, and what it changed.
 
     `key` is the key that the database made for the row that was put in last, if it tells.
     """
@@ -106,7 +106,7 @@ class SqlConnection(Protocol):
 
 
 class Database(Protocol):
-    """Where connections come from. `name` is what people are told: it holds no secret.
+    """The source of connections. `name` is what people are told: it holds no secret.
 
     `dialect` is how its placeholders are written; `most` is how many connections make sense.
     """

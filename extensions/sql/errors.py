@@ -1,4 +1,4 @@
-"""What goes wrong with a database, in words that are the same for every database."""
+"""The errors of a database, in words that are the same for every database."""
 
 from typing import Any
 

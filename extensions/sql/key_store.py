@@ -1,4 +1,4 @@
-"""Where a `store` keeps its keys: in the memory of the runtime, or in a table of a database."""
+"""The keys of a `store`: in the memory of the runtime, or in a table of a database."""
 
 import re
 import time

@@ -19,7 +19,7 @@ DRIVERS = {
     "pq": "postgres",
     "sqlalchemy": "sqlalchemy",
 }
-"""What may be written as `driver`, and which of ours it is; any other name needs a SQLAlchemy URL."""
+"""The names of `driver`, and which of ours each is; any other name needs a SQLAlchemy URL."""
 
 INTERNAL = "internal"
 """The driver for SQL over the running runtime."""

@@ -45,7 +45,7 @@ CHUNK = 500
 
 
 class Sql(Fields):
-    """What a `sql` says."""
+    """The fields of a `sql`."""
 
     driver: Annotated[
         str,

@@ -13,7 +13,7 @@ from heddle.extensions.sql.errors import rejected
 from heddle.schemas.suggestion import did_you_mean
 
 Mark: TypeAlias = int | str
-"""What a placeholder wants: an argument by position, from 1, or by name."""
+"""The key of a placeholder: an argument by position, from 1, or by name."""
 
 _QUOTED = [
     r"[eE]'(?:[^'\\]|\\.|'')*'",

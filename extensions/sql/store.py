@@ -42,7 +42,7 @@ Op = Literal["get", "set", "delete", "incr", "cas"]
 
 
 class StoreFields(Fields):
-    """What a `store` says."""
+    """The fields of a `store`."""
 
     op: Annotated[
         Op,
@@ -112,7 +112,7 @@ class StoreFields(Fields):
 
 
 class KeyRequest:
-    """What a packet asks for: the key, and what goes with it."""
+    """The request of a packet: the key, and what goes with it."""
 
     def __init__(self, fields: StoreFields, programs: Mapping[str, Program]) -> None:
         self._fields = fields

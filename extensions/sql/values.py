@@ -1,4 +1,4 @@
-"""What databases give, as plain data: numbers are numbers, times are ISO 8601 text."""
+"""The values of databases as plain data: numbers are numbers, times are ISO 8601 text."""
 
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal

@@ -26,11 +26,11 @@ from heddle.extensions.system.preview import as_text, brief, cut
 from heddle.runtime.flow.elsewhere import once
 
 TAKEN = ("event", "level", "symbol", "reason", "error", "generation", "problems", "detail")
-"""What an event has of its own: no value can be called so."""
+"""The names that an event has of its own: no value can be called so."""
 
 
 class Log(Fields):
-    """What a `log` says."""
+    """The fields of a `log`."""
 
     event: Annotated[
         Text, about("The phrase of the event, always the same.", examples=["order placed"])

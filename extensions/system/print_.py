@@ -25,7 +25,7 @@ from heddle.runtime.flow.materialize import plain
 
 
 class Print(Fields):
-    """What a `print` says."""
+    """The fields of a `print`."""
 
     text: Annotated[
         Expression | None,

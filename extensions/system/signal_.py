@@ -23,11 +23,11 @@ from heddle.extensions.extension import (
 from heddle.schemas.suggestion import did_you_mean
 
 KNOWN = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGCONT", "SIGQUIT", "SIGWINCH")
-"""What a flow may listen to; SIGINT and SIGTERM stop the runtime, and belong to whoever runs it."""
+"""The signals that a flow may listen to; SIGINT and SIGTERM stop the runtime, and belong to its operator."""
 
 
 class Signal(Fields):
-    """What a `signal` says."""
+    """The fields of a `signal`."""
 
     signals: Annotated[
         list[str],

@@ -54,7 +54,7 @@ class Spot(Fields):
 
 
 class Assert(Fields):
-    """What an `assert` says."""
+    """The fields of an `assert`."""
 
     expect: Annotated[
         Expression, about("What has to be true of the payload.", examples=["self.status == 200"])

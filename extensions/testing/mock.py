@@ -24,7 +24,7 @@ UNKNOWN: Final = "unknown-node"
 
 
 class MockFields(Fields):
-    """What a node does during a test, in the place of its own work."""
+    """The behaviour of a node during a test, in the place of its own work."""
 
     answer: Annotated[
         Any, about("It answers this; what is linked to its port `out` is sent it first.")

@@ -23,7 +23,7 @@ GRACE = 2.0
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """How one test ended. `message` says why it failed or did not run; `place` is where it stands."""
+    """The result of one test. `message` says why it failed or did not run; `place` is where it stands."""
 
     name: str
     result: str

@@ -31,7 +31,7 @@ from heddle.runtime.flow.wiring import Wiring
 
 
 class Test(Fields):
-    """What a `test` says."""
+    """The fields of a `test`."""
 
     __test__ = False
 
@@ -49,7 +49,7 @@ class Test(Fields):
 
 
 class TestResult(msgspec.Struct, frozen=True):
-    """How a test ended: the Error that it failed by, and what people should know of it."""
+    """The outcome of a test: the Error that it failed by, and what people should know of it."""
 
     error: Error | None = None
     remark: str = ""

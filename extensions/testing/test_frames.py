@@ -7,7 +7,7 @@ from heddle.extensions.extension import Process
 from heddle.runtime.status.agent import Frame
 
 KEY = "heddle.testing.record"
-"""Where a test's process keeps its Record; its children read through to it."""
+"""The key under which a test's process keeps its Record; its children read through to it."""
 
 FRAMES = 100_000
 """How many frames a Record holds; what comes after them is not kept."""

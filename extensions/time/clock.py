@@ -13,7 +13,7 @@ BACK = 1.0
 
 
 class TimerClock(Protocol):
-    """What a timer goes by; times are seconds since 1970."""
+    """The clock of a timer; times are seconds since 1970."""
 
     def now(self) -> float:
         """Return what time it is."""

@@ -34,7 +34,7 @@ LATE = 60.0
 
 
 class Timer(Fields):
-    """What a timer says."""
+    """The fields of a timer."""
 
     interval: Annotated[
         Interval | None, about("How often, counted from when the timer begins.", examples=["30s"])

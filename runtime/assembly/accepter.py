@@ -1,4 +1,4 @@
-"""Whatever a runtime accepts is kept in its store, so that a later start has something to fall back to.
+"""The keeper of what a runtime accepts: it stays in the store, so that a later start has something to fall back to.
 
 The Accepter never holds up a change: it notes what went live, and writes it in a task of its own.
 """
@@ -29,7 +29,7 @@ LONGEST = 30.0
 
 
 class LastAccepted:
-    """What the store says was accepted last: Specs with the Values that they need.
+    """The content of a store that was accepted last: Specs with the Values that they need.
 
     They are read only if a start needs them: most starts do not.
     """

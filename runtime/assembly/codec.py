@@ -30,14 +30,14 @@ from heddle.specs.model.spec import Spec
 F = TypeVar("F", bound=msgspec.Struct)
 
 GATHERED: ContextVar[list[Problem] | None] = ContextVar("gathered", default=None)
-"""Where the hints of programs go while Specs are checked; None while they are built to run."""
+"""The place for hints of programs while Specs are checked; None while they are built to run."""
 
 _LONGEST_EXCERPT = 100
 _NO_OPTIONS = Options()
 
 
 class Build:
-    """What a Codec gets beside the fields: the Spec, the languages, and a way to reject.
+    """The arguments of a Codec beside the fields: the Spec, the languages, and a way to reject.
 
     `node` is what the Codec has built, when `expand` lists what the Spec holds.
     """
@@ -214,7 +214,7 @@ class Kind(msgspec.Struct, Generic[F], frozen=True, eq=False):
     schema: Schema[F]
     codec: Codec[F]
     expand: Callable[[F, Build], Expansion | None] | None = None
-    """What a Spec of this kind holds, for a kind whose Specs hold others; raise SpecError if that is wrong."""
+    """The function that returns the Specs inside a Spec, for a kind whose Specs hold others; it raises SpecError if that is wrong."""
     links: Callable[[F], Mapping[str, tuple[Link, ...]]] | None = None
     """Links that stand among the fields, by out port, beside those under `ports`."""
 

@@ -46,7 +46,7 @@ class Draft:
 
     @property
     def ids(self) -> set[UUID]:
-        """Whatever it changes, or finds something wrong with."""
+        """Every key that it changes, or finds something wrong with."""
         return {*self.puts, *self.removes, *self.problems}
 
     def all_problems(self) -> tuple[Problem, ...]:
@@ -76,7 +76,7 @@ class Draft:
 
 
 class TableContext(Context):
-    """What runs in a table stands around a change of it."""
+    """The part of a running table that surrounds a change of it."""
 
     failed_count = False
 

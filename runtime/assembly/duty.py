@@ -35,7 +35,7 @@ LIMIT: Final = 5.0
 
 
 class Actor:
-    """What acts: `take` begins it, `lose` ends it, both at once.
+    """The actor of a duty: `take` begins it, `lose` ends it, both at once.
 
     `take` is told the mark of who acted before. `claim` says up to when it acts without recording each
     step (None: it records them); `done` is the last step that it has made.

@@ -1,4 +1,4 @@
-"""What only one Spec of a namespace can have, such as an address to listen on, is claimed once."""
+"""The check that only one Spec of a namespace claims what only one can have, such as an address to listen on."""
 
 from collections.abc import Iterable, Sequence
 

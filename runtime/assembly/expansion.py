@@ -16,7 +16,7 @@ HELD = "/"
 
 
 class Expansion(msgspec.Struct, frozen=True, kw_only=True):
-    """What a Spec holds. `places` tell where each of them stands in its fields, `names` what it is called.
+    """The Specs inside a Spec. `places` tell where each of them stands in its fields, `names` what it is called.
 
     `inlets` are its own in ports, and the in ports inside that they stand for; `outlets` the out
     ports inside, and its own out ports that they stand for; `joins` link out ports inside to in

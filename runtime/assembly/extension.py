@@ -25,7 +25,7 @@ class ExtensionError(HeddleError):
 
 
 class Extension:
-    """What a `register(extension)` function is given: each call adds one thing.
+    """The argument of a `register(extension)` function: each call adds one thing.
 
     Adding what is there already is an error that names both extensions.
     """

@@ -31,7 +31,7 @@ def limit_error() -> Error | None:
 
 
 class Gate:
-    """Which processes are inside a node, and which wait for that, in the order they came."""
+    """The processes inside a node, and those that wait for that, in the order they came."""
 
     __slots__ = ("inside", "waiting")
 

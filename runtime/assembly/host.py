@@ -63,7 +63,7 @@ class SymbolHost:
 
     @property
     def shared(self) -> dict[Any, Any]:
-        """What nodes of one runtime have in common, such as pools; keys begin with a family's name."""
+        """The objects that nodes of one runtime share, such as pools; keys begin with a family's name."""
         return self._table.shared
 
     @property

@@ -38,7 +38,7 @@ class CompileError(HeddleError):
 
 
 class MissingExtraError(CompileError):
-    """What the language runs on is not installed; `extra` is what to install."""
+    """Raised when the engine of a language is not installed; `extra` is what to install."""
 
     def __init__(self, language: str, extra: str) -> None:
         super().__init__(
@@ -57,7 +57,7 @@ class OptionError(CompileError):
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """How code is to run; what is None is left to the language.
+    """The options for running code; what is None is left to the language.
 
     One run may take `timeout` seconds and `memory` bytes. `isolation` is "process" if it runs
     in a process of its own. `waits` says that whoever runs the program can await it; `condition`

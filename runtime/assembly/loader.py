@@ -58,10 +58,10 @@ class Loader:
         self.namespace = namespace
         self.vault = vault if vault is not None else Vault()
         self.rejected: dict[UUID, Rejection] = {}
-        """What the store says and the table does not, and why not."""
+        """The entries of the store that the table does not have, and why."""
         self.rejected_values = RejectedValues()
         self.invalid: dict[UUID, Rejection] = {}
-        """What documents say that cannot be read as they are, and the table does not."""
+        """The Problems of documents that cannot be read as they are, and that the table does not have."""
         self.unreadable: tuple[Problem, ...] = ()
         self._store = store
         self._table = table
@@ -76,7 +76,7 @@ class Loader:
 
     @property
     def not_live(self) -> dict[UUID, Rejection]:
-        """Whatever is written and is not live, and why not."""
+        """The Problems of everything that is written and is not live."""
         blocked = self._recovery.blocked
         return (
             {**blocked, **self.rejected, **self.invalid}

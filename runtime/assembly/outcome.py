@@ -1,4 +1,4 @@
-"""What became of a change set: Loaded for those who wait for it, Tried inside the Loader."""
+"""The outcome of a change set: Loaded for those who wait for it, Tried inside the Loader."""
 
 from collections.abc import Sequence, Set
 from uuid import UUID
@@ -10,7 +10,7 @@ from heddle.schemas.problem import Problem
 
 
 class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a change set. `generation` is the number that it went live as, or None."""
+    """The outcome of a change set. `generation` is the number that it went live as, or None."""
 
     generation: int | None = None
     changed: tuple[str, ...] = ()
@@ -25,7 +25,7 @@ class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TryResult:
-    """What became of some keys: they are live, or they are not, for these Problems.
+    """The outcome of some keys: they are live, or they are not, for these Problems.
 
     `culprits` are the ids that it failed for, as far as that can be told. What was `undone` had
     begun already.

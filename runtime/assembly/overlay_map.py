@@ -10,7 +10,7 @@ SHARE: Final = 8
 """A copy is made once what was changed is more than this part of what is there."""
 
 _GONE: Final[Any] = object()
-"""What stands in a layer for a key that was taken out."""
+"""The mark that stands in a layer for a key that was taken out."""
 
 
 class Layer(MutableMapping[K, V]):

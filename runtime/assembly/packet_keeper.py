@@ -1,4 +1,4 @@
-"""What fails carries its packet along: a handler whose failures are FailedPacketErrors."""
+"""A handler whose failures carry their packet along, as FailedPacketErrors."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

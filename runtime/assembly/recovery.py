@@ -35,7 +35,7 @@ class Recovery:
     ) -> None:
         self.last = LastAccepted()
         self.blocked: dict[UUID, Rejection] = {}
-        """What serves because its document cannot be read, and why."""
+        """The Specs that serve because their document cannot be read, and why."""
         self._table = table
         self._store = store
         self._namespace = namespace

@@ -54,7 +54,7 @@ class ShiftError(HeddleError):
 
 
 class StartProgress:
-    """How far a symbol has come on its way to act: what has to be undone if the change is."""
+    """The progress of a symbol on its way to act: what has to be undone if the change is."""
 
     __slots__ = ("active", "adopted", "inherited", "init", "loaded", "opened", "symbol")
 

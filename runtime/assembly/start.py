@@ -45,9 +45,9 @@ class Start:
         """Keep `accepted`, the Values as they were accepted, and `changed`, the ids of those that differ now."""
         self.rejected: dict[UUID, Rejection] = {}
         self.blocked: dict[UUID, Rejection] = {}
-        """What serves because the newest cannot be read, and why."""
+        """The Specs that serve because the newest cannot be read, and why."""
         self.newest: set[UUID] = set()
-        """What serves as the newest has it."""
+        """The Specs that serve as the newest has them."""
         self._forced: set[UUID] = set()
         self._last = last
         self._newest = {spec.id: spec for spec in specs}

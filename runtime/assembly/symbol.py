@@ -98,7 +98,7 @@ class Symbol:
 
     @property
     def label(self) -> str:
-        """What people call it."""
+        """The label for people."""
         return self.spec.label
 
     def lifecycle(self, port: str) -> bool:

@@ -30,7 +30,7 @@ LOOKED: Final = 100
 """How many reasons outside of a cycle are given, and how many of its members are looked at for them."""
 
 TargetName: TypeAlias = str | UUID
-"""What a link names its target by."""
+"""The id or name by which a link names its target."""
 
 
 class TableState:

@@ -10,10 +10,10 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 
 
 class Team:
-    """What a runtime knows of those beside it; this one is alone."""
+    """The knowledge of a runtime about those beside it; this one is alone."""
 
     number = 0
-    """Which one this is, from 0."""
+    """The number of this one, from 0."""
     size = 1
     """How many there are."""
     failure = ""

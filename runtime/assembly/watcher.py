@@ -25,7 +25,7 @@ FIRST = 1.0
 
 
 class Load(Protocol):
-    """What a change set is handed to."""
+    """The receiver of a change set."""
 
     def __call__(self, changes: ChangeSet, *, trial: bool = False) -> Awaitable[LoadResult]:
         """Load it; a rejected trial is not told."""

@@ -1,4 +1,4 @@
-"""What a change would stop: the links and bonds that would lead nowhere, by the rule of the runtime.
+"""The effects of a change that would stop nodes: links and bonds that would lead nowhere, by the rule of the runtime.
 
 A link of a new Spec may lead to what comes later. What is active and would stop is a Problem, and so
 is a bond to a Value that goes. Whoever writes to a store asks here; a runtime asks its own table.
@@ -30,7 +30,7 @@ from heddle.specs.model.store import Resource
 from heddle.specs.model.value import Value
 
 Step: TypeAlias = tuple[Resource | None, Resource | None]
-"""What is stored, and what it becomes; None is that there is none."""
+"""The stored resource, and what it becomes; None is that there is none."""
 
 
 def left_behind(
@@ -45,7 +45,7 @@ def left_behind(
 
 
 class LeftBehind(msgspec.Struct, frozen=True):
-    """What would lose its Value with some steps (`bonds`), and what would stop (`stops`), not yet explained."""
+    """The nodes that would lose their Value with some steps (`bonds`), and those that would stop (`stops`)."""
 
     bonds: Sequence[Problem] = ()
     now: "_Graph | None" = None

@@ -1,4 +1,4 @@
-"""What a change set would make of a store is planned and checked; then it is made whole, or not at all."""
+"""The plan of a change set: it is checked, then made whole, or not at all."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
@@ -37,7 +37,7 @@ class Clash(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def resource(self) -> Resource:
-        """What it is about, in the latest form that there is."""
+        """The resource, in the latest form that there is."""
         resource = self.theirs or self.mine or self.base
         if resource is None:
             raise RuntimeError("a conflict needs one form of its resource")
@@ -59,7 +59,7 @@ class Clash(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What would become of each resource, in order. With Problems or Clashes nothing can be made of it."""
+    """The effect on each resource, in order. With Problems or Clashes nothing can be made of it."""
 
     differences: tuple[Diff, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -72,12 +72,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def changes(self) -> list[Change]:
-        """What to ask of the store: each only if it is still as it was when this was planned."""
+        """The changes to ask of the store: each only if it is still as it was when this was planned."""
         return [_change(each.turn) for each in self.changed]
 
 
 class ApplyResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a Planned; with Problems or Clashes nothing was written.
+    """The outcome of a Planned; with Problems or Clashes nothing was written.
 
     `revision` is the one that holds the change set; 0 if nothing was changed.
     """

@@ -13,7 +13,7 @@ from heddle.specs.model.store import Resource, Store
 
 
 class _WrittenPlace:
-    """Where something of a revision stands."""
+    """The place of something of a revision."""
 
     def __init__(self, number: int) -> None:
         self._place = Place(f"revision {number}")

@@ -1,4 +1,4 @@
-"""What is secret is sealed on its way into a store, wherever there is a key.
+"""The sealing of secrets on their way into a store, wherever there is a key.
 
 Whoever writes goes through here: `heddle apply`, the HTTP API, a rollback. What a store holds, its
 history and what it tells others is then of no use to those who have no key.
@@ -19,7 +19,7 @@ from heddle.specs.secrets.keyring import Keyring, wrong
 from heddle.specs.secrets.vault import Vault, opens
 
 Step: TypeAlias = tuple[Resource | None, Resource | None]
-"""What is stored, and what it becomes; None is that there is none."""
+"""The stored resource, and what it becomes; None is that there is none."""
 
 
 async def have_keys(resources: Iterable[Resource | None], keys: Keyring) -> None:

@@ -18,7 +18,7 @@ ArrivalState: TypeAlias = Literal["live", "waiting", "rejected", "behind"]
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
-    """How far one runtime has come with a change set.
+    """The progress of one runtime with a change set.
 
     `live`: everything of it runs. `waiting`: it was taken up, and something of it waits for what it
     leads to. `rejected`: the runtime goes on with what it had. `behind`: it has not looked yet.
@@ -32,7 +32,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WaitResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a change set in the runtimes of one namespace; none if nobody follows it."""
+    """The outcome of a change set in the runtimes of one namespace; none if nobody follows it."""
 
     namespace: str
     revision: int

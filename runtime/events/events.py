@@ -47,7 +47,7 @@ Listener: TypeAlias = Callable[[Event], None]
 
 
 class Events:
-    """Where a runtime tells what happens; whoever listens is told at once, in order.
+    """The events of a runtime; every listener gets them at once, in order.
 
     Secrets that were bound into Specs are masked in everything that is told, and so are the values of
     keys that the `redactor` hides. The last `keep` events can be looked at; texts longer than LONGEST are

@@ -17,7 +17,7 @@ LEAST: Final = 64 * 1024 * 1024
 """The default limit is never less than this."""
 
 FREE: Final = 16 * 1024
-"""What one connection keeps is not counted up to this size: it costs less than counting it."""
+"""The size up to which the buffers of one connection are not counted: counting costs more."""
 
 _GROUPS: Final = (
     "/sys/fs/cgroup/memory.max",
@@ -75,7 +75,7 @@ class Budget:
 
 
 class HeldBudget:
-    """What one owner has taken of the budget; it gives all of it back at once."""
+    """The share of one owner in the budget; it gives all of it back at once."""
 
     __slots__ = ("size",)
 

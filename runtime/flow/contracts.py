@@ -29,7 +29,7 @@ Printer: TypeAlias = Callable[[str, str], None]
 
 
 class ProcessStatus(Enum):
-    """How far a process is."""
+    """The phase of a process."""
 
     RUNNING = "running"
     ENDING = "ending"
@@ -43,7 +43,7 @@ class NumberedGeneration(Protocol):
 
 
 class Links(Protocol):
-    """What a process may ask of its wiring: who is linked to whom, in its generation."""
+    """The questions of a process to its wiring: who is linked to whom, in its generation."""
 
     @property
     def generation(self) -> NumberedGeneration:
@@ -79,7 +79,7 @@ class Links(Protocol):
 
 
 class Companion(Protocol):
-    """What is written inside the transaction of a Process: it lasts if the transaction does, else not.
+    """The data that is written inside the transaction of a Process: it lasts if the transaction does, else not.
 
     It is for records of what the Process does, such as the end of an attempt at a task.
     """
@@ -116,7 +116,7 @@ class Process(Protocol):
     error: Error | None
     reason: Error | None
     companions: "tuple[Companion, ...]"
-    """What is written inside its transactions; those of its children have their own."""
+    """The data that is written inside its transactions; those of its children have their own."""
 
     @property
     def id(self) -> UUID:
@@ -230,7 +230,7 @@ class Host(Protocol):
 
     @property
     def shared(self) -> dict[Any, Any]:
-        """What nodes of one runtime have in common; keys begin with the name of a family."""
+        """The objects that nodes of one runtime share; keys begin with the name of a family."""
         ...
 
     @property

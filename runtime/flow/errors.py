@@ -133,7 +133,7 @@ class NodeError(Exception):
 
 
 class FailedPacketError(NodeError):
-    """What failed on this packet: where the port `error` is linked, both go there."""
+    """The error of a packet, and the packet: if the port `error` is linked, both go there."""
 
     def __init__(self, error: Error, packet: Any) -> None:
         super().__init__(error)
@@ -157,7 +157,7 @@ def failure_of(exception: BaseException, symbol: str, port: str, *, linked: bool
 
 
 class InputError(ValueError):
-    """What was sent in does not fit: the sender is at fault, and the flow has not begun.
+    """Raised when what was sent in does not fit: the sender is at fault, and the flow has not begun.
 
     The message and the mistakes, each a map with `path`, `found` and `expected`, speak of what was sent
     only. An Error whose `cause` it is may show them to a client, as a server does with status 422.

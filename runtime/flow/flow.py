@@ -24,7 +24,7 @@ class Onward(Protocol):
 
 
 class Flow:
-    """What a Visit is given beside the payload."""
+    """The argument of a Visit beside the payload."""
 
     __slots__ = ("_step", "process")
 

@@ -20,7 +20,7 @@ from heddle.runtime.flow.step import RAISED
 
 
 class Handlers(Protocol):
-    """What fusing asks of a wiring."""
+    """The questions of fusing to a wiring."""
 
     symbols: Mapping[Key, Any]
 
@@ -63,7 +63,7 @@ class FusedFunction(NamedTuple):
 
 
 class NotFused(Enum):
-    """Why something is not fused: never, or not if so little depth is left."""
+    """The reason why something is not fused: never, or not if so little depth is left."""
 
     NEVER = "never"
     DEEP = "deep"

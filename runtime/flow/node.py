@@ -102,7 +102,7 @@ Handler: TypeAlias = Action | Choice | Visit | Conversation
 
 
 class HandlerGuard(Protocol):
-    """What stands round the handlers of one node: a time limit, further attempts, turns."""
+    """The guard around the handlers of one node: a time limit, further attempts, turns."""
 
     def around(self, handler: Handler) -> Handler:
         """Return the handler with the limits round it."""
@@ -128,7 +128,7 @@ class Node:
     """
 
     voice: Voice | None = None
-    """What its code prints goes here; set by the Scheme that had it built."""
+    """The receiver of what its code prints; set by the Scheme that had it built."""
 
     guard: HandlerGuard | None = None
     """The limits that its Spec sets round it; set by the Scheme that had it built."""

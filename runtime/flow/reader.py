@@ -10,7 +10,7 @@ from heddle.runtime.flow.packet import Packet
 
 
 class Reader:
-    """What a conversation reads from: iterate over it for packets, and answer each when you like.
+    """The packets of a conversation: iterate over it, and answer each when you like.
 
     The iteration ends when the process does. `process` is the process that the packets belong to.
     """

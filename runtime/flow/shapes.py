@@ -20,7 +20,7 @@ from heddle.runtime.flow.node import Action, Handler, Node, Visit
 from heddle.runtime.flow.packet import join
 
 Many: TypeAlias = Mapping[str, Payload] | Sequence[Payload]
-"""What goes out by each port: by its name, or by its number (`out`, `out[1]`, …)."""
+"""The packets that leave by each port: by its name, or by its number (`out`, `out[1]`, …)."""
 
 Row: TypeAlias = list[Payload]
 """One payload of each in port that is linked, in the order of the ports."""

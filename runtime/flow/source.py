@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Origin(Protocol):
-    """What a Source begins its processes for: the Host of a node, or a runtime."""
+    """The owner of the processes of a Source: the Host of a node, or a runtime."""
 
     @property
     def id(self) -> Key:
@@ -57,7 +57,7 @@ class Source:
         self.failed = failed
         self._port = port
         self.tasks = Tasks(partial(_emit, host, failed))
-        """What `start` began, and what belongs to it."""
+        """The task that `start` began, and what belongs to it."""
 
     def linked(self, port: str = "") -> bool:
         """Return whether anything is linked to the port, or to another one, in a new process."""

@@ -23,19 +23,19 @@ READ = 6
 LAZY = 7
 
 FAILURES = (Exception, SystemExit)
-"""What a node may raise to fail. SystemExit is one: a node's `exit()` ends its packet, no more."""
+"""The exceptions that a node may raise to fail. SystemExit is one: a node's `exit()` ends its packet, no more."""
 
 RAISED = (*FAILURES, CancelledError, GeneratorExit)
-"""What a plain function may raise to fail: nobody can cancel or close that, so these are its own."""
+"""The exceptions that a plain function may raise to fail: nobody can cancel or close that, so these are its own."""
 
 _WAITS = Action(lambda payload: payload, waits=True)
 
 Resolve: TypeAlias = "Callable[[Key, str], Step | None]"
-"""Where an out port of a symbol leads in this generation; None if nothing is linked."""
+"""The target of an out port of a symbol in this generation; None if nothing is linked."""
 
 
 class Step:
-    """What to do with a payload. `op` says which of the classes below it is."""
+    """An instruction for a payload. `op` says which of the classes below it is."""
 
     __slots__ = ("op",)
     op: int
@@ -103,7 +103,7 @@ class RunStep(Step):
 
 
 class Ways(dict[str | None, Step | None]):
-    """Where each out port of one symbol leads, looked up when it is first asked."""
+    """The targets of the out ports of one symbol, each looked up when it is first asked."""
 
     __slots__ = ("_owner", "_resolve")
 
@@ -235,7 +235,7 @@ class ActionStep(NodeStep):
 
 
 class ResumedStep(ActionStep):
-    """What waits for a function that goes on elsewhere: made for one packet. `then` follows it."""
+    """The wait for a function that goes on elsewhere: made for one packet. `then` follows it."""
 
     __slots__ = ("then",)
 
@@ -277,7 +277,7 @@ class JoinStep(Step):
 
 
 class LazyStep(Step):
-    """Where a run goes on, looked up when the first packet gets there."""
+    """The place where a run goes on, looked up when the first packet gets there."""
 
     __slots__ = ("_after", "_port", "_resolve", "owner")
 

@@ -8,7 +8,7 @@ _log = logging.getLogger("heddle.console")
 
 
 class Voice:
-    """What the code of one node prints: an event `console` of its symbol, once that has begun."""
+    """The printed text of one node's code: an event `console` of its symbol, once that has begun."""
 
     __slots__ = ("host", "label")
 

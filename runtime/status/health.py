@@ -27,14 +27,14 @@ _COMPILED = frozenset({"code", "codec"})
 _LINKED = frozenset({"unknown-port", "missing-link", "waiting-link"})
 _BEGIN = "begin"
 _NOT = frozenset({"Draining", "Degraded"})
-"""What is as it should be if it is not so."""
+"""The condition of a part that is as it should be."""
 
 NAMED = 5
 """So many symbols are named where more are meant."""
 
 
 class RuntimeHealth:
-    """What is not well in one runtime.
+    """A condition that is not well in one runtime.
 
     `failure` says why the store cannot be followed, `unkept` why what it reports cannot be kept;
     each is empty when it can.

@@ -1,4 +1,4 @@
-"""How a namespace stands: what its store holds, beside what each of its runtimes says of it."""
+"""The status of a namespace: what its store holds, beside what each of its runtimes says of it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
@@ -14,7 +14,7 @@ from heddle.specs.model.symbol_status import ORDER, UNWELL, SymbolState, SymbolS
 
 
 class NamespaceStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How a namespace stands. `revision` is the newest of the store; `problems` are what cannot be read in it."""
+    """The status of a namespace. `revision` is the newest of the store; `problems` are what cannot be read in it."""
 
     namespace: str
     store: str

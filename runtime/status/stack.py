@@ -31,7 +31,7 @@ _SHOWN = 20
 
 
 class RunningNode(msgspec.Struct, frozen=True, kw_only=True):
-    """What a stack is about: the label of a node, and the line of its author; empty if unknown."""
+    """The subject of a stack: the label of a node, and the line of its author; empty if unknown."""
 
     symbol: str = ""
     file: str = ""

@@ -16,7 +16,7 @@ from heddle.specs.model.symbol_status import Condition, SymbolStatus
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """What a runtime is doing, as people see it.
+    """The state of a runtime, as people see it.
 
     `observed` is the newest revision of the store that it has looked at, be it live or rejected.
     """

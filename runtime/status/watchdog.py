@@ -32,16 +32,16 @@ DUMP = 3.0
 
 
 class WatchedRuntime(Protocol):
-    """What a Watchdog needs of a runtime."""
+    """The parts of a runtime that a Watchdog needs."""
 
     @property
     def events(self) -> "Events":
-        """Where it emits its events."""
+        """The receiver of its events."""
         ...
 
     @property
     def table(self) -> "SymbolTable":
-        """What is loaded now."""
+        """The table that is loaded now."""
         ...
 
 

@@ -68,7 +68,7 @@ def compare_types(source: JsonSchema, target: JsonSchema) -> Fit:
 
 
 _results: dict[tuple[int, int], tuple[Any, Any, Fit]] = {}
-"""What was compared lately: many tasks are done by the same function. The schemas are kept with it."""
+"""The latest comparisons: many tasks are done by the same function. The schemas are kept with them."""
 
 _MOST_RESULTS = 4096
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 
 class Fit(enum.Enum):
-    """How data of one type suit another; `fails` is what a check reports."""
+    """The fit of data of one type into another; `fails` is what a check reports."""
 
     FITS = "fits"
     UNKNOWN = "unknown"

@@ -30,7 +30,7 @@ _LISTS = (
     collections.abc.AsyncIterator,
     collections.abc.AsyncGenerator,
 )
-"""What a function takes or yields item by item: a list for who asks for the whole value."""
+"""The types that a function takes or yields item by item: a list for a caller who asks for the whole value."""
 
 
 def schema_of(hint: Any, *, closed: bool = False) -> Json:

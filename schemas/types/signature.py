@@ -55,7 +55,7 @@ class TaskOutputDefinition(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """What a function takes and gives.
+    """The inputs and the output of a function.
 
     `answer` is the schema of the whole value that it returns. `outputs` are the fields of that value
     if it is a Struct, dataclass, TypedDict or model; else the only output is `out`. `open` says that

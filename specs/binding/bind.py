@@ -25,7 +25,7 @@ from heddle.specs.secrets.mask import in_order, secrets_in
 from heddle.specs.secrets.vault import Vault
 
 Reference: TypeAlias = UUID | str
-"""What a Spec asks for: the id or the name of a Value."""
+"""A reference of a Spec to a Value: its id or its name."""
 
 
 class BoundSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +48,7 @@ class BoundSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenedValue(NamedTuple):
-    """What a Value holds, and the texts to mask on its account."""
+    """The data of a Value, and the texts to mask on its account."""
 
     data: Any
     secrets: tuple[str, ...] = ()

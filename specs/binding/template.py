@@ -45,7 +45,7 @@ class BlankError(Exception):
 
 
 class BlankScope(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """What the names inside blanks stand for.
+    """The meanings of the names inside blanks.
 
     `whole` is what a lone dot means; `failed` are names whose value could not be had, `hidden` those
     whose value is secret, and `owner` says whose names they are: "env", "the environment", "the

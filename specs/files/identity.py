@@ -1,4 +1,4 @@
-"""What a path leads to: the identity of every part of it, and the state of the file at its end.
+"""The identity of every part of a path, and the state of the file at its end.
 
 A link may stand anywhere in a path, and lead to other links. Whoever follows a file compares these
 with what they were: a link that is swapped, a folder that is moved away and back, another file

@@ -29,9 +29,9 @@ _DELETE_SELF, _MOVE_SELF, _UNMOUNT = 0x400, 0x800, 0x2000
 _OVERFLOW, _IGNORED, _ISDIR = 0x4000, 0x8000, 0x40000000
 _ONLYDIR, _MASK_ADD = 0x1000000, 0x20000000
 _NAMES = _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _DELETE_SELF | _MOVE_SELF
-"""What is asked of a folder in which only names count."""
+"""The inotify mask of a folder in which only names count."""
 _FILES = _NAMES | _MODIFY | _ATTRIB | _CLOSE_WRITE
-"""What is asked of a folder with files that are read."""
+"""The inotify mask of a folder with files that are read."""
 _HEAD = struct.Struct("iIII")
 
 

@@ -1,4 +1,4 @@
-"""What a notifier reports in the place of a path, and how often it looks at what no event reports."""
+"""The notices about a path, and how often a notifier looks at what no event reports."""
 
 EVERYTHING = ""
 """Told in the place of a path: anything may have changed."""

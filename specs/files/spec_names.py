@@ -1,4 +1,4 @@
-"""Which files and folders below a folder are read as specs, by their names and by what they are."""
+"""The names by which files and folders below a folder are read as specs."""
 
 import os
 import stat

@@ -24,7 +24,7 @@ from heddle.specs.yaml.document import decode, read_text
 
 
 class Sheet(msgspec.Struct, frozen=True, kw_only=True):
-    """What a text says, and which of its entries have an id only by their number."""
+    """The content of a text, and which of its entries have an id only by their number."""
 
     text: str = ""
     resources: tuple[Resource, ...] = ()

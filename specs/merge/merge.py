@@ -27,7 +27,7 @@ from heddle.specs.model.three_way import chunks
 from heddle.specs.model.value import Value
 
 Favor: TypeAlias = Literal["ours", "theirs", "base"]
-"""Whose word stands where two disagree."""
+"""The side that wins if two disagree."""
 
 _GROUPS = ("annotations", "env", "ports")
 """Common fields that are there even if nobody wrote them: empty."""
@@ -68,7 +68,7 @@ class MergeConflict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MergeResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What comes of a merge. With conflicts, `resources` say in each of them what the favored side says."""
+    """The result of a merge. With conflicts, `resources` say in each of them what the favored side says."""
 
     resources: tuple[Resource, ...] = ()
     conflicts: tuple[MergeConflict, ...] = ()
@@ -387,7 +387,7 @@ def _name(resource: Resource) -> tuple[type[Spec] | type[Value], str, str | None
 
 
 class _DataSource(msgspec.Struct):
-    """How a Value says its data: half of one way and half of another would not be a Value."""
+    """The source of a Value's data as one field: half of one source and half of another would not be a Value."""
 
     fields: dict[str, Any]
 

@@ -21,7 +21,7 @@ from heddle.specs.yaml.rewrite import Edit, breaks_of, patches_of
 
 
 class Labels(msgspec.Struct, frozen=True, kw_only=True):
-    """What the sides are called behind the conflict markers, and how long those are."""
+    """The names of the sides behind the conflict markers, and the length of the markers."""
 
     base: str = "base"
     ours: str = "ours"
@@ -30,7 +30,7 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TextMergeResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What comes of it. `clean` is that nothing is left between markers.
+    """The result of a merge of texts. `clean` is that nothing is left between markers.
 
     `by_lines` says why the texts were merged line by line, as they could not be merged by what they
     say; `conflicts` are empty then.

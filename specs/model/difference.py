@@ -15,7 +15,7 @@ from heddle.specs.model.value import Value
 Action: TypeAlias = Literal["created", "updated", "unchanged", "deleted"]
 
 ABSENT = msgspec.UNSET
-"""What stands on the side that has no such field."""
+"""The mark that stands on the side that has no such field."""
 
 
 class FieldDiff(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +36,7 @@ class FieldDiff(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Diff(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of one resource, and which of its fields differ."""
+    """A change of one resource, and which of its fields differ."""
 
     action: Action
     turn: RevisionChange
@@ -44,7 +44,7 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def resource(self) -> Spec | Value:
-        """What it is about, in its later form."""
+        """The resource, in its later form."""
         return self.turn.resource
 
 

@@ -14,12 +14,12 @@ from heddle.specs.model.store import Change, Delete, Put, Resource
 from heddle.specs.model.value import Value
 
 Key: TypeAlias = tuple[type[Spec] | type[Value], UUID]
-"""What an Index finds a resource by; Specs and Values may share an id."""
+"""The key by which an Index finds a resource; Specs and Values may share an id."""
 
 Name: TypeAlias = tuple[type[Spec] | type[Value], str, str]
 
 Step: TypeAlias = tuple[Resource | None, Resource | None]
-"""What was there, and what comes: one change with its consequence."""
+"""The state before and after: one change with its consequence."""
 
 
 class ResourceIndex:

@@ -12,7 +12,7 @@ ASIDE: Final = 64 * 1024
 
 
 class ReadLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What is read at most.
+    """The limits of what is read.
 
     `change_set` and `file` are in bytes; `nodes` and `depth` are those of one
     text; `files` are those of one folder. Links that leave a folder are followed with `follow_links`.

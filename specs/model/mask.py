@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 MASK = "••••••"
-"""What stands where a secret stood."""
+"""The mark that stands where a secret stood."""
 
 
 def covered(data: Any) -> Any:

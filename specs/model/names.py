@@ -1,4 +1,4 @@
-"""What a name may look like, and where an id comes from that nobody wrote down."""
+"""The rules for names, and for the ids of entries without one."""
 
 import os
 import re

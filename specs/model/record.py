@@ -1,4 +1,4 @@
-"""How a resource is recorded: the data of a secret that stands in clear is masked."""
+"""The recorded form of a resource: the data of a secret that stands in clear is masked."""
 
 import msgspec
 

@@ -17,7 +17,7 @@ LATE = 3
 
 
 class Buffers(msgspec.Struct, frozen=True, kw_only=True):
-    """What a runtime's process keeps in buffers for all of its connections, in bytes.
+    """The bytes that the process of a runtime keeps in buffers for all of its connections.
 
     `limit` 0 is none. `peak` is the most since the start, `rejected` how often there was no room.
     """
@@ -29,7 +29,7 @@ class Buffers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one runtime says of itself.
+    """The report of one runtime about itself.
 
     `observed` is the newest revision of the store that it has looked at, be it live or rejected.
     `symbols` are those with a condition that is not as it should be. `rejected_values` are the Values

@@ -11,7 +11,7 @@ from heddle.specs.model.value import Value
 
 
 class Note(msgspec.Struct, frozen=True):
-    """Who makes a change set, and why; both may be empty.
+    """The author of a change set and the reason for it; both may be empty.
 
     `key` makes it repeatable: a store makes the change set of one key once. Who sends it again is
     given what was put then.
@@ -26,14 +26,14 @@ NO_NOTE = Note()
 
 
 class RevisionChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What one Revision made of one resource: `before` is None if it is new, `after` if it is gone."""
+    """A change of one resource by a Revision: `before` is None if it is new, `after` if it is gone."""
 
     before: Spec | Value | None = None
     after: Spec | Value | None = None
 
     @property
     def resource(self) -> Spec | Value:
-        """What it is about, in its later form."""
+        """The resource, in its later form."""
         current = self.after if self.after is not None else self.before
         if current is None:
             raise ValueError("a turn has a before or an after")

@@ -57,7 +57,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     @property
     def label(self) -> str:
-        """What people call it: its name, or its kind and the start of its id."""
+        """The label for people: its name, or its kind and the start of its id."""
         return self.name or f"{self.kind}:{str(self.id)[:8]}"
 
     def place(self, path: Path = ()) -> Place:

@@ -51,7 +51,7 @@ Change: TypeAlias = Put | Delete
 
 
 class Store(Protocol):
-    """What every store promises. Reads see whole change sets, never half of one.
+    """The promises of every store. Reads see whole change sets, never half of one.
 
     A store that has `problems` may have `invalid()` as well, see Spoiling. One that keeps its past is
     Recording, one in which runtimes say how they are is Reporting, one that can tell what somebody
@@ -60,7 +60,7 @@ class Store(Protocol):
 
     @property
     def url(self) -> str:
-        """Where it is, as a person would write it; no secret in it."""
+        """The address, as a person would write it; no secret in it."""
         ...
 
     async def open(self) -> None:

@@ -12,7 +12,7 @@ CONDITIONS = ("Valid", "Compiled", "Linked", "Active", "Draining", "Degraded")
 SymbolState: TypeAlias = Literal[
     "rejected", "degraded", "waiting", "behind", "draining", "active", "idle"
 ]
-"""What a symbol is doing. `behind`: a runtime has not looked at it yet. `idle`: no runtime follows."""
+"""The state of a symbol. `behind`: a runtime has not looked at it yet. `idle`: no runtime follows."""
 
 ORDER: tuple[SymbolState, ...] = (
     "rejected",
@@ -59,7 +59,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SymbolStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How a symbol is in one runtime; with `runtimes`, in all that follow its namespace: the worst counts.
+    """The status of a symbol in one runtime; with `runtimes`, in all that follow its namespace: the worst counts.
 
     `revision` is what the store holds of it (0: it is gone), `observed` what runs (0: nothing).
     `reasons` say why it is not active, or what was rejected. `generation` is that in which its node
@@ -83,7 +83,7 @@ class SymbolStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """What people call it."""
+        """The label for people."""
         return self.name or f"{self.kind}:{str(self.id)[:8]}"
 
     @property

@@ -27,7 +27,7 @@ class Chunk(msgspec.Struct, Generic[T], frozen=True):
 
     @property
     def settled(self) -> Sequence[T] | None:
-        """What comes of it if one side alone changed it, or both alike; None if they disagree."""
+        """The result if one side alone changed it, or both alike; None if they disagree."""
         if self.ours == self.theirs or self.base == self.theirs:
             return self.ours
         return self.theirs if self.base == self.ours else None

@@ -13,11 +13,11 @@ from heddle.specs.model.mask import MASK
 from heddle.specs.model.strict_eq import identical
 
 FORMATS = ("text", "json", "yaml", "bytes")
-"""How what a ValueSource holds is read; text is without the line break at its end."""
+"""The formats in which a ValueSource is read; text is without the line break at its end."""
 
 
 class ValueSource(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where a Value comes from that stands outside: a variable of the environment, or a file.
+    """The source of a Value that stands outside: a variable of the environment, or a file.
 
     One of `env` and `file` is given. A relative path is seen from the working directory of whoever
     reads it.
@@ -29,7 +29,7 @@ class ValueSource(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def name(self) -> str:
-        """What people call it: `the variable DB_PASSWORD`, `the file /run/secrets/db`."""
+        """The label for people: `the variable DB_PASSWORD`, `the file /run/secrets/db`."""
         return f"the variable {self.env}" if self.env else f"the file {self.file}"
 
 
@@ -61,7 +61,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     @property
     def label(self) -> str:
-        """What people call it: its name, or the start of its id."""
+        """The label for people: its name, or the start of its id."""
         return self.name or f"value:{str(self.id)[:8]}"
 
     def place(self, path: Path = ()) -> Place:

@@ -42,7 +42,7 @@ class KeyPlace(Protocol):
 
     @property
     def name(self) -> str:
-        """What people call it: `the variable HEDDLE_KEY`."""
+        """The label for people: `the variable HEDDLE_KEY`."""
         ...
 
     def read(self) -> str:
@@ -207,7 +207,7 @@ class Keyring:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is not safe about the places: files that others may read."""
+        """The warnings about places that are not safe: files that others may read."""
         return tuple(text for path in self.files if (text := exposed(path)))
 
     def renew(self) -> bool:

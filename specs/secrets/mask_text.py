@@ -8,7 +8,7 @@ from heddle.specs.secrets.mask import SHORTEST, in_order, secrets_in
 from heddle.specs.yaml.fast import parse
 
 DOT = "•"
-"""What stands for each character of a secret: what stands behind it stays in its column."""
+"""The mark that stands for each character of a secret, so that the text behind it stays in its column."""
 
 _DATA = re.compile(r"(?<![\w-])(['\"]?data['\"]?:[ \t]+)(?![|>][+-]?\s*$)(\S.*)$", re.MULTILINE)
 

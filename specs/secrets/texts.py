@@ -22,7 +22,7 @@ _JSON = 256 * 1024
 """Characters of a text that is read as JSON; in a longer one secrets are looked for piece by piece."""
 
 _HEADERS = ("authorization", "cookie", "password", "passwd", "apikey")
-"""What a line may name anywhere, not at its start alone: no sentence goes on behind such a word and a colon."""
+"""The words that a line may name anywhere in it: no sentence goes on behind such a word and a colon."""
 
 _ENDS = frozenset(",}]\"'")
 _SCHEMES = ("bearer", "basic", "negotiate")

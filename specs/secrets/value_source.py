@@ -26,7 +26,7 @@ _OURS = "/proc/"
 
 
 class ReadResult(msgspec.Struct, frozen=True):
-    """What came of reading a ValueSource: its data, or the error that says why there is none.
+    """The result of reading a ValueSource: its data, or the error that says why there is none.
 
     `digest` stands for what the file at `path` held; it is empty if it could not be read.
     """
@@ -54,7 +54,7 @@ class _NotSetError(ValueError):
 
 
 _MISSING = (FileNotFoundError, NotADirectoryError, PermissionError, _NotSetError)
-"""What says that somebody else may well have it."""
+"""The warning that somebody else may well have it."""
 
 
 def read_source(value: Value, environ: Mapping[str, str]) -> ReadResult:

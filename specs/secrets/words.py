@@ -22,7 +22,7 @@ REDACTED = (
     "iban",
     "ssn",
 )
-"""What is hidden unless `[redact] allow` says otherwise; a key that holds such a word holds a secret."""
+"""The words that are hidden unless `[redact] allow` says otherwise; a key that holds such a word holds a secret."""
 
 _LONGEST = 256
 """Characters of a key that are looked at: a longer one is data."""
@@ -41,7 +41,7 @@ def words_of(key: str) -> tuple[str, ...]:
 
 
 class Words:
-    """Which keys are redacted: those that hold one of these words, unless they are allowed.
+    """The keys that are redacted: those that hold one of these words, unless they are allowed.
 
     `keys` come beside REDACTED. `allow` are keys that are shown all the same, as a whole: `token type`
     allows `token_type` and `tokenType`, and nothing else.

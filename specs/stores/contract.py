@@ -1,4 +1,4 @@
-"""What every Store has to pass: subclass StoreContract in a test module, and say how one is made.
+"""The contract of every Store: subclass StoreContract in a test module, and say how one is made.
 
     class TestMyStore(StoreContract):
         def make(self, folder: Path) -> Store:
@@ -27,7 +27,7 @@ from heddle.specs.stores.contract_story import AWKWARD, Watch, spec, value
 
 
 class Contract(ABC):
-    """How a store is made, and how a story with it is told."""
+    """The base of contracts: it makes a store, and runs a story with it."""
 
     kept = True
     """Whether what is stored is still there in a second Store made for the same folder."""

@@ -1,4 +1,4 @@
-"""What the stories of a contract for stores are told with: Specs, Values, and somebody who watches."""
+"""The tools of the stories of a contract for stores: Specs, Values, and somebody who watches."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable

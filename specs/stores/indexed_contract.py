@@ -1,4 +1,4 @@
-"""What a store that finds Specs by what they mention has to pass beside StoreContract."""
+"""The contract, beside StoreContract, of a store that finds Specs by what they mention."""
 
 from pathlib import Path
 

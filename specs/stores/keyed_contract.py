@@ -1,4 +1,4 @@
-"""What a store that makes the change set of one key once has to pass beside StoreContract."""
+"""The contract, beside StoreContract, of a store that makes the change set of one key once."""
 
 from pathlib import Path
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""What a store that grants leases has to pass beside StoreContract.
+"""The contract, beside StoreContract, of a store that grants leases.
 
 class TestMyStoreGrants(LeaseContract):
     def make(self, folder: Path) -> Store:

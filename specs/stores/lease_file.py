@@ -20,7 +20,7 @@ from heddle.specs.model.lease import Holder
 
 
 class LeaseLine(msgspec.Struct, frozen=True):
-    """What stands in the file: who has it, and what was done last."""
+    """The content of the file: who has the lease, and what was done last."""
 
     holder: Holder | None = None
     mark: float | None = None

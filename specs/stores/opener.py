@@ -15,7 +15,7 @@ Opener: TypeAlias = Callable[[str, str], Store]
 
 
 class Stores:
-    """Which schemes of addresses lead to which stores."""
+    """The schemes of addresses, and the store that each of them opens."""
 
     def __init__(self) -> None:
         self._openers: dict[str, Opener] = {}

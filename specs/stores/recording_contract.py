@@ -1,4 +1,4 @@
-"""What a store that keeps its Revisions, Reports or what was accepted, or resumes, has to pass beside StoreContract.
+"""The contract, beside StoreContract, of a store that keeps Revisions, Reports or what was accepted, or resumes.
 
 class TestMyStoreLooksBack(RevisionContract):
     def make(self, folder: Path) -> Store:

@@ -47,14 +47,14 @@ from heddle.specs.yaml.spec_tree import (
 Entry = TypeVar("Entry", Spec, Value)
 
 Only: TypeAlias = Literal["specs", "values"] | None
-"""What a text may hold: only Specs, only Values, or both."""
+"""The entries that a text may hold: only Specs, only Values, or both."""
 
 scalar = resolve
-"""What a piece of text means when it stands unquoted in YAML 1.2: `8000` is a number."""
+"""The values of texts that stand unquoted in YAML 1.2: `8000` is a number."""
 
 
 class ReadText(msgspec.Struct, frozen=True, kw_only=True):
-    """What a text says. `whole` is false if some of it could not be read at all.
+    """The content of a text. `whole` is false if some of it could not be read at all.
 
     `invalid` are the Specs with a Problem, as far as they could be read: more may be wrong with
     them, and links lead to them, but they are never stored or run.

@@ -19,7 +19,7 @@ _SHORT = 72
 
 
 class TextLayout(msgspec.Struct):
-    """How a text is written.
+    """The layout in which a text is written.
 
     `mapping` is the indent of a mapping below a key, `offset` that of the dash of a list below a
     key, `gap` the columns from a dash to what follows it. `braces` is true if mappings in lists
@@ -182,7 +182,7 @@ def _is_short(data: dict[str, Any]) -> bool:
 
 
 class JsonLayout(msgspec.Struct):
-    """How a JSON text is written: the indent of a level (None: all on one line), and its separators."""
+    """The layout of a JSON text: the indent of a level (None: all on one line), and its separators."""
 
     indent: str | None = None
     comma: str = ", "

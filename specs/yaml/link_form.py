@@ -1,4 +1,4 @@
-"""How the canonical form writes links: short targets if they say the same, or one mapping a line."""
+"""The canonical form of links: short targets if they say the same, or one mapping a line."""
 
 from typing import Any, Final
 

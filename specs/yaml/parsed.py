@@ -1,4 +1,4 @@
-"""What both readers of YAML share: the Parsed that they give, their limits, and what a scalar means."""
+"""The common parts of both readers of YAML: the Parsed that they give, their limits, and what a scalar means."""
 
 import re
 from collections.abc import Callable
@@ -25,7 +25,7 @@ class TextProblem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodePlace:
-    """Where one node of a text stands (from 1), and where its children stand."""
+    """The place of one node of a text (from 1), and the places of its children."""
 
     __slots__ = ("children", "column", "line", "style")
 

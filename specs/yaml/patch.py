@@ -12,7 +12,7 @@ class PatchError(Exception):
 
 
 class Patch(msgspec.Struct, frozen=True):
-    """What stands from `start` to `end` of a text becomes `text`."""
+    """A replacement: the text from `start` to `end` becomes `text`."""
 
     start: int
     end: int

@@ -48,7 +48,7 @@ class _Task(msgspec.Struct, frozen=True):
 
 
 class _TextStyle(msgspec.Struct, frozen=True, kw_only=True):
-    """How a text is written: as a JSON file; JSON in it as JSON; every changed entry anew."""
+    """The options for writing a text: as a JSON file; JSON in it as JSON; every changed entry anew."""
 
     is_json: bool
     strict: bool

@@ -1,4 +1,4 @@
-"""Which files of a folder hold Specs, and the Problems of those that cannot be read."""
+"""The files of a folder that hold Specs, and the Problems of those that cannot be read."""
 
 import os
 from pathlib import Path as FilePath

@@ -29,7 +29,7 @@ ABOVE: Final = 10_000
 SPACE: Final = "\n" * ABOVE
 
 _NULL: Final = '{"thrown":true,"message":"null","data":null}'
-"""What the engine throws if not even an error can be made for lack of memory."""
+"""The text that the engine throws if it lacks the memory to make an error."""
 
 _STACK: Final = 1 << 20
 _PREPARING: Final = 10.0

@@ -20,7 +20,7 @@ HINT: Final = "Write export default function (payload) { … }, or one expressio
 
 
 class ProgramForm(NamedTuple):
-    """What a text came to: an `expression` or a `module`, in JavaScript that the engine takes."""
+    """The result of reading a text: an `expression` or a `module`, in JavaScript that the engine takes."""
 
     kind: str
     text: str

@@ -6,7 +6,7 @@ Their machinery is imported when the first program is isolated.
 from heddle.runtime.assembly.language import OptionError, Options, Program
 
 WAYS = ("process",)
-"""What `isolation` may be."""
+"""The values of `isolation`."""
 
 
 def isolated(language: str, code: str, options: Options, slack: float = 0.0) -> Program:

@@ -35,7 +35,7 @@ class RunRequest(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Answer(msgspec.Struct, array_like=True, frozen=True):
-    """How a run ended: `ok`, `failed`, `error` (of the program's own making), `timeout`, `memory`.
+    """The end of a run: `ok`, `failed`, `error` (of the program's own making), `timeout`, `memory`.
 
     `said` is what was printed, as pairs of level and text. `last` says that the worker ends now.
     """

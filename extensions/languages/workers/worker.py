@@ -29,7 +29,7 @@ MOST: Final = 256 << 20
 """Bytes that an answer may have, whatever the limits say."""
 
 _KEPT: Final = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONHOME", "VIRTUAL_ENV")
-"""What a worker sees of the environment: nothing that could be a secret."""
+"""The environment of a worker: nothing that could be a secret."""
 
 _answers: Final = msgspec.msgpack.Decoder(Answer)
 

@@ -1,4 +1,4 @@
-"""What a runtime accepted last, kept for the runtimes that follow the store over the API."""
+"""The entries that a runtime accepted last, kept for the runtimes that follow the store over the API."""
 
 import msgspec
 
@@ -16,7 +16,7 @@ from heddle.specs.model.store import Resource, Store
 
 
 class AcceptedRevisions(shapes.ApiModel, frozen=True, kw_only=True):
-    """What a runtime accepted last in a namespace."""
+    """The entries that a runtime accepted last in a namespace."""
 
     items: list[AcceptedResource]
     problems: list[ProblemModel] = msgspec.field(default_factory=list)

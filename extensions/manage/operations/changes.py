@@ -36,7 +36,7 @@ from heddle.specs.model.value import Value
 
 
 class ApplyQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """How to apply."""
+    """Options of applying."""
 
     prune: Annotated[
         bool,
@@ -56,7 +56,7 @@ class ApplyQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RollbackQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """How to roll back."""
+    """Options of a rollback."""
 
     dry_run: DryRun = msgspec.field(name="dryRun", default=False)
     wait: Wait = 0.0
@@ -64,7 +64,7 @@ class RollbackQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RevisionsQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which revisions."""
+    """The selection of revisions."""
 
     name: Annotated[
         list[str], about("Only those that changed something of this name. Repeatable.")
@@ -79,7 +79,7 @@ class RevisionsQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoreQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """How to store."""
+    """Options of storing."""
 
     check: Annotated[
         bool,

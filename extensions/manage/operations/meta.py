@@ -1,4 +1,4 @@
-"""What answers here: its health, its kinds, and the description of the API."""
+"""The operations about the server itself: its health, its kinds, and the description of the API."""
 
 import asyncio
 from collections.abc import Mapping

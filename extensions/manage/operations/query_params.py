@@ -1,4 +1,4 @@
-"""What may stand behind the question mark, if Specs and Values are asked for or changed."""
+"""The query parameters of requests that read or change Specs and Values."""
 
 from typing import Annotated
 
@@ -49,7 +49,7 @@ Message = Annotated[str, about("Why: it stands in the history.", max_length=1000
 
 
 class ListValues(msgspec.Struct, frozen=True, kw_only=True):
-    """Which Values."""
+    """The selection of Values."""
 
     name: Names = []
     id: Ids = []
@@ -63,7 +63,7 @@ class ListValues(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListSpecs(msgspec.Struct, frozen=True, kw_only=True):
-    """Which Specs."""
+    """The selection of Specs."""
 
     kind: Annotated[list[str], about("Only those of this kind. Repeatable.")] = []
     name: Names = []
@@ -76,7 +76,7 @@ class ListSpecs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GetValue(msgspec.Struct, frozen=True, kw_only=True):
-    """How to show it."""
+    """Options of showing a resource."""
 
     reveal: Annotated[
         bool, about("Show a secret, too: takes the role admin, and is written down.")
@@ -84,11 +84,11 @@ class GetValue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GetSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """How to show it."""
+    """Options of showing a resource."""
 
 
 class WriteQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """How to change it."""
+    """Options of changing a resource."""
 
     dry_run: DryRun = msgspec.field(name="dryRun", default=False)
     message: Message = ""

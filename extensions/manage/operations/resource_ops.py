@@ -34,7 +34,7 @@ _SAYS = frozenset({"data", "sealed", "from"})
 
 
 class Sort:
-    """What the operations on Specs and those on Values do not have in common."""
+    """The differences between the operations on Specs and those on Values."""
 
     def __init__(self, type_: type[Spec] | type[Value]) -> None:
         self.type: type[Spec] | type[Value] = type_

@@ -1,4 +1,4 @@
-"""What runs: namespaces, symbols, status, processes, and the Reports of runtimes."""
+"""The operations on what runs: namespaces, symbols, status, processes, and the Reports of runtimes."""
 
 import time
 from typing import Annotated, Any
@@ -39,7 +39,7 @@ _PIDS = 2**31 - 1
 
 
 class Some(msgspec.Struct, frozen=True, kw_only=True):
-    """How many."""
+    """The number of entries to return."""
 
     limit: Annotated[int, about("How many at most.", ge=1, le=MOST)] = LIMIT
 
@@ -67,13 +67,13 @@ class OneSymbol(shapes.ApiModel, frozen=True, kw_only=True):
 
 
 class Reports(shapes.ApiModel, frozen=True, kw_only=True):
-    """What runtimes say of themselves."""
+    """The reports of runtimes about themselves."""
 
     items: list[Report]
 
 
 class EventsQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What to hear of."""
+    """The events to listen to."""
 
     type: Annotated[
         list[str],

@@ -28,7 +28,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RowsModel(shapes.ApiModel, frozen=True, kw_only=True):
-    """What the statement gave."""
+    """The result of the statement."""
 
     rows: list[dict[str, Any]]
 

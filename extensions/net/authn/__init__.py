@@ -1,1 +1,1 @@
-"""Who sends a request: passwords, tokens and signed tokens, checked in constant time."""
+"""The identity of a sender: passwords, tokens and signed tokens, checked in constant time."""

@@ -51,7 +51,7 @@ Algorithm = Literal[
 
 
 class JwtFields(Fields):
-    """Which signed tokens are believed."""
+    """The rules for signed tokens that are believed."""
 
     algorithms: Annotated[
         list[Algorithm],
@@ -94,7 +94,7 @@ class JwtFields(Fields):
 
 
 class Auth(Fields):
-    """What an `auth` says."""
+    """The fields of an `auth`."""
 
     basic: Annotated[
         _Secrets | None,

@@ -45,5 +45,5 @@ class Tokens:
         self._known = {digest(token): user for user, token in tokens.items()}
 
     def user(self, token: str) -> str | None:
-        """Whose token it is; None if it is nobody's."""
+        """Return the owner of a token; None if it is nobody's."""
         return self._known.get(digest(token))

@@ -31,7 +31,7 @@ def parsed(header: str, *, joined: bool = False) -> Iterator[tuple[str, str]]:
 
 
 class Attributes(msgspec.Struct, frozen=True, kw_only=True):
-    """What is said about a cookie; `max_age` in seconds."""
+    """The attributes of a cookie; `max_age` in seconds."""
 
     max_age: float | None = None
     path: str = "/"

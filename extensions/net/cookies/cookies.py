@@ -31,7 +31,7 @@ from heddle.extensions.response import HttpResponse
 
 
 class Cookies(Fields):
-    """What a `cookies` says."""
+    """The fields of a `cookies`."""
 
     secrets: Annotated[
         list[Annotated[str, msgspec.Meta(min_length=16)]],

@@ -97,7 +97,7 @@ class DoorOwner(Protocol):
 
     @property
     def tasks(self) -> Tasks:
-        """What runs beside the requests; the server waits for it when it drains."""
+        """The tasks that run beside the requests; the server waits for them when it drains."""
         ...
 
 

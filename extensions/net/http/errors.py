@@ -1,4 +1,4 @@
-"""What can be wrong with a request, which is the client's fault, and with an answer, which is ours.
+"""The errors of a request, which are the client's fault, and of an answer, which are ours.
 
 ValueError
 ├── BadRequest   the client sent what cannot be used; `status` is the reply it gets
@@ -24,4 +24,4 @@ class RequestError(ValueError):
 
 
 class AnswerError(ValueError):
-    """What the flow answered is not a response: a broken header, an impossible status."""
+    """Raised when the flow's answer is not a response: a broken header, an impossible status."""

@@ -1,4 +1,4 @@
-"""How the body of a request is framed: by its length, or in chunks. Strict, and never waiting."""
+"""The framing of request bodies: by length, or in chunks. Strict, and never waiting."""
 
 import re
 from typing import Final, Protocol

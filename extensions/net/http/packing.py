@@ -1,4 +1,4 @@
-"""Which responses are packed, and how: by what the client likes and what is worth it."""
+"""The choice of responses that are packed: by what the client likes and what is worth it."""
 
 import re
 from typing import Final, TypeAlias

@@ -39,7 +39,7 @@ _KNOWN: Final = frozenset(FIELDS)
 
 
 class Peer:
-    """What every request of one connection has in common: its scheme and the client's address.
+    """The facts that every request of one connection shares: its scheme and the client's address.
 
     `kept` is what decoding the body at hand has taken of the budget, `limits` are those of its server.
     """
@@ -106,7 +106,7 @@ class HttpRequest(dict[str, Any]):
 
     @property
     def answer_mode(self) -> Literal["auto", "data", "response"]:
-        """Which maps its listener takes for responses."""
+        """The maps that its listener takes for responses."""
         return self._peer.limits.answer
 
     def with_fields(self, **fields: Any) -> "HttpRequest":

@@ -25,7 +25,7 @@ from heddle.runtime.flow.stream import ByteStream
 from heddle.schemas.ascii import elements, is_number, lower
 
 AnswerMode: TypeAlias = Literal["auto", "data", "response"]
-"""Which maps a listener takes for responses."""
+"""The maps that a listener takes for responses."""
 
 ENVELOPE: Final = frozenset(["status", "header", "body"])
 """The keys that a map may have to be read as a response."""

@@ -12,7 +12,7 @@ SLICE_BYTES: Final = 64 * 1024
 
 
 class Outlet(Protocol):
-    """Where the pieces go."""
+    """The receiver of the pieces."""
 
     def write(self, data: bytes) -> None:
         """Hand bytes to the network."""

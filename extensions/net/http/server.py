@@ -151,7 +151,7 @@ class Server:
 
     @property
     def tasks(self) -> Tasks:
-        """What runs beside the requests; the server waits for it when it drains."""
+        """The tasks that run beside the requests; the server waits for them when it drains."""
         return self._shared.tasks
 
     @property

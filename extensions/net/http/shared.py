@@ -1,4 +1,4 @@
-"""What all connections of one server have in common, and what changes under them at once."""
+"""The state that all connections of one server share, and that changes under them at once."""
 
 import asyncio
 import logging
@@ -92,7 +92,7 @@ class ServerShared:
         self.lines: dict[bytes, RequestLine] = {}
         self.connections: set[Tenant] = set()
         self.tasks = Tasks(self._failed)
-        """What runs beside the requests; the server waits for it when it drains."""
+        """The tasks that run beside the requests; the server waits for them when it drains."""
         self.requests = 0
         self.rejected = 0
         self.empty: asyncio.Event | None = None

@@ -23,7 +23,7 @@ class TLS(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Certificate:
-    """What new connections are offered; a change is for the next handshake."""
+    """The certificate that new connections are offered; a change is for the next handshake."""
 
     def __init__(self, tls: TLS) -> None:
         """ValueError when the certificate and the key cannot be read or do not belong together."""

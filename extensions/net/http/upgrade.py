@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Keeper(Protocol):
-    """What counts the connections of a server, as its guests see it."""
+    """The counter of the connections of a server, as its guests see it."""
 
     def leave(self, connection: "Guest") -> None:
         """Let a connection go."""

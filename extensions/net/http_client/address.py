@@ -1,4 +1,4 @@
-"""Which addresses are out in the world, and which are ours alone: this machine, this network.
+"""The addresses out in the world, and those that are ours alone: this machine, this network.
 
 The address is judged if a socket is made for it: after names were resolved, after redirects, and
 for the very address that is connected to. A name that resolves to another address the second time

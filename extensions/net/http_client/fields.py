@@ -1,4 +1,4 @@
-"""What Specs say about calls to others: attempts, TLS, limits, and who we say we are."""
+"""The fields of calls to others: attempts, TLS, limits, and credentials."""
 
 import base64
 from typing import Annotated
@@ -9,7 +9,7 @@ from heddle.extensions.extension import Duration, FieldError, Fields, Size, abou
 
 
 class RetryFields(Fields):
-    """Which calls are tried again, and after which pauses."""
+    """The calls that are tried again, and after which pauses."""
 
     attempts: Annotated[
         int, about("How often a request is sent at most, the first time included.", ge=1)
@@ -38,7 +38,7 @@ class RetryFields(Fields):
 
 
 class AuthFields(Fields):
-    """Who we say we are: `user` and `password`, or a `token`."""
+    """The credentials of a call: `user` and `password`, or a `token`."""
 
     user: Annotated[str | None, about("The name for basic authentication.")] = None
     password: Annotated[str, about("Its password.")] = ""
@@ -60,7 +60,7 @@ class AuthFields(Fields):
 
 
 class ClientTls(Fields):
-    """How https is spoken."""
+    """The TLS settings of https."""
 
     verify: Annotated[bool, about("Whether the other side must have a valid certificate.")] = True
     ca: Annotated[
@@ -71,7 +71,7 @@ class ClientTls(Fields):
 
 
 class ClientLimits(Fields):
-    """How much is taken, and how long is waited. Zero is no limit."""
+    """The limits of a call, in bytes and seconds. Zero is no limit."""
 
     connections: Annotated[int, about("Open connections of this node.", ge=0)] = 100
     per_host: Annotated[int, about("Open connections to one host and port.", ge=0)] = 0

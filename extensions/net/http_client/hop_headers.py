@@ -1,4 +1,4 @@
-"""What a header says to a neighbour only, and what nobody but a trusted neighbour may say."""
+"""The headers that are for a neighbour only, and those that only a trusted neighbour may send."""
 
 from collections.abc import Mapping
 from typing import Final

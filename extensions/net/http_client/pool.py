@@ -30,7 +30,7 @@ _ANY_SIZE: Final = 2**31
 
 
 class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What makes one pool differ from another. Times are in seconds, zero is no limit."""
+    """The settings that tell one pool from another. Times are in seconds, zero is no limit."""
 
     connections: int = 100
     per_host: int = 0
@@ -145,7 +145,7 @@ class ClientPool:
 
 
 class ResponseError(Exception):
-    """What came back is not a response of HTTP, or one that nobody may send."""
+    """Raised when what came back is not a response of HTTP, or one that nobody may send."""
 
 
 def check_head(response: "aiohttp.ClientResponse", most: int) -> None:

@@ -56,7 +56,7 @@ class OutgoingRequest:
         self.body = body
         self.again = body is None or isinstance(body, bytes)
         self.target = ""
-        """What is asked of the host, if it is not the rest of the URL."""
+        """The target that is asked of the host, if it is not the rest of the URL."""
 
     def moved(self, url: str, status: int, *, same_origin: bool) -> "OutgoingRequest | None":
         """Return what is asked after a redirect; None if the body would have to be sent twice."""

@@ -1,4 +1,4 @@
-"""What came back: a response as a payload, decoded, as bytes, or as a stream."""
+"""A response as a payload: decoded, as bytes, or as a stream."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 Form: TypeAlias = Literal["data", "bytes", "stream"]
-"""What becomes of a body: what its Content-Type makes of it, bytes, or a byte stream."""
+"""The forms of a body: as its Content-Type says, bytes, or a byte stream."""
 
 
 async def payload_of(

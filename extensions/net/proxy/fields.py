@@ -1,4 +1,4 @@
-"""What a `proxy` says: backends, retries, limits, and how a request is passed on."""
+"""The fields of a `proxy`: backends, retries, limits, and how a request is passed on."""
 
 from typing import Annotated
 
@@ -45,7 +45,7 @@ class ProxyRetry(Fields):
 
 
 class ProxyLimits(Fields):
-    """How long is waited, and how much is kept open. Zero is no limit."""
+    """The time limits of a proxy, and the number of connections that are kept open. Zero is no limit."""
 
     connections: Annotated[int, about("Open connections, all backends together.", ge=0)] = 1000
     connect: Annotated[Duration, about("For a new connection to a backend.")] = Duration(5)
@@ -60,7 +60,7 @@ class ProxyLimits(Fields):
 
 
 class Proxy(Fields):
-    """What a `proxy` says."""
+    """The fields of a `proxy`."""
 
     backends: Annotated[
         list[str | BackendFields],

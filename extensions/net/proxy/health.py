@@ -12,7 +12,7 @@ from heddle.extensions.net.proxy.backend import Backend
 
 
 class HealthFields(Fields):
-    """How backends are asked whether they are well."""
+    """The health check of backends."""
 
     path: Annotated[
         str, about("What is asked for with GET; any status below 400 is well.", pattern="^/")

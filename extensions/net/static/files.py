@@ -72,7 +72,7 @@ _TYPES: Final = {
 
 
 class FilesFields(Fields):
-    """What a `files` says."""
+    """The fields of a `files`."""
 
     root: Annotated[str, about("The folder.", examples=["./public"], min_length=1)]
     prefix: Annotated[

@@ -10,7 +10,7 @@ import msgspec
 from heddle.extensions.net.http.path import segment_of
 
 Links: TypeAlias = Literal["inside", "refuse", "follow"]
-"""What symbolic links may do: lead to places inside the root, nothing, or anywhere."""
+"""The rules for symbolic links: they lead to places inside the root, nothing, or anywhere."""
 
 SWAPS: Final = 100
 """So many times a path is looked up again whose links are swapped meanwhile."""

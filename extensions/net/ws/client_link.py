@@ -21,7 +21,7 @@ LASTED = 10.0
 
 
 class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What makes one link differ from another. `connect` is in seconds."""
+    """The settings that tell one link from another. `connect` is in seconds."""
 
     url: str
     header: tuple[tuple[str, str], ...] = ()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from websockets.protocol import Protocol
 
 log: Final = logging.getLogger("heddle.websocket")
-"""What the protocol says of itself: only what is worth a warning."""
+"""The messages of the protocol about itself: only what is worth a warning."""
 log.setLevel(logging.WARNING)
 
 GOING_AWAY: Final = 1001
@@ -67,7 +67,7 @@ class TalkLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ear(Contract):
-    """Who is told what happens on a connection.
+    """The listener of a connection.
 
     `opened` and `on_message` return True if the answer is still to come: `talk.done()` is called once
     it is there. `closed` is told when the last message was handled, `lost` at once if the other
@@ -180,7 +180,7 @@ class Talk(Guest):
             self._rewatch(PARTING)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Whatever came before is still handled, unless the other side went without a word."""
+        """Let every earlier message be handled, unless the other side went without a word."""
         self.gone = True
         self._congested = False
         if self._timer is not None:

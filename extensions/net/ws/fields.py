@@ -1,4 +1,4 @@
-"""What Specs say about WebSockets: how much is taken, and how long is waited."""
+"""The fields of WebSockets: limits of size and time."""
 
 from typing import Annotated, Literal
 
@@ -15,7 +15,7 @@ Format = Annotated[
 
 
 class TalkFields(Fields):
-    """What one connection may do. Zero is no limit."""
+    """The limits of one connection. Zero is no limit."""
 
     message: Annotated[
         Size, about("A message, unpacked; then the connection is closed (1009).")

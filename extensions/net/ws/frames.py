@@ -27,7 +27,7 @@ _SMALL: Final = 125
 """The longest payload of a control frame, and the longest that a header says by itself."""
 
 _SIZES: Final = ("current_size", "cur_size")
-"""How the protocol calls the size of the message that has begun; the name has changed between versions."""
+"""The name by which the protocol calls the size of the message that has begun; it has changed between versions."""
 
 
 def watch(protocol: "Protocol", *, masked: bool) -> None:

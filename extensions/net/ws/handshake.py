@@ -95,7 +95,7 @@ _REQUIRED: Final = (
 
 _VERSION: Final = {"Sec-WebSocket-Version": "13"}
 _WANTED: Final = {**_VERSION, "Upgrade": "websocket"}
-"""What a client is told that has to ask in another way: the protocol, and its version."""
+"""The answer to a client that has to ask in another way: the protocol, and its version."""
 
 
 def _headers(header: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ _KEYS = frozenset({"to", "room", "all", "except", "data", "join", "leave", "clos
 
 
 class Hub:
-    """Who is connected, and who is in which room. `owner` is the node that hears them now."""
+    """The clients that are connected, by room. `owner` is the node that hears them now."""
 
     def __init__(self, owner: Ear) -> None:
         self.owner = owner

@@ -1,4 +1,4 @@
-"""What is said over a WebSocket: messages into payloads, and payloads into messages."""
+"""The messages of a WebSocket: into payloads, and payloads into messages."""
 
 from typing import Any, Literal, TypeAlias
 
@@ -7,7 +7,7 @@ from heddle.extensions.net.http.errors import AnswerError, RequestError
 from heddle.extensions.net.http.media import from_json, to_json
 
 Form: TypeAlias = Literal["auto", "json", "text", "bytes"]
-"""What becomes of a message that comes: see `payload_of`."""
+"""The forms of a message that comes: see `payload_of`."""
 
 Message: TypeAlias = str | bytes
 """Text, or bytes."""

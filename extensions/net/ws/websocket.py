@@ -39,7 +39,7 @@ from heddle.extensions.net.ws.message import Message, payload_of
 
 
 class WebSocket(Fields):
-    """What a `websocket` says."""
+    """The fields of a `websocket`."""
 
     format: Format = "auto"
     rooms: Annotated[

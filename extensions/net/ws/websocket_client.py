@@ -58,7 +58,7 @@ class Reconnect(Fields):
 
 
 class WebSocketClient(Fields):
-    """What a `websocket-client` says."""
+    """The fields of a `websocket-client`."""
 
     url: Annotated[
         str,
@@ -209,7 +209,7 @@ class WebSocketClientNode(Node, Actor):
 
     @property
     def _elsewhere(self) -> str:
-        """Which runtime has the connection."""
+        """The runtime that has the connection."""
         holder = self._duty.lease.holder if self._duty is not None else None
         if holder is None or not holder.runtime:
             return "nobody has the lease at the moment"

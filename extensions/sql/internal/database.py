@@ -50,7 +50,7 @@ _FORBIDDEN: Final = frozenset({"load_extension", "readfile", "writefile", "edit"
 
 
 class InternalDatabase:
-    """What is managed, as a database. With `writes`, Specs and Values may be changed.
+    """The managed namespace, as a database. With `writes`, Specs and Values may be changed.
 
     `seconds` is how long a statement may run. `author` stands in the revisions that it makes.
     """

@@ -25,7 +25,7 @@ _FIXED = frozenset({"revision", "place", "sealed", "source"})
 
 
 class EditBatch:
-    """What one transaction changes; nothing of it is in the store before `commit`."""
+    """The changes of one transaction; nothing of it is in the store before `commit`."""
 
     def __init__(self, managed: ManagedStores, author: str, message: str) -> None:
         self._managed = managed

@@ -27,7 +27,7 @@ _SMALL: Final = 64
 
 
 class PayloadStub(msgspec.Struct, frozen=True):
-    """What stands for a payload that is too large to be kept: `size` is in bytes, and at least that."""
+    """The mark that stands for a payload that is too large to be kept: `size` is in bytes, and at least that."""
 
     type: str
     size: int

@@ -30,20 +30,20 @@ class VirtualTable(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def schema(self) -> str:
-        """What SQLite is told of it."""
+        """The declaration of the table for SQLite."""
         columns = ", ".join(f'"{column.name}" {column.type}' for column in self.columns)
         return f"CREATE TABLE x({columns})"
 
 
 class View(msgspec.Struct, frozen=True):
-    """What a connection sees: what is managed, and the frames that are noted for it."""
+    """The view of a connection: what is managed, and the frames that are noted for it."""
 
     managed: ManagedStores
     frames: "Frames"
 
 
 class Frames(msgspec.Struct):
-    """How frames are come by: the watches that were begun for those who ask, by runtime."""
+    """The source of frames: the watches that were begun for those who ask, by runtime."""
 
     read: Callable[[], Mapping[str, Any]]
 

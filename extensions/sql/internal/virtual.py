@@ -17,7 +17,7 @@ Edit: TypeAlias = Callable[[VirtualTable, int | None, Sequence[Any] | None], int
 
 
 class TableRows:
-    """What a table holds during one statement, as SQLite takes it; a cell is made when it is asked for."""
+    """The content of a table during one statement, as SQLite takes it; a cell is made when it is asked for."""
 
     def __init__(self, rows: Sequence[Values]) -> None:
         self._raw = rows

@@ -29,7 +29,7 @@ _ALIVE = {
 
 
 class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What an address may say of the store itself; everything else in its query is libpq's.
+    """The settings of the store in its address; everything else in the query is libpq's.
 
     `wait` is how long a request may wait for the database while it cannot be reached,
     `statement_timeout` how long one statement may take; both in seconds. With `migrate` off the
@@ -45,7 +45,7 @@ class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a store is. `shown` is for people: it holds no secret. `conninfo` is for libpq: it may."""
+    """The address of a store. `shown` is for people: it holds no secret. `conninfo` is for libpq: it may."""
 
     shown: str
     conninfo: str

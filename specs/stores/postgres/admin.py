@@ -1,4 +1,4 @@
-"""What an operator does with a store in PostgreSQL: see how it stands, migrate it, grant rights in it."""
+"""The commands of an operator for a store in PostgreSQL: show its state, migrate it, grant rights in it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ from heddle.specs.stores.postgres.queries import Queries
 
 
 class SchemaStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How the tables of a store stand: `version` 0 means there are none; `known` is what we know."""
+    """The state of a store's tables: `version` 0 means there are none; `known` is what we know."""
 
     url: str
     schema: str

@@ -33,7 +33,7 @@ MOST = 1000
 
 
 class RescanError(StoreError):
-    """What changed cannot be told key by key: everything is to be looked at."""
+    """Raised when changes cannot be listed key by key: everything is to be looked at."""
 
 
 class ChangedKey(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ SORTS = ("spec", "value")
 
 
 class WriteResult(msgspec.Struct, frozen=True):
-    """What was put, with its revisions; `number` is that of the new revision, 0 if nothing changed."""
+    """The resources that were put, with their revisions; `number` is that of the new revision, 0 if nothing changed."""
 
     resources: tuple[Resource, ...]
     number: int

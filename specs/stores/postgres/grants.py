@@ -18,7 +18,7 @@ _RIGHTS = {
 }
 
 ROLES = tuple(_RIGHTS)
-"""What a role may be to a store: it only reads, it runs a namespace, or it changes what is kept."""
+"""The parts that a role may play for a store: it only reads, it runs a namespace, or it changes what is kept."""
 
 
 def grants(role: str, sort: str, schema: str = SCHEMA) -> str:

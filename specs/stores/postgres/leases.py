@@ -15,7 +15,7 @@ Run: TypeAlias = Callable[[Callable[[Connection], Awaitable[Any]]], Awaitable[An
 
 
 class Row(msgspec.Struct, frozen=True):
-    """What the table says of one lease."""
+    """The row of one lease."""
 
     name: str
     epoch: int

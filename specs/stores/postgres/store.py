@@ -50,7 +50,7 @@ class PostgresStore:
 
     @property
     def url(self) -> str:
-        """Where it is, without the password."""
+        """The address, without the password."""
         return self._address.shown
 
     async def open(self) -> None:

@@ -59,7 +59,7 @@ class RemoteStore:
 
     @property
     def url(self) -> str:
-        """Where the API is."""
+        """The address of the API."""
         return self._asking.url
 
     async def open(self) -> None:

@@ -38,7 +38,7 @@ LONGEST: Final = 60.0
 """Seconds that a text may take, the start of the process included; then it is ended."""
 
 _KEPT: Final = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONHOME", "VIRTUAL_ENV")
-"""What it sees of the environment: nothing that could be a secret."""
+"""The environment of the parser: nothing that could be a secret."""
 
 
 class Parser:

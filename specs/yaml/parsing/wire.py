@@ -1,4 +1,4 @@
-"""What goes to the parsing process and what comes back, as compact data."""
+"""The messages to and from the parsing process, as compact data."""
 
 import struct
 from collections.abc import Callable, Iterator
@@ -72,7 +72,7 @@ class ValueReply(msgspec.Struct, array_like=True):
 
 
 class PlaceReply(msgspec.Struct, array_like=True, omit_defaults=True):
-    """Where one node stands, and what stands inside, each packed by itself."""
+    """The place of one node, and of what stands inside, each packed by itself."""
 
     line: int
     column: int
@@ -81,7 +81,7 @@ class PlaceReply(msgspec.Struct, array_like=True, omit_defaults=True):
 
 
 class ParseReply(msgspec.Struct, array_like=True):
-    """What a text says, or a part of that: `more` is to come.
+    """The content of a text, or a part of that: `more` is to come.
 
     `where` are the places of everything in
     it, packed; `written` the ids that stay the same under another key. `last` says that the process
@@ -224,7 +224,7 @@ _wheres: Final = msgspec.msgpack.Decoder(list[PlaceReply])
 
 
 class PackedPlace(NodePlace):
-    """Where one node of a text stands; what stands inside is unpacked when it is asked for."""
+    """The place of one node of a text; what stands inside is unpacked when it is asked for."""
 
     __slots__ = ("_children", "_inside")
 
@@ -237,7 +237,7 @@ class PackedPlace(NodePlace):
 
     @property
     def children(self) -> dict[str | int, tuple[int, int, NodePlace]]:  # type: ignore[override]
-        """Where its children stand."""
+        """The places of its children."""
         if self._children is None:
             self._children = {
                 key: (line, column, PackedPlace(_where.decode(inner)))
