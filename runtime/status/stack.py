@@ -108,7 +108,7 @@ def _symbol(frame: FrameType) -> str:
         if code is machine.drive.__code__:
             return _of_drive(held)
         if code is process.LiveProcess.run.__code__:
-            return _of_run(held.get("run"), held.get("actions"))
+            return _of_run(held.get("step"), held.get("actions"))
         if code.co_filename == fuse.__file__ and "fail" in held:
             return _of_fused(held["fail"])
         return _of_owner(held.get("self")) or _of_step(held.get("step"))
