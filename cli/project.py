@@ -167,7 +167,7 @@ _AFTERWORD: Final = """
 | `Dockerfile` | an image of the service |
 
 ```sh
-heddle check .
+heddle check . --watch
 heddle test
 {start}
 docker build --tag service . && docker run --rm --publish 8000:8000 service
