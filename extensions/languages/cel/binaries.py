@@ -3,6 +3,7 @@
 from typing import Final
 
 from heddle.extensions.languages.cel.body import PLAIN_TYPES, CodeText, FunctionBody
+from heddle.extensions.languages.cel.folding import NotFoldedError
 from heddle.extensions.languages.cel.operators import ARITHMETIC, ORDER, contains, equal, unequal
 from heddle.extensions.languages.cel.syntax import Binary
 from heddle.extensions.languages.cel.values import INT_MAX, INT_MIN, kind
@@ -48,9 +49,9 @@ def binary(body: FunctionBody, node: Binary, a: CodeText, b: CodeText) -> CodeTe
 
 def _folded(body: FunctionBody, op: str, a: CodeText, b: CodeText) -> CodeText | None:
     try:
-        value = RUN[op](a.value, b.value)
-    except Exception:
-        return None  # The program says so when it runs: `||` may forgive it.
+        value = body.folding.run(RUN[op], a.value, b.value)
+    except NotFoldedError:
+        return None
     name = kind(value)
     special = 0 if name in PLAIN_TYPES else max(1, a.special, b.special)
     return body.constant(value, name, special)

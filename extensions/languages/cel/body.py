@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from heddle.extensions.languages.cel.copies import COPIES, Reads
+from heddle.extensions.languages.cel.folding import Folding
 from heddle.extensions.languages.cel.syntax import Node
 from heddle.extensions.languages.cel.tokens import CelSource
 
@@ -25,7 +27,8 @@ class CodeText:
     """Python text for a value that was computed: a variable or a literal, free to repeat.
 
     `type` is its CEL type if that is certain. `special` is 1 if the value may be one that
-    plain data lacks, and 2 if it may hold such values. A constant knows its value.
+    plain data lacks, and 2 if it may hold such values. A constant knows its value. `copies` is how
+    often a variable holds the same part of the payload at most: `[x, x]` doubles what is in `x`.
     """
 
     text: str
@@ -33,6 +36,7 @@ class CodeText:
     special: int = 0
     constant: bool = False
     value: Any = None
+    copies: int = 1
 
 
 class FunctionBody(ABC):
@@ -42,6 +46,9 @@ class FunctionBody(ABC):
         self.source = source
         self.constants: dict[str, Any] = {}
         self.scope: dict[str, CodeText] = {}
+        self.folding = Folding(source.text)
+        self.reads = Reads()
+        self.start = 0
         self.loops = 0
         self.budgeted = self.visits = False
         self.weight = 0
@@ -112,6 +119,12 @@ class FunctionBody(ABC):
         if code.constant and not code.text.startswith("K"):
             return self.keep(code.value)
         return code.text
+
+    def weigh(self, name: str, start: int) -> None:
+        """Pay for all that is in a list or map if variables, read from `start` on, make it grow."""
+        if self.reads.copies(start) > COPIES:
+            self.budgeted = self.visits = True
+            self.line(f"weigh(B, {name})")
 
     def is_exact(self, code: CodeText, type_: str) -> str | None:
         """Return the test that the value is exactly of a type; empty if certain, None if impossible."""

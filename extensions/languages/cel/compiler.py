@@ -17,6 +17,7 @@ from heddle.extensions.languages.cel.binaries import HELPERS, RUN
 from heddle.extensions.languages.cel.budget import BUDGET, charge, exhausted
 from heddle.extensions.languages.cel.emitter import Emitter
 from heddle.extensions.languages.cel.errors import FILENAME, BudgetExceededError, CodeMap, explain
+from heddle.extensions.languages.cel.folding import weigh
 from heddle.extensions.languages.cel.operators import invert, negate, not_bool
 from heddle.extensions.languages.cel.parser import parse
 from heddle.extensions.languages.cel.results import deep_plain, plain
@@ -47,6 +48,7 @@ _WORLD: Final[dict[str, Any]] = {
     "resolve": resolve,
     "resolve_key": resolve_key,
     "select": select,
+    "weigh": weigh,
 }
 
 

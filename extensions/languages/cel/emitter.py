@@ -1,11 +1,14 @@
 """The Emitter walks a syntax tree and writes the Python function that computes it."""
 
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from heddle.extensions.languages.cel import macros
 from heddle.extensions.languages.cel.binaries import binary
 from heddle.extensions.languages.cel.body import EXACT, CodeText, FunctionBody
 from heddle.extensions.languages.cel.errors import CelError
+from heddle.extensions.languages.cel.folding import NotFoldedError
 from heddle.extensions.languages.cel.library import LIBRARY
 from heddle.extensions.languages.cel.library.function import Function
 from heddle.extensions.languages.cel.operators import invert, negate
@@ -52,6 +55,7 @@ class Emitter(FunctionBody):
     def value(self, node: Node, *, out: bool = False) -> CodeText:
         """Write what computes a node, walking down its heads without recursion."""
         spine: list[Headed] = []
+        outer, self.start = self.start, len(self.reads)
         while isinstance(node, _HEADED) and not self._whole(node):
             spine.append(node)
             node = node.head
@@ -59,6 +63,7 @@ class Emitter(FunctionBody):
         while spine:
             part = spine.pop()
             code = self._part(part, code, spine, out=out and not spine)
+        self.start = outer
         return self._plain(code) if out else code
 
     def _whole(self, node: Headed) -> bool:
@@ -89,10 +94,12 @@ class Emitter(FunctionBody):
         if not isinstance(name, Name) or name.rooted:
             hint = "As in cel.bind(x, self.a + 1, x * x)"
             raise self.source.error(name.at, "cel.bind() wants a variable first", hint)
+        start = len(self.reads)
         code = self.value(value)
         if not code.constant:
             # A variable of its own: the payload itself is one already.
             code = self.let(code.text, code.type, code.special)
+        code = replace(code, copies=self.reads.copies(start))
         outer = self.scope
         self.scope = {**outer, name.name: code}
         result = self.value(expression, out=out)
@@ -136,7 +143,11 @@ class Emitter(FunctionBody):
 
     def _name(self, node: Name, spine: list[Headed]) -> CodeText:
         if node.name in self.scope and not node.rooted:
-            return self.scope[node.name]
+            code = self.scope[node.name]
+            part = spine[-1] if spine else None
+            field = part.field if isinstance(part, Select | Has) else ""
+            self.reads.add(node.name, field, code.copies)
+            return code
         return self._free(node, spine)
 
     def _free(self, node: Name, spine: list[Headed], resolve: str = "resolve") -> CodeText:
@@ -221,11 +232,9 @@ class Emitter(FunctionBody):
     def _unary(self, node: Unary, head: CodeText) -> CodeText:
         run, helper = (invert, "invert") if node.op == "!" else (negate, "negate")
         if head.constant:
-            try:
-                value = run(head.value)
+            with suppress(NotFoldedError):
+                value = self.folding.run(run, head.value)
                 return self.constant(value, kind(value))
-            except CelError:
-                pass  # The program says so when it runs: `||` may forgive it.
         self.place(node.at)
         text = self.named(head)
         if node.op == "!":
@@ -262,12 +271,11 @@ class Emitter(FunctionBody):
             return self._matches(node, args)
         special = int(function.special) * (2 if function.result in ("", "list", "map") else 1)
         if function.pure and not function.costly and all(arg.constant for arg in args):
-            try:
-                return self.constant(
-                    function.run(*(arg.value for arg in args)), function.result, special
+            with suppress(NotFoldedError):
+                value = self.folding.run(
+                    function.run, *(arg.value for arg in args), spends=function.spends
                 )
-            except CelError:
-                pass  # The program says so when it runs: `||` may forgive it.
+                return self.constant(value, function.result, special)
         self.place(node.at)
         return self.let(self._called(function, args), function.result, special)
 
@@ -317,14 +325,19 @@ class Emitter(FunctionBody):
         )
 
     def _items(self, node: Items, *, out: bool) -> CodeText:
+        start = len(self.reads)
         codes = [self.value(item, out=out) for item in node.items]
         special = 2 if any(code.special for code in codes) else 0
         if not out and all(code.constant for code in codes):
-            return self.constant([code.value for code in codes], "list", special)
+            with suppress(NotFoldedError):
+                values = self.folding.run(lambda *parts: [*parts], *(code.value for code in codes))
+                return self.constant(values, "list", special)
         self.weight += 2 + len(codes) // 4
-        return self.let(f"[{', '.join(code.text for code in codes)}]", "list", special)
+        self.place(node.at)
+        return self._built(f"[{', '.join(code.text for code in codes)}]", "list", special, start)
 
     def _entries(self, node: Entries, *, out: bool) -> CodeText:
+        start = len(self.reads)
         pairs = [(self._key(key), self.value(value, out=out)) for key, value in node.entries]
         self.place(node.at)
         self.weight += 5 + 2 * len(pairs)
@@ -332,13 +345,18 @@ class Emitter(FunctionBody):
         texts = [key.value for key, _ in pairs if key.constant and key.type == "string"]
         if len(texts) == len(pairs) == len(set(texts)):
             made = ", ".join(f"{key.text}: {value.text}" for key, value in pairs)
-            return self.let(f"{{{made}}}", "map", special)
+            return self._built(f"{{{made}}}", "map", special, start)
         made = ", ".join(f"({key.text}, {value.text})" for key, value in pairs)
         for key, value in node.entries:
             self._note_bare(key, value)
         names = tuple(key.name if isinstance(key, Name) else "" for key, _ in node.entries)
         shown = f", {names!r}" if any(names) else ""
-        return self.let(f"build_map([{made}]{shown})", "map", special)
+        return self._built(f"build_map([{made}]{shown})", "map", special, start)
+
+    def _built(self, text: str, type_: str, special: int, start: int) -> CodeText:
+        code = self.let(text, type_, special)
+        self.weigh(code.text, start)
+        return code
 
     def _note_bare(self, key: Node, value: Node) -> None:
         """Note a key such as that of `{id: self.id}`: its name is an expression, not a text."""

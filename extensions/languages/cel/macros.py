@@ -56,15 +56,19 @@ class _Loop:
         self.weight = 0
         # What stands inside an element may be as special as what stands inside the whole.
         special = 2 if head.special == 2 else 0
-        self._scope = {name: CodeText(body.fresh(), special=special) for name in names}
+        copies = body.reads.copies(body.start)
+        self._scope = {
+            name: CodeText(body.fresh(), special=special, copies=copies) for name in names
+        }
         if len(self._scope) < len(names):
             raise body.source.error(
                 node.args[1].at, f"{node.name}() wants two names, not one twice"
             )
 
-    def walk(self, items: str, write: Callable[[], None]) -> None:
-        """Write the loop; `write` writes what is done for each element."""
+    def walk(self, items: str, write: Callable[[], None], *, keeps: bool = False) -> None:
+        """Write the loop; `write` writes what is done for each element, and may keep what it reads."""
         body = self._body
+        start = len(body.reads)
         outer, above = body.scope, body.weight
         body.scope = {**outer, **self._scope}
         body.loops += 1
@@ -78,6 +82,10 @@ class _Loop:
         each = f" * {self.each}" if self.each > 1 else ""
         self._pay(f"B[0] -= len({self.items}){each}")
         body.scope = outer
+        if keeps:
+            body.reads.repeat(start, self._scope)
+        else:
+            body.reads.forget(start)
 
     @property
     def element(self) -> CodeText:
@@ -181,7 +189,8 @@ def _gather(
         special = 2 if code.special else 0
         body.line(f"{result}.append({code.text})")
 
-    loop.walk(loop.items, lambda: _where(body, node, test, keep))
+    loop.walk(loop.items, lambda: _where(body, node, test, keep), keeps=make is not None)
+    body.weigh(result, body.start)
     return CodeText(result, "list", special)
 
 
@@ -220,7 +229,8 @@ def _transform_map(body: FunctionBody, node: Method, head: CodeText, out: bool) 
             body.line(f"{body.keep(merged)}({result}, {body.named(code)})")
 
     test = node.args[2] if len(node.args) == 4 else None
-    loop.walk(loop.items, lambda: _where(body, node, test, keep))
+    loop.walk(loop.items, lambda: _where(body, node, test, keep), keeps=True)
+    body.weigh(result, body.start)
     return CodeText(result, "map", special)
 
 

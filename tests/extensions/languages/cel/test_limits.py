@@ -3,6 +3,7 @@
 import contextlib
 import random
 import time
+import tracemalloc
 
 import pytest
 
@@ -175,3 +176,45 @@ def test_nothing_but_documented_errors_escapes(seed: int) -> None:
             text = "".join(chance.choices(letters, k=chance.randint(1, 20)))
         with contextlib.suppress(CompileError, EvaluationError):
             compile_program(text)(payload)
+
+
+def _nested(first: str, step: str, last: str) -> str:
+    """Return a text of 27 levels, each of which is made of the one outside of it by the step."""
+    text = last
+    for level in range(27, 0, -1):
+        text = f"cel.bind(v{level}, {step.replace('V', f'v{level - 1}')}, {text})"
+    return f"cel.bind(v0, {first}, {text})"
+
+
+GROWING = [
+    ("'abcdefgh'", "V + V", "size(v27)"),
+    ("b'abcdefgh'", "V + V", "size(v27)"),
+    ("[1]", "V + V", "v27"),
+    ("[1]", "[V, V, V]", "v27"),
+    ("[1u]", "[V, V, V]", "v27 == v27"),
+    ("self", "{'a': V, 'b': V}", "v27"),
+    ("self", "[V].map(x, [x, x, x])", "v27"),
+    ("self", "l.map(x, V)", "v27"),
+    ("self", "{'a': 1, 'b': 2, 'c': 3}.transformMap(k, x, V)", "v27"),
+    ("'ab'", "'%s%s'.format([V, V])", "size(v27)"),
+]
+
+
+@pytest.mark.parametrize(("first", "step", "last"), GROWING, ids=[step for _, step, _ in GROWING])
+def test_variables_cannot_make_much_out_of_little(first: str, step: str, last: str) -> None:
+    tracemalloc.start()
+    program = compile_program(_nested(first, step, last))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3_000_000
+    with pytest.raises(EvaluationError, match="10,000,000"):
+        program(THOUSAND)
+
+
+def test_long_constant_lists_are_still_made_while_compiling() -> None:
+    words = [f"w{number}" for number in range(8_000)]
+    program = compile_condition(f"s in {words}")
+    started = time.process_time()
+    for _ in range(1000):
+        assert program({"s": "w7999"}) is True
+    assert time.process_time() - started < 0.5
