@@ -55,7 +55,7 @@ _JOINED = frozenset({"Vary", "Set-Cookie"})
 
 def header_of(payload: Any, name: str) -> str:
     """Return one header of a request, several joined by commas; "" without it."""
-    if type(payload) is HttpRequest:
+    if type(payload) is HttpRequest and not payload.replaced("header"):
         return payload.head.get(name)
     header = payload.get("header") if isinstance(payload, dict) else None
     values = header.get(name, "") if isinstance(header, dict) else ""

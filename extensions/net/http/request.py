@@ -109,6 +109,13 @@ class HttpRequest(dict[str, Any]):
         """The maps that its listener takes for responses."""
         return self._peer.limits.answer
 
+    def replaced(self, field: str) -> bool:
+        """Return whether a node has put something else in the place of a field that came."""
+        source = self._source
+        if source is None or not dict.__contains__(self, field):
+            return False
+        return dict.__getitem__(self, field) is not dict.get(source, field, _PENDING)
+
     def with_fields(self, **fields: Any) -> "HttpRequest":
         """Return the same request with fields added or replaced; decoding is done once for both."""
         given = _BEGIN if self._source is None else dict(dict.items(self))

@@ -93,7 +93,7 @@ def outgoing_request(
     headers = given_headers(fields)
     names = {name for name, _ in fixed or ()}
     headers = [header for header in headers if header[0] not in names] + list(fixed or ())
-    body = _body(fields, headers, coding)
+    body = written_body(fields, headers, coding)
     method_name = fields.get("method") or method or ("GET" if body is None else "POST")
     if not isinstance(method_name, str) or not set(method_name) <= _METHOD:
         raise rejected(f"method is {method_name!r}", "a word such as GET")
@@ -124,11 +124,18 @@ def given_headers(data: Mapping[str, Any]) -> Headers:
     left_out = _OURS
     if isinstance(data, HttpRequest):
         left_out = _OURS | _SECRETS | hop_by_hop(data.head.fields)
+    return [
+        (name, value)
+        for name, value in dict_headers(header)
+        if name not in left_out and not (request and (is_claim(name) or is_unsafe(name)))
+    ]
+
+
+def dict_headers(header: Mapping[Any, Any]) -> Headers:
+    """Return the headers of a map of names to texts, or to lists of them; raise NodeError if it is none."""
     entries: Headers = []
     for given, values in header.items():
         name = header_name(given)
-        if name in left_out or (request and (is_claim(name) or is_unsafe(name))):
-            continue
         for value in values if isinstance(values, list) else [values]:
             entries.append((name, header_text(name, value)))
     return entries
@@ -154,7 +161,7 @@ def header_text(name: str, value: Any) -> str:
     return trim(text)
 
 
-def _body(
+def written_body(
     given: Mapping[str, Any], headers: Headers, coding: str
 ) -> bytes | AsyncIterable[bytes] | None:
     """Return the body as bytes or as a stream; its Content-Type and Content-Encoding join the headers."""

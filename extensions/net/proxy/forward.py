@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterable
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote
 
 from heddle.extensions.extension import ByteStream, Payload
@@ -12,9 +12,16 @@ from heddle.extensions.net.http.path import raw_of, segments_of, text_of
 from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http_client.hop_headers import hop_by_hop, is_claim, is_unsafe
 from heddle.extensions.net.http_client.raw_head import Latin1
-from heddle.extensions.net.http_client.request import Headers, OutgoingRequest, outgoing_request
+from heddle.extensions.net.http_client.request import (
+    Headers,
+    OutgoingRequest,
+    dict_headers,
+    outgoing_request,
+    written_body,
+)
 from heddle.extensions.net.http_client.target import Base, joined, raw_path, written_query
 
+_CONTENT = frozenset({"Content-Type", "Content-Encoding"})
 _FORWARDED = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
 
 if TYPE_CHECKING:
@@ -46,7 +53,7 @@ def forwarded(
             _passing(outgoing.headers, hidden, trust=trust, underscores=underscores) + own
         )
         return outgoing
-    body: bytes | AsyncIterable[bytes] | None = payload.raw_body
+    body, lines = _body_and_lines(payload)
     header = payload.head.fields
     drop = {"Host", "Content-Length", *hidden, *_FORWARDED}
     if isinstance(body, ByteStream) and "Content-Encoding" in header:
@@ -55,7 +62,7 @@ def forwarded(
     drop |= hop_by_hop(header)
     headers = [
         (spelled, value)
-        for name, spelled, value in lines_of_block(payload.head.block)
+        for name, spelled, value in lines
         if name not in drop and _passes(name, trust=trust, underscores=underscores)
     ]
     headers += forwarded_headers(payload, trust)
@@ -76,9 +83,28 @@ def forwarded(
     return outgoing
 
 
-def lines_of_block(block: bytes) -> list[tuple[str, str, str]]:
+_Lines: TypeAlias = list[tuple[str, str, str]]
+"""Headers in their order: canonical name, name as it is spelled, and value."""
+
+
+def _body_and_lines(request: HttpRequest) -> tuple[bytes | AsyncIterable[bytes] | None, _Lines]:
+    """Return body and headers as they came, or as a node before has made them."""
+    if request.replaced("header"):
+        pairs = dict_headers(request["header"])
+        lines = [(name, name, value) for name, value in pairs]
+    else:
+        lines = lines_of_block(request.head.block)
+    if not request.replaced("body"):
+        return request.raw_body, lines
+    headers = [(name, value) for name, _, value in lines]
+    body = written_body(request, headers, "")
+    kept = [line for line in lines if line[0] not in _CONTENT]
+    return body, kept + [(name, name, value) for name, value in headers if name in _CONTENT]
+
+
+def lines_of_block(block: bytes) -> _Lines:
     """Return the headers of a block in their order: canonical name, name as it came, and value."""
-    entries: list[tuple[str, str, str]] = []
+    entries: _Lines = []
     for line in block.split(b"\r\n") if block else ():
         spelled, _, raw = line.partition(b":")
         name = spelled.decode()

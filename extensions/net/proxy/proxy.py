@@ -377,7 +377,7 @@ PROXY: Kind[Any] = Kind(
   health: {path: /healthz, every: 5s}
 """,
         details="""\
-A request goes on as it came: its path below that of the backend's URL, without `prefix`; its query; its
+A request goes on as it came, but for a body and headers that a node before has replaced: its path below that of the backend's URL, without `prefix`; its query; its
 body, packed as it is; its headers in their own bytes, order and spelling, but those that are between two neighbours (`Connection`, …), those that
 `header` and `values` say, and `Host` unless `keep_host` is set. `X-Forwarded-For`, `-Proto` and `-Host` say who has asked, and for what.
 What a client says in the place of a proxy goes no further unless `trust` is set: `X-Forwarded-…`, `Forwarded`,

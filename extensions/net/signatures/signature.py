@@ -209,7 +209,8 @@ def _raw(payload: Payload) -> bytes:
 
 def _encoded(request: Any, header: dict[str, Any]) -> tuple[bytes, str]:
     """Return the bytes of the body as they will be sent, and their Content-Type."""
-    if type(request) is HttpRequest and not request.head.get("Content-Encoding"):
+    as_it_came = type(request) is HttpRequest and not request.replaced("body")
+    if as_it_came and not request.head.get("Content-Encoding"):
         return _raw(request), ""
     body = request.get("body")
     if body is None:

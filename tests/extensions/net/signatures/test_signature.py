@@ -257,6 +257,31 @@ async def test_a_signed_request_is_verified_by_the_receiver(preset: str) -> None
             assert (await post(rt)).body == b"8"
 
 
+@pytest.mark.parametrize(
+    "target", ["kind: http, name: send, url: '{}'", "kind: proxy, name: send, backends: ['{}']"]
+)
+async def test_what_is_signed_is_the_body_that_is_sent(target: str) -> None:
+    receiver = flow("preset: github", code="{'body': string(body.id) + body.text + body.added}")
+    async with running(receiver) as there:
+        sender = f"""
+- {{kind: listener, name: listener, port: 0, ports: {{out: check}}}}
+- kind: validate
+  name: check
+  body: {{type: object, properties: {{added: {{type: string, default: '!'}}}}}}
+  ports: {{out: sign}}
+- kind: signature
+  name: sign
+  mode: sign
+  preset: github
+  secrets: ['{SECRET}']
+  ports: {{out: send}}
+- {{{target.format(f"http://127.0.0.1:{port_of(there)}")}}}
+"""
+        async with running(sender) as rt:
+            reply = await post(rt)
+            assert (reply.status, reply.body) == (200, "7ä!".encode())
+
+
 def test_schemes_differ_in_every_part() -> None:
     plain = SigningScheme(header="X")
     digest = hmac.new(b"k", b"body", sha256).digest()
