@@ -28,10 +28,11 @@ from heddle.extensions.net.authn.secrets import Passwords, Tokens
 from heddle.extensions.net.certificate import pem
 from heddle.extensions.net.cookies.cookie import parsed
 from heddle.extensions.net.http_client.pool import missing
+from heddle.extensions.net.secret_text import SecretText
 from heddle.extensions.response import HttpResponse
 from heddle.schemas.ascii import lower, trim
 
-_Secrets = dict[str, Annotated[str, msgspec.Meta(min_length=1)]]
+_Secrets = dict[str, SecretText]
 Algorithm = Literal[
     "HS256",
     "HS384",

@@ -169,6 +169,8 @@ def _prepared(key: str, algorithms: Sequence[str]) -> Any:
     if least:
         if len(key.encode()) < least:
             raise ValueError(f"a secret for {', '.join(algorithms)} has at least {least} bytes")
+        if not key.strip():
+            raise ValueError("a secret of spaces is known to everybody")
         if "-----BEGIN" in key:
             raise ValueError("a public key is not a secret: everybody could sign with it")
         return key

@@ -34,7 +34,7 @@ class Cookies(Fields):
     """The fields of a `cookies`."""
 
     secrets: Annotated[
-        list[Annotated[str, msgspec.Meta(min_length=16)]],
+        list[Annotated[str, msgspec.Meta(min_length=16, pattern=r"\S")]],
         about(
             "Sign cookies with the first of these; one that was signed with another is taken, too. "
             "From a secret Value, of at least 16 characters."

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 
 from heddle.extensions.extension import Duration, FieldError, Fields, Size, about
+from heddle.extensions.net.secret_text import SecretText
 
 
 class RetryFields(Fields):
@@ -42,9 +43,13 @@ class AuthFields(Fields):
 
     user: Annotated[str | None, about("The name for basic authentication.")] = None
     password: Annotated[str, about("Its password.")] = ""
-    token: Annotated[str | None, about("A bearer token.")] = None
+    token: Annotated[SecretText | None, about("A bearer token.")] = None
 
     def __post_init__(self) -> None:
+        if self.user is not None and not self.user.strip() and not self.password:
+            raise FieldError(
+                "neither a name nor a password", expected="one of them", path=("user",)
+            )
         if (self.user is None) == (self.token is None):
             raise FieldError(
                 "neither or both of user and token", expected="one of them", code="conflict"

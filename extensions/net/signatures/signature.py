@@ -28,6 +28,7 @@ from heddle.extensions.net.http.errors import AnswerError, RequestError
 from heddle.extensions.net.http.head import canonical
 from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http_client.request import is_request
+from heddle.extensions.net.secret_text import SecretText
 from heddle.extensions.net.signatures.signing_scheme import (
     PRESETS,
     Algorithm,
@@ -44,7 +45,7 @@ class SignatureFields(Fields):
     """What a `signature` says."""
 
     secrets: Annotated[
-        list[Annotated[str, msgspec.Meta(min_length=1)]],
+        list[SecretText],
         about(
             "The shared secrets, from secret Values. A signature by any of them holds; the first signs.",
             min_length=1,
@@ -232,11 +233,11 @@ def compile_signature(fields: SignatureFields, build: Build) -> Node:
     for number, secret in enumerate(fields.secrets):
         try:
             keys.append(scheme.key(secret))
-        except ValueError:
+        except ValueError as error:
             build.reject(
                 "secrets",
                 number,
-                found="a secret that is not base64",
+                found=str(error),
                 expected="whsec_ and the secret in base64, as Standard Webhooks has it",
             )
     return SignatureNode(scheme, keys, fields.mode)

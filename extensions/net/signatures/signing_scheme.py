@@ -50,7 +50,14 @@ class SigningScheme(msgspec.Struct, frozen=True, kw_only=True):
         if not self.coded_secret:
             return secret.encode()
         coded = secret.removeprefix(STANDARD_SECRET)
-        return b64decode(coded + "=" * (-len(coded) % 4), validate=True)
+        try:
+            key = b64decode(coded + "=" * (-len(coded) % 4), validate=True)
+        except ValueError:
+            raise ValueError("a secret that is not base64") from None
+        if not key:
+            # An empty key is known to everybody.
+            raise ValueError("a secret without a key")
+        return key
 
     def verify(self, keys: list[bytes], body: bytes, header_of: HeaderOf, now: float) -> None:
         """Raise InvalidSignatureError unless the headers hold a signature of this body by one of the keys.

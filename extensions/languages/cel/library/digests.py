@@ -37,7 +37,11 @@ def _sha256(data: Any) -> bytes:
 def _hmac(key: Any, data: Any, algorithm: Any = "sha256") -> bytes:
     if algorithm not in _ALGORITHMS:
         raise CelError(f"hmac: no such algorithm (expected: {', '.join(_ALGORITHMS)})")
-    return hmac.digest(_bytes("hmac", key), _bytes("hmac", data), algorithm)
+    secret = _bytes("hmac", key)
+    if not secret:
+        # Everybody could sign with it: a secret that is not filled in must not work.
+        raise CelError("hmac: the key is empty (expected: a secret)")
+    return hmac.digest(secret, _bytes("hmac", data), algorithm)
 
 
 def _to_hex(budget: list[int], data: bytes) -> str:

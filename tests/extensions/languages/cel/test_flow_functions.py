@@ -68,6 +68,8 @@ def test_a_function_gives_what_its_page_says(code: str, expected: Any) -> None:
         ("hex.decode('0g')", "not hexadecimal"),
         ("sha256(1)", "no such overload"),
         ("hmac('k', 'd', 'md5')", "no such algorithm"),
+        ("hmac('', 'd')", "the key is empty"),
+        ("hmac(b'', 'd', 'sha512')", "the key is empty"),
     ],
 )
 def test_a_function_rejects_what_it_cannot_take(code: str, problem: str) -> None:
