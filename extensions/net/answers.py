@@ -7,6 +7,7 @@ from heddle.extensions.net.http.latin import kept_bytes
 from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http.response import AnswerMode, is_response
 from heddle.extensions.net.http.upgrade import Upgrade
+from heddle.extensions.net.http.vary import missing
 from heddle.extensions.response import HttpResponse
 from heddle.schemas.ascii import lower, upper
 
@@ -40,7 +41,9 @@ def with_headers(answer: Answer, added: Headers, mode: AnswerMode = "auto") -> A
     for name, value in (given or {}).items():
         small = lower(str(name))
         if small in joined:
-            joined[small] = [*(value if isinstance(value, list) else [value]), *joined[small]]
+            own = value if isinstance(value, list) else [value]
+            more = joined[small]
+            joined[small] = [*own, *(missing(map(str, own), more) if small == "vary" else more)]
         elif not any(small == lower(text) for text in added):
             header[name] = value
     for name, values in added.items():

@@ -1,6 +1,7 @@
 """cors: lets pages of other sites use a flow from inside a browser, and says which."""
 
-from typing import Annotated, Any
+import re
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -29,10 +30,12 @@ from heddle.extensions.net.answers import (
     with_headers,
 )
 from heddle.extensions.net.http.head import Head
+from heddle.extensions.net.http.vary import with_vary
 from heddle.extensions.net.origins import Origins
 from heddle.extensions.response import HttpResponse
 from heddle.schemas.ascii import upper
 
+_OWN: Final = re.compile(rb"^(access-control-[a-z-]+):", re.IGNORECASE | re.MULTILINE)
 _Token = Annotated[str, msgspec.Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
 
 
@@ -100,7 +103,8 @@ class CorsPolicy:
             headers = self._headers
             if headers is None:
                 headers = header_of(payload, "Access-Control-Request-Headers")
-                header["Vary"] = [*header.get("Vary", []), "Access-Control-Request-Headers"]
+                names = (*header.get("Vary", []), "Access-Control-Request-Headers")
+                header["Vary"] = [", ".join(names)]
             header["Access-Control-Allow-Methods"] = [self._methods]
             if headers:
                 header["Access-Control-Allow-Headers"] = [headers]
@@ -109,13 +113,21 @@ class CorsPolicy:
         return HttpResponse({"status": 204, "header": header})
 
     def lines(self, given: bytes, head: Head) -> bytes:
-        """Return the lines that a response has beside the given ones; none if a node has set them."""
-        if b"Access-Control-" in given:
-            return b""
+        """Return the lines of a response with those that the page may need.
+
+        A response that says itself whose pages may read it keeps what it says.
+        """
         header = self.allowed(head.get("Origin"))
-        return b"".join(
+        vary = header.pop("Vary", ())
+        if vary:
+            given = with_vary(given, *vary)
+        own = {name.lower() for name in _OWN.findall(given)}
+        if b"access-control-allow-origin" in own:
+            return given
+        return given + b"".join(
             f"{name}: {', '.join(values)}\r\n".encode("latin-1", "replace")
             for name, values in header.items()
+            if name.lower().encode() not in own
         )
 
     def allowed(self, origin: str) -> Headers:
@@ -198,7 +210,8 @@ page read it. Pages of other origins get the response without them: their browse
 That is no protection from anyone but browsers.
 
 An Error that nobody has handled passes without the headers, and so does what the listener answers itself: the
-page cannot tell what it was. `cors` of a [listener](listener.md) has the same fields, and is on every response. A response that sets `Access-Control-…` itself is overruled.
+page cannot tell what it was. `cors` of a [listener](listener.md) has the same fields, and is on every response: one that sets `Access-Control-Allow-Origin`
+itself keeps what it says. Behind this node, a response that sets `Access-Control-…` itself is overruled. `Vary` keeps what it names.
 """,
     ),
     compile_cors,

@@ -499,7 +499,7 @@ class HttpConnection(Channel):
         if worth and least is not None and (type(body) is not bytes or len(body) >= least):
             status, lines, body, coding = pack_response(response, head, least)
         if shared.cors is not None:
-            lines += shared.cors(lines, head)
+            lines = shared.cors(lines, head)
         if self._body is not None or shared.draining or self._retired:
             self._keep = False
         version = head.version
@@ -522,7 +522,9 @@ class HttpConnection(Channel):
             shared.report("an answer found no memory", _no_memory(size), exchange.request)
             status, lines, _, _ = plain_response(503)
             prefix = shared.clock.prefix(status)
-            lines += RETRY if shared.cors is None else RETRY + shared.cors(lines, head)
+            lines += RETRY
+            if shared.cors is not None:
+                lines = shared.cors(lines, head)
             body = b"the server is short of memory for answers; try again later"
             if not self._keep:
                 lines = CLOSE + lines

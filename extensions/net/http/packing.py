@@ -9,6 +9,7 @@ from heddle.extensions.net.http.negotiate import choose_coding
 from heddle.extensions.net.http.response import Response, StreamedBody
 from heddle.extensions.net.http.sending import SLICE_BYTES, slices
 from heddle.extensions.net.http.upgrade import Upgrade
+from heddle.extensions.net.http.vary import with_vary
 
 _STRONG_TAG: Final = re.compile(rb'(?im)^(etag: *)"')
 _AT_ONCE: Final = 4 * SLICE_BYTES
@@ -29,7 +30,7 @@ def pack_response(response: Response, head: Head, least: int) -> Packed:
     size = body.size if isinstance(body, StreamedBody) else len(body)
     if size is not None and size < least:
         return status, lines, body, ""
-    lines += b"Vary: Accept-Encoding\r\n"
+    lines = with_vary(lines, "Accept-Encoding")
     coding = choose_coding(head.get("Accept-Encoding"), OFFERS)
     if not coding:
         return status, lines, body, ""

@@ -23,7 +23,7 @@ Report: TypeAlias = Callable[[str, Error | BaseException, HttpRequest | None], N
 """Told a fixed phrase, what went wrong, and at which request; a BadRequest is the client's fault."""
 
 CorsLines: TypeAlias = Callable[[bytes, Head], bytes]
-"""Returns the lines that a response has to have beside its own, for the request with that head."""
+"""Returns the lines of a response with those that pages of other sites need, for the request with that head."""
 
 _log: Final = logging.getLogger("heddle.http")
 _KEPT_LINES: Final = 1024

@@ -1,5 +1,7 @@
 """The cors kind: what browsers are told before they ask, and with what they get."""
 
+import asyncio
+
 import pytest
 
 from heddle.extensions.net.origins import Origins, same_host
@@ -143,3 +145,94 @@ def test_origins_are_compared_as_browsers_write_them() -> None:
     assert same_host("http://a.example:8080", "A.example:8080")
     assert not same_host("http://a.example:8080", "a.example")
     assert not same_host("null", "null")
+
+
+OWN = "{'body': 'hi', 'header': %s}"
+A = "https://a.example"
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("{'X-A': '1'}", ["Access-Control-Allow-Origin: " + A, "Vary: Origin"]),
+        (
+            "{'Vary': 'Accept, Access-Control-Request-Headers'}",
+            [
+                "Access-Control-Allow-Origin: " + A,
+                "Vary: Accept, Access-Control-Request-Headers, Origin",
+            ],
+        ),
+        (
+            "{'X-Names': 'Access-Control-Allow-Origin: x'}",
+            ["Access-Control-Allow-Origin: " + A, "Vary: Origin"],
+        ),
+        (
+            "{'access-control-allow-origin': 'https://b.example', 'vary': 'origin'}",
+            ["access-control-allow-origin: https://b.example", "vary: origin"],
+        ),
+        (
+            "{'ACCESS-CONTROL-EXPOSE-HEADERS': 'X-A', 'Vary': ['Accept', 'Cookie']}",
+            [
+                "ACCESS-CONTROL-EXPOSE-HEADERS: X-A",
+                "Access-Control-Allow-Origin: " + A,
+                "Vary: Accept",
+                "Vary: Cookie, Origin",
+            ],
+        ),
+        ("{'Vary': '*'}", ["Access-Control-Allow-Origin: " + A, "Vary: *"]),
+    ],
+)
+async def test_a_listener_completes_the_headers_of_a_response(
+    header: str, expected: list[str]
+) -> None:
+    text = f"""
+- kind: listener
+  name: listener
+  port: 0
+  cors: {{origins: ['{A}']}}
+  ports: {{out: inside}}
+- {{kind: snippet, name: inside, language: cel, code: "{OWN % header}"}}
+"""
+    async with running(text) as rt:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(rt))
+        writer.write(
+            f"GET / HTTP/1.1\r\nHost: x\r\nOrigin: {A}\r\nConnection: close\r\n\r\n".encode()
+        )
+        lines = (await reader.read()).decode().split("\r\n\r\n")[0].split("\r\n")
+        writer.close()
+    given = sorted(line for line in lines if line.lower().startswith(("access-control-", "vary")))
+    assert given == expected
+
+
+async def test_a_preflight_is_answered_with_each_header_once() -> None:
+    text = f"""
+- kind: listener
+  name: listener
+  port: 0
+  cors: {{origins: ['{A}']}}
+  ports: {{out: inside}}
+- {{kind: snippet, name: inside, language: text, code: hi}}
+"""
+    async with running(text) as rt:
+        for origin in (A, "https://b.example"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port_of(rt))
+            writer.write(
+                f"OPTIONS / HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\nConnection: close\r\n"
+                "Access-Control-Request-Method: PUT\r\n\r\n".encode()
+            )
+            lines = (await reader.read()).decode().partition("\r\n\r\n")[0].split("\r\n")[1:]
+            writer.close()
+            names = [line.partition(":")[0] for line in lines]
+            assert len(names) == len(set(names))
+
+
+async def test_vary_names_each_header_once() -> None:
+    header = "{'Vary': 'accept-encoding, origin', 'Content-Type': 'text/plain'}"
+    text = flow(
+        f"origins: ['{A}']",
+        f"{{'body': 'hi'.split('').map(x, 'long text ').join('') + {'a' * 2000!r}, 'header': {header}}}",
+    )
+    async with running(text) as rt:
+        reply = await fetch(port_of(rt), headers={"Accept-Encoding": "gzip", "Origin": A})
+    assert reply.headers["Content-Encoding"] == "gzip"
+    assert reply.headers["Vary"] == "accept-encoding, origin"
