@@ -33,7 +33,7 @@ from heddle.extensions.net.http.head import Head
 from heddle.extensions.net.http.vary import with_vary
 from heddle.extensions.net.origins import Origins
 from heddle.extensions.response import HttpResponse
-from heddle.schemas.ascii import upper
+from heddle.schemas.ascii import lower, upper
 
 _OWN: Final = re.compile(rb"^(access-control-[a-z-]+):", re.IGNORECASE | re.MULTILINE)
 _Token = Annotated[str, msgspec.Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
@@ -121,13 +121,13 @@ class CorsPolicy:
         vary = header.pop("Vary", ())
         if vary:
             given = with_vary(given, *vary)
-        own = {name.lower() for name in _OWN.findall(given)}
-        if b"access-control-allow-origin" in own:
+        own = {lower(name.decode()) for name in _OWN.findall(given)}
+        if "access-control-allow-origin" in own:
             return given
         return given + b"".join(
             f"{name}: {', '.join(values)}\r\n".encode("latin-1", "replace")
             for name, values in header.items()
-            if name.lower().encode() not in own
+            if lower(name) not in own
         )
 
     def allowed(self, origin: str) -> Headers:

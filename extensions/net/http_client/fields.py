@@ -7,6 +7,7 @@ import msgspec
 
 from heddle.extensions.extension import Duration, FieldError, Fields, Size, about
 from heddle.extensions.net.secret_text import SecretText
+from heddle.schemas.ascii import trim
 
 
 class RetryFields(Fields):
@@ -46,7 +47,7 @@ class AuthFields(Fields):
     token: Annotated[SecretText | None, about("A bearer token.")] = None
 
     def __post_init__(self) -> None:
-        if self.user is not None and not self.user.strip() and not self.password:
+        if self.user is not None and not trim(self.user) and not self.password:
             raise FieldError(
                 "neither a name nor a password", expected="one of them", path=("user",)
             )
