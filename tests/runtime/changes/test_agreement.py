@@ -150,7 +150,7 @@ def picture(rt: Runtime) -> dict[str, Any]:
     return {
         "symbols": symbols,
         "names": dict(layout.names.items()),
-        "wanted": {word: ids for word, ids in layout.wanted.items() if ids},
+        "wanted": {word: ids for word, ids in layout.linked_from.items() if ids},
         "waiting": set(layout.waiting),
         "wired": {key: (each.label, each.links) for key, each in layout.wired.items()},
         "asking": {word: set(ids) for word, ids in bonds._asking.items()},
