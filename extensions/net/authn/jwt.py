@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any, Final
 
 from heddle.extensions.net.certificate import stamp
-from heddle.schemas.ascii import trim
+from heddle.extensions.net.secret_text import is_blank
 from heddle.specs.files.spare import SPARE
 
 HMAC: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
@@ -170,7 +170,7 @@ def _prepared(key: str, algorithms: Sequence[str]) -> Any:
     if least:
         if len(key.encode()) < least:
             raise ValueError(f"a secret for {', '.join(algorithms)} has at least {least} bytes")
-        if not trim(key):
+        if is_blank(key):
             raise ValueError("a secret of spaces is known to everybody")
         if "-----BEGIN" in key:
             raise ValueError("a public key is not a secret: everybody could sign with it")

@@ -6,8 +6,7 @@ from typing import Annotated
 import msgspec
 
 from heddle.extensions.extension import Duration, FieldError, Fields, Size, about
-from heddle.extensions.net.secret_text import SecretText
-from heddle.schemas.ascii import trim
+from heddle.extensions.net.secret_text import SecretText, is_blank
 
 
 class RetryFields(Fields):
@@ -47,7 +46,7 @@ class AuthFields(Fields):
     token: Annotated[SecretText | None, about("A bearer token.")] = None
 
     def __post_init__(self) -> None:
-        if self.user is not None and not trim(self.user) and not self.password:
+        if self.user is not None and is_blank(self.user) and not self.password:
             raise FieldError(
                 "neither a name nor a password", expected="one of them", path=("user",)
             )
