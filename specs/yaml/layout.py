@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from heddle.specs.yaml.link_form import Targets
 from heddle.specs.yaml.patch import PatchError
 from heddle.specs.yaml.scalar import block, fits_block, is_plain, number_text, quoted
 from heddle.specs.yaml.tree import Tree, line_start, nodes
@@ -98,7 +99,7 @@ class TextLayout(msgspec.Struct):
         if isinstance(data, str) and fits_block(data):
             header, lines = block(data, "|", column + (self.gap if item else self.mapping))
             return f" {header}", lines
-        if not isinstance(data, dict | list) or not data:
+        if isinstance(data, Targets) or not isinstance(data, dict | list) or not data:
             return f" {self.flow(data)}" if isinstance(
                 data, dict | list
             ) else f" {self.scalar(data)}", []

@@ -3,10 +3,14 @@
 from typing import Any, Final
 
 from heddle.schemas.link import Link, LinkStyle, parse_target
-from heddle.specs.yaml.tree import Entry, Tree
+from heddle.specs.yaml.tree import Entry, Tree, TreeStream
 
 LINK: Final = ("id", "name", "port")
 """The keys of a link, in canonical order."""
+
+
+class Targets(list[str]):
+    """The short targets of one port, which stand in brackets on its line."""
 
 
 def is_plain(tree: Tree) -> bool:
@@ -157,13 +161,45 @@ def _is_text(data: Any) -> bool:
     return isinstance(data, str)
 
 
+# --- as they stand in a text ---
+
+
+def has_short_links(entry: Tree, stream: TreeStream) -> bool:
+    """Return whether an entry, or else the first one with links, writes them short; True if none has any."""
+    roots = [each.root for each in stream.documents if each.root is not None]
+    others = [
+        each
+        for root in roots
+        for each in ([i.value for i in root.entries] if root.sort == "sequence" else [root])
+    ]
+    for each in (entry, *others):
+        links = [
+            link
+            for field in each.entries
+            if field.key is not None and field.key.text == "ports"
+            for port in field.value.entries
+            for link in _links(port.value)
+        ]
+        if links:
+            return any(link.sort == "scalar" for link in links)
+    return True
+
+
+def _links(value: Tree) -> list[Tree]:
+    """Return the links of a port, in whatever form they stand."""
+    shown = value.target or value
+    if shown.sort == "sequence":
+        return [item.value for item in shown.entries]
+    return [] if _is_null(shown) else [shown]
+
+
 # --- in plain data ------------------------------------------------------------------------------
 
 
 def shortened(data: Any) -> Any:
     """Return links, as a Spec has them, as short targets, as far as those can say it."""
     if isinstance(data, list):
-        return [shortened(each) for each in data]
+        return _brought_together([shortened(each) for each in data])
     if isinstance(data, dict) and data.keys() <= {"name", "port"} and "name" in data:
         return Link(**data).short or data
     return data
@@ -171,4 +207,12 @@ def shortened(data: Any) -> Any:
 
 def short_ports(ports: dict[str, list[Any]]) -> dict[str, Any]:
     """Return what stands under `ports` in canonical form."""
-    return {port: arranged_links(links, "short") for port, links in ports.items()}
+    return {
+        port: _brought_together(arranged_links(links, "short")) for port, links in ports.items()
+    }
+
+
+def _brought_together(links: Any) -> Any:
+    """Return a list of short targets as Targets, and other links as they are."""
+    several = isinstance(links, list) and bool(links) and all(map(_is_text, links))
+    return Targets(links) if several else links

@@ -16,7 +16,7 @@ from heddle.specs.yaml.diagnose import plain_data
 from heddle.specs.yaml.edit import Editor, is_same
 from heddle.specs.yaml.fast import SpecPlaces, parse
 from heddle.specs.yaml.layout import JsonLayout, TextLayout
-from heddle.specs.yaml.link_form import short_ports
+from heddle.specs.yaml.link_form import has_short_links, short_ports
 from heddle.specs.yaml.patch import Patch, PatchError, difference, joined, patched
 from heddle.specs.yaml.tree import (
     Entry,
@@ -200,6 +200,10 @@ class _EntryWriter:
         keys = {each.key.text for each in data.entries if each.key is not None}
         old, new = _without_id(keys, old, new)
         new = {key: new[key] for key in ordered(new, new.get("kind"))}
+        if "ports" in new and "kind" in new and has_short_links(data, self.stream):
+            known = old.get("ports") or {}
+            added = {port: links for port, links in new["ports"].items() if port not in known}
+            new["ports"] = new["ports"] | short_ports(added)
         if self.way.afresh:
             self.anew(entry, owner, new)
         else:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from heddle.schemas.errors import SpecError
+from heddle.schemas.link import Link
 from heddle.specs.model.entry import data_of
 from heddle.specs.model.store import Resource
 from heddle.specs.stores.contract_story import AWKWARD, spec, value
@@ -313,7 +314,8 @@ def test_what_is_written_for_a_new_entry_is_canonical() -> None:
         annotations={"a": "b"},
     )
     two = value("v", {**AWKWARD, "nested": {}}, secret=True, namespace="web")
-    for each in (one, two):
+    three = spec("b", "nop", namespace="web", ports={"out": (Link("a"), Link("j", None, "in[1]"))})
+    for each in (one, two, three):
         text = rewrite("", [Edit(None, each)], check=lambda _: True, namespace="default")
         assert text is not None
         assert formatted(text) == text

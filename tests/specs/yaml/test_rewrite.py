@@ -129,12 +129,35 @@ def test_a_new_and_a_removed_field() -> None:
         ("[b, c]", [Link("c")], "[c]"),
         ("[b, {name: c}]", [Link("b"), Link("d")], "[b, {name: d}]"),
         ("{name: b, port: in}", [Link("c")], "{name: c, port: in}"),
+        ("b", [Link("b"), Link("d")], "[b, d]"),
     ],
 )
 def test_a_short_link_stays_short(before: str, links: list[Link], after: str) -> None:
     text = "- kind: nop\n  name: a\n  ports:\n    out: %s  # why\n"
     new = rewritten(text % before, changed(text % before, "a", ports={"out": tuple(links)}))
     assert new == text % after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("{out: b}", "{out: b, error: c, 'out[1]': [b, d]}"),
+        ("{out: {name: b}}", "{out: {name: b}, error: [{name: c, port: in}], 'out[1]': "),
+        ("\n    out: b", "\n    out: b\n    error: c\n    out[1]: [b, d]\n"),
+        ("\n    out: [b]", "\n    out: [b]\n    error: c\n    out[1]: [b, d]\n"),
+    ],
+)
+def test_a_new_port_is_linked_as_its_neighbours_are(before: str, after: str) -> None:
+    text = f"- kind: nop\n  name: a\n  ports: {before}\n".replace(": \n", ":\n")
+    ports = {"out": (Link("b"),), "error": (Link("c"),), "out[1]": (Link("b"), Link("d"))}
+    new = rewritten(text, changed(text, "a", ports=ports))
+    assert f"ports: {after}".replace(": \n", ":\n") in new
+
+
+def test_the_first_links_of_an_entry_are_short() -> None:
+    text = "- kind: nop\n  name: a\n"
+    new = rewritten(text, changed(text, "a", ports={"out": (Link("b"), Link("c"))}))
+    assert new == f"{text}  ports:\n    out: [b, c]\n"
 
 
 def test_the_links_of_a_new_entry_are_short() -> None:
