@@ -88,6 +88,10 @@ def choosing(functions: Sequence[Callable[[Any], Any]]) -> Wiring:
     return Wiring(symbols)
 
 
+def _nothing(_owner: Any, _port: str, _inbound: bool) -> None:
+    """Want to see no port."""
+
+
 def run(scale: Scale, say: Say) -> list[Measure]:
     """Return each shape of ten nodes, in a process that is there already."""
     functions = _functions()
@@ -101,6 +105,13 @@ def run(scale: Scale, say: Say) -> list[Measure]:
             at_most(8.0),
         ),
         ("a choice behind each", choosing(functions), None),
+        # Others may be watched: what nobody watches costs what it costs without a lens.
+        ("a lens that wants none", straight(functions).observed(_nothing), at_most(2.0)),
+        (
+            "a lens that wants none, two links",
+            branching(functions).observed(_nothing),
+            at_most(8.0),
+        ),
     )
     measures = []
     for name, wiring, reach in shapes:

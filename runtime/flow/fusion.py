@@ -40,6 +40,10 @@ class Handlers(Protocol):
         """Return the name of a symbol for people."""
         ...
 
+    def looks(self, owner: Key, port: str, inbound: bool) -> bool:
+        """Return whether the lens wants to see this port."""
+        ...
+
 
 Whole: TypeAlias = Callable[[Payload], Answer]
 Fail: TypeAlias = Callable[[BaseException], Answer]
@@ -157,6 +161,16 @@ class Fuser:
         wired = self._wiring.symbols.get(target[0])
         return wired is not None and wired.node.leaves
 
+    def _looks(self, target: Target, handler: Handler) -> bool:
+        """Return whether the lens wants to see a port of this node."""
+        owner, port = target
+        looks = self._wiring.looks
+        wired = self._wiring.symbols.get(owner)
+        ports = {"error", *(wired.links if wired is not None else ())}
+        if isinstance(handler, Action) and handler.out is not None:
+            ports.add(handler.out)
+        return looks(owner, port, True) or any(looks(owner, out, False) for out in ports)
+
     def _build(self, target: Target, budget: int) -> FusedFunction | NotFused:
         handler = self._wiring.handler(target)
         owner = target[0]
@@ -166,6 +180,9 @@ class Fuser:
         elif not isinstance(handler, Choice) and not (
             isinstance(handler, Action) and plain(handler)
         ):
+            return NotFused.NEVER
+        if self._looks(target, handler):
+            # A tree would hide the port from the lens.
             return NotFused.NEVER
         failing = self._all(self._wiring.targets(owner, "error"), budget)
         if isinstance(failing, NotFused):

@@ -48,7 +48,7 @@ class Wiring:
     """Frozen links between nodes, and the steps that they compile to.
 
     Port names are canonical: `out` stands for `out[0]` too. `sources` tells the linked in
-    ports of a symbol. A Lens makes an observed wiring; without one, observation costs nothing.
+    ports of a symbol. A Lens makes an observed wiring: a port that it does not want costs nothing.
 
     Steps refer to their wiring weakly: whoever runs a step holds the wiring by its process. So a
     replaced wiring is freed as soon as its last process has ended, without the garbage collector.
@@ -195,7 +195,7 @@ class Wiring:
     def _weave_entry(self, owner: Key, port: str) -> Step:
         handler = self.handler((owner, port))
         step: Step
-        whole = self._fuser.fuse((owner, port)) if self._lens is None else None
+        whole = self._fuser.fuse((owner, port))
         if whole is not None:
             step = RunStep((whole,), (owner,), (self.label(owner),), (port,), None, self._resolve)
         elif isinstance(handler, Action):
@@ -238,7 +238,7 @@ class Wiring:
             actions.append(handler.fn)
             acting.append(target)
             onward = handler.out
-            if onward is None or self._lens is not None or len(actions) >= RUN:
+            if onward is None or len(actions) >= RUN or self.looks(target[0], onward, False):
                 break
             targets = self.targets(target[0], onward)
             if len(targets) != 1:
@@ -248,6 +248,8 @@ class Wiring:
             following = self.handler(after)
             if not isinstance(following, Action) or not plain(following):
                 break
+            if self.looks(*after, True):
+                break
             target, handler = after, following
         owners = tuple(owner for owner, _ in acting)
         labels = tuple(self.label(owner) for owner in owners)
@@ -256,6 +258,10 @@ class Wiring:
         if onward is not None:
             step.next = LazyStep(step, target[0], onward, self._resolve)
         return step
+
+    def looks(self, owner: Key, port: str, inbound: bool) -> bool:
+        """Return whether the lens wants to see this port."""
+        return self._lens is not None and self._lens(owner, canonical(port), inbound) is not None
 
     def _look(self, owner: Key, port: str, inbound: bool, step: Step | None) -> Step | None:
         """Return the step seen through the lens, if it wants to see this port."""

@@ -1,7 +1,6 @@
 """The Agent watches packets pass: it notes a Frame at each port that somebody wants to see.
 
-It observes through a Lens: ports that nobody watches cost nothing, and neither does a runtime that
-nobody watches. Processes that began before a watch go on unobserved.
+It observes through a Lens: ports that nobody watches cost nothing, whether or not others are watched. Processes that began before a watch go on unobserved.
 """
 
 import logging

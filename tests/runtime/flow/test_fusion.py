@@ -7,7 +7,7 @@ import pytest
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.fusion import DEPTH, SIZE, WIDTH, Fuser
-from heddle.runtime.flow.node import LIFECYCLE, Node
+from heddle.runtime.flow.node import LIFECYCLE, Node, Visit
 from heddle.runtime.flow.step import RunStep
 from heddle.runtime.flow.wiring import Wiring
 from tests.runtime.nodes import (
@@ -146,10 +146,60 @@ def test_lifecycle_flows_do_not_count(port: str) -> None:
     assert fused(wire(nodes, {"a.out": ["b", "c"], f"a.{port}": "w", f"b.{port}": "w"}))
 
 
-def test_what_is_observed_is_walked() -> None:
-    flow = wire(fork(), {"a.out": ["b", "c"]}, lens=lambda *_: None)
+@pytest.mark.parametrize(
+    ("owner", "port"), [("a", "in"), ("a", "out"), ("a", "error"), ("b", "in"), ("b", "out")]
+)
+def test_a_tree_with_an_observed_port_is_walked(owner: str, port: str) -> None:
+    seen: list[Any] = []
+
+    async def note(flow: Flow, payload: Any) -> Any:
+        seen.append(payload)
+        return await flow.send("", payload)
+
+    def lens(key: Any, name: str, inbound: bool) -> Visit | None:
+        return Visit(note) if (key, name) == (owner, port) and inbound is (port == "in") else None
+
+    flow = wire(fork(), {"a.out": ["b", "c"]}, lens=lens)
     assert not fused(flow)
     assert run(flow) == ["xb", "xc"]
+    assert bool(seen) is (port != "error")
+
+
+def test_a_lens_that_wants_no_port_of_a_tree_leaves_it_fused() -> None:
+    asked: list[Any] = []
+
+    def lens(*port: Any) -> None:
+        asked.append(port)
+
+    flow = wire(fork(), {"a.out": ["b", "c"]}, lens=lens)
+    assert fused(flow)
+    assert run(flow) == ["xb", "xc"]
+    assert ("b", "in", True) in asked
+    assert ("b", "out", False) in asked
+
+
+@pytest.mark.parametrize("observed", [None, ("b", "in"), ("b", "out"), ("d", "out")])
+def test_a_straight_run_ends_at_an_observed_port(observed: Any) -> None:
+    seen: list[Any] = []
+
+    async def note(flow: Flow, payload: Any) -> Any:
+        seen.append(payload)
+        return await flow.send("", payload)
+
+    def lens(key: Any, name: str, inbound: bool) -> Visit | None:
+        return Visit(note) if (key, name) == observed and inbound is (name == "in") else None
+
+    nodes = {name: act(lambda text, name=name: text + name) for name in "abcd"}
+    flow = wire(nodes, {"a.out": "b", "b.out": "c", "c.out": "d"}, lens=lens)
+    step = flow.entry("a", "in")
+    assert isinstance(step, RunStep)
+    length = {None: 4, ("b", "in"): 1, ("b", "out"): 2, ("d", "out"): 4}[observed]
+    assert len(step.actions) == length
+    assert run(flow) == "xabcd"
+    assert (
+        seen
+        == {None: [], ("b", "in"): ["xa"], ("b", "out"): ["xab"], ("d", "out"): ["xabcd"]}[observed]
+    )
 
 
 def test_failures_name_the_node_and_the_port_where_they_arose() -> None:
