@@ -10,7 +10,7 @@ from heddle.extensions.tasks.fields import InputFields, is_plain
 from heddle.runtime.flow.errors import InputError
 from heddle.schemas.data_type import describe_type
 from heddle.schemas.suggestion import nearest
-from heddle.schemas.types.mistakes import list_mistakes
+from heddle.schemas.types.mistakes import Mask, list_mistakes
 
 _TYPES: Mapping[str, Any] = {
     "string": str,
@@ -26,12 +26,17 @@ INVALID = "invalid"
 
 
 def read_inputs(
-    declared: Mapping[str, InputFields], given: Any, *, strict: bool = False
+    declared: Mapping[str, InputFields],
+    given: Any,
+    *,
+    strict: bool = False,
+    mask: Mask | None = None,
 ) -> dict[str, Any]:
     """Return the value of each declared input; NodeError `invalid` with every mistake, by path.
 
     A packet that is not a map is the value of the only input. Names that are not declared are left
-    out, or are mistakes if it is `strict`.
+    out, or are mistakes if it is `strict`. `mask` is applied to what mistakes show of the declarations:
+    a schema may hold a secret Value.
     """
     if not declared and not isinstance(given, Mapping):
         return {}
@@ -46,11 +51,13 @@ def read_inputs(
         value = given.get(name, msgspec.UNSET)
         if value is msgspec.UNSET or (value is None and not field.must):
             if field.must:
-                wanted = field.type if field.type != "any" else field.help or "a value"
+                wanted = (
+                    field.type if field.type != "any" else _masked(field.help, mask) or "a value"
+                )
                 mistakes.append((name, "missing", wanted))
             values[name] = None if field.default is msgspec.UNSET else field.default
             continue
-        values[name] = _fitted(name, field, value, mistakes)
+        values[name] = _fitted(name, field, value, mistakes, mask)
     if strict:
         known = ", ".join(declared) or "none"
         mistakes += [
@@ -64,6 +71,10 @@ def read_inputs(
     return values
 
 
+def _masked(text: str, mask: Mask | None) -> str:
+    return text if mask is None else str(mask(text))
+
+
 def blame_run(error: Error) -> Error:
     """Return the Error of a run that has begun: its sender is not at fault, whatever a task was sent."""
     for each in (error, *error.errors):
@@ -72,10 +83,16 @@ def blame_run(error: Error) -> Error:
     return error
 
 
-def _fitted(name: str, field: InputFields, value: Any, mistakes: list[tuple[str, str, str]]) -> Any:
+def _fitted(
+    name: str,
+    field: InputFields,
+    value: Any,
+    mistakes: list[tuple[str, str, str]],
+    mask: Mask | None,
+) -> Any:
     """Return a value as its type takes it; what does not fit is noted."""
     if field.schema is not None:
-        for list_mistake in list_mistakes(value, field.schema):
+        for list_mistake in list_mistakes(value, field.schema, mask=mask):
             path = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in list_mistake.path)
             mistakes.append((f"{name}{path}", list_mistake.found, list_mistake.expected))
         return value

@@ -52,6 +52,7 @@ from heddle.schemas.common_fields import SPEC_FIELDS
 from heddle.schemas.field import read_field, written
 from heddle.schemas.path import Path
 from heddle.schemas.problem import Problem
+from heddle.schemas.types.mistakes import Mask
 from heddle.specs.model.spec import Spec
 
 
@@ -76,6 +77,7 @@ class WorkflowNode(Node):
         self._running: dict[GraphRun, None] = {}
         self._events: EventPort | None = None
         self._host: Host | None = None
+        self._mask: Mask | None = None
         self._durable: DurableWorkflow | None = None
         self._key_of: Program | None = None
         if fields.idempotency_key is not None and fields.runs:
@@ -96,7 +98,7 @@ class WorkflowNode(Node):
 
     async def open(self, host: Host) -> None:
         """Take the host, which sends events out."""
-        self._host = host
+        self._host, self._mask = host, host.mask
         self._events = EventPort(host)
         if self.fields.is_durable and self.graph is not None:
             await self.durable.open()
@@ -202,7 +204,7 @@ class WorkflowNode(Node):
         The key is None if the Spec has none, or if its expression gives null for these inputs.
         NodeError lists every mistake in the inputs.
         """
-        inputs = read_inputs(self.fields.inputs, payload)
+        inputs = read_inputs(self.fields.inputs, payload, mask=self._mask)
         if self._key_of is None:
             return inputs, None
         key = await await_program(self._key_of, inputs)
@@ -237,7 +239,7 @@ class WorkflowNode(Node):
         context = process.get(RUN)
         if not isinstance(context, RunContext) or context.owner != self.key:
             context = self._own_context(process)
-        inputs = read_inputs(self.fields.inputs, payload)
+        inputs = read_inputs(self.fields.inputs, payload, mask=self._mask)
         most = self.fields.max_parallel
         own = (Limit(most),) if most is not None else ()
         bound = self.bound(process.wiring)

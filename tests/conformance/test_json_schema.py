@@ -10,7 +10,7 @@ import pytest
 
 from heddle.extensions.net.validation import schema_validator
 from heddle.extensions.net.validation.formats import FORMATS
-from heddle.extensions.net.validation.validate import ValidateNode
+from heddle.extensions.net.validation.validate_node import ValidateNode
 from heddle.runtime.assembly.extension import Registry, registry
 from heddle.runtime.flow.errors import NodeError
 from heddle.runtime.flow.node import Action

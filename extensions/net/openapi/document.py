@@ -8,8 +8,8 @@ from typing import Any, Final
 from heddle.extensions.net.openapi.components import SchemaComponents
 from heddle.extensions.net.openapi.request_flow import KindSource, RequestFlow, RouteFlow, Stage
 from heddle.extensions.net.route_segment import parse_path, template_of
+from heddle.extensions.net.validation.part_schema import schema_of_part
 from heddle.extensions.net.validation.references import SchemaFiles
-from heddle.extensions.net.validation.validate import schema_of_part
 from heddle.schemas.ascii import elements, lower, upper
 from heddle.specs.model.spec import Spec
 from heddle.specs.yaml.diagnose import thorough

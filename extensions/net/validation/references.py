@@ -1,6 +1,8 @@
 """Schemas that a schema names: in files below a folder, or given beside it by URI."""
 
-from collections.abc import Mapping
+import os
+import stat
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -12,6 +14,9 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from heddle.schemas.ascii import lower
+from heddle.schemas.path import Path as Steps
+from heddle.schemas.problem import Place
+from heddle.specs.files.identity import Stamp, stamp_of
 from heddle.specs.yaml.diagnose import thorough
 
 LARGEST: Final = 2 * 1024 * 1024
@@ -30,9 +35,10 @@ class SchemaFiles:
             self.folder = Path(folder).expanduser().resolve()
         except (ValueError, RuntimeError, OSError) as error:
             raise SchemaFileError(f'"{folder}" is not the path of a folder: {error}') from None
+        self._root = folder
         self._given = {urldefrag(uri)[0]: schema for uri, schema in given.items()}
-        self.read: dict[str, Any] = {}
-        """What was read so far, by URI."""
+        self._read: dict[str, Any] = {}
+        self._stamps: dict[Path, Stamp | None] = {}
 
     @property
     def base(self) -> str:
@@ -49,16 +55,40 @@ class SchemaFiles:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The files that were read."""
-        return tuple(
-            Path(unquote(urlsplit(uri).path)) for uri in self.read if uri.startswith("file:")
-        )
+        """The files that were looked at, those that are missing or cannot be used, too."""
+        return tuple(self._stamps)
+
+    def changed(self) -> bool:
+        """Return whether a file is another than the one that was looked at, or the folder is."""
+        return self._moved() or any(stamp_of(path) != stamp for path, stamp in self._stamps.items())
+
+    def _moved(self) -> bool:
+        try:
+            return Path(self._root).expanduser().resolve() != self.folder
+        except (ValueError, RuntimeError, OSError):
+            return True
+
+    def anew(self) -> "SchemaFiles":
+        """Return what reads the same schemas again, as they are now; nothing is read yet.
+
+        A folder that cannot be looked up any more is taken as it was.
+        """
+        try:
+            return SchemaFiles(self._root, self._given)
+        except SchemaFileError:
+            return SchemaFiles(str(self.folder), self._given)
+
+    def watch(self, others: Iterable[Path]) -> None:
+        """Look at other files as well, as they are from now on: `changed` compares them, too."""
+        for path in others:
+            if path not in self._stamps:
+                self._stamps[path] = stamp_of(path)
 
     def load(self, uri: str) -> Any:
         """Return the schema of a URI without fragment; raise SchemaFileError if it cannot be had."""
-        if uri not in self.read:
-            self.read[uri] = self._load(uri)
-        return self.read[uri]
+        if uri not in self._read:
+            self._read[uri] = self._load(uri)
+        return self._read[uri]
 
     def _load(self, uri: str) -> Any:
         if uri in self._given:
@@ -69,10 +99,34 @@ class SchemaFiles:
             raise SchemaFileError(
                 f'the schema "{uri}" is not here: nothing is fetched, give it under `schemas`'
             )
-        path = Path(unquote(parts.path)).resolve()
+        named = Path(unquote(parts.path))
+        # Before it is read: what is saved meanwhile is another state of the file.
+        self._stamps[named] = stamp_of(named)
+        try:
+            path = named.resolve()
+        except (ValueError, RuntimeError, OSError) as error:
+            raise SchemaFileError(f'"{named}" is not the path of a file: {error}') from None
         if self.folder not in path.parents:
             raise SchemaFileError(f'"{path}" is outside of the folder {self.folder}')
         return self._file(path)
+
+    def place_of(self, schema: Any, steps: Steps) -> tuple[str, Place | None]:
+        """Return where a schema that was read stands, in words, and the place of a step from it in its file.
+
+        The words are empty if the schema was not read here.
+        """
+        for uri, whole in self._read.items():
+            path = _path_to(schema, whole)
+            if path is None:
+                continue
+            steps = (*path, *steps)
+            at = f' at "{"/".join(map(str, ("", *steps)))}"' if steps else ""
+            if not uri.startswith("file:"):
+                return f'in the schema "{uri}"{at}', None
+            file = Path(unquote(urlsplit(uri).path))
+            shown = file.relative_to(self.folder) if self.folder in file.parents else file
+            return f'in the file "{shown}"{at}', _place_in(file, steps)
+        return "", None
 
     def uri_of(self, path: str) -> str:
         """Return the URI of a file, by its path in the folder; a fragment stays."""
@@ -82,7 +136,10 @@ class SchemaFiles:
     def _file(self, path: Path) -> Any:
         shown = path.relative_to(self.folder)
         try:
-            if path.stat().st_size > LARGEST:
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                raise SchemaFileError(f'"{shown}" is not a file')
+            if status.st_size > LARGEST:
                 raise SchemaFileError(f'the file "{shown}" is larger than {LARGEST} bytes')
             data = path.read_bytes()
         except OSError as error:
@@ -105,6 +162,42 @@ class SchemaFiles:
 
     def _resource(self, uri: str) -> "Resource[Any]":
         return DRAFT202012.create_resource(self.load(uri))
+
+
+def _path_to(schema: Any, whole: Any) -> Steps | None:
+    """Return the path to a map in data, by its identity; None if it is not there."""
+    todo: list[tuple[Any, Steps]] = [(whole, ())]
+    seen: set[int] = set()
+    while todo:
+        part, path = todo.pop()
+        if part is schema:
+            return path
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, dict):
+            todo += [(inner, (*path, name)) for name, inner in part.items()]
+        elif isinstance(part, list):
+            todo += [(inner, (*path, number)) for number, inner in enumerate(part)]
+    return None
+
+
+def _place_in(file: Path, steps: Steps) -> Place:
+    """Return the place of a path in a file of YAML or JSON; that of the last part that is there."""
+    shown = os.path.relpath(file) if Path.cwd() in file.parents else str(file)
+    try:
+        where = thorough(file.read_text()).where
+    except (OSError, ValueError, RecursionError):
+        return Place(shown)
+    if not where:
+        return Place(shown)
+    node = where[0]
+    line, column = node.line, node.column
+    for step in steps:
+        if step not in node.children:
+            break
+        line, column, node = node.children[step]
+    return Place(shown, line, column)
 
 
 def reason_of(error: Unresolvable) -> str:

@@ -1,12 +1,12 @@
 """Schemas in files are read again when the files change, while requests go on."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Final
 
 from heddle.extensions.extension import Error, Host
-from heddle.specs.files.identity import stamp_of
+from heddle.extensions.net.validation.checks import RequestChecks
+from heddle.extensions.net.validation.references import SchemaFiles
 
 EVERY: Final = 0.5
 """Seconds between two looks at the files."""
@@ -14,29 +14,31 @@ EVERY: Final = 0.5
 
 async def follow_schemas(
     host: Host,
-    files: Callable[[], Sequence[Path]],
-    read: Callable[[], None],
+    files: SchemaFiles,
+    read: Callable[[SchemaFiles], RequestChecks],
+    taken: Callable[[RequestChecks], None],
     rejected: Callable[[str], None],
 ) -> None:
-    """Call `read` each time one of the files has changed, for as long as this runs.
+    """Read the schemas anew each time a file of the last attempt has changed, for as long as this runs.
 
-    Schemas that cannot be used are told once, and those before them stay; `rejected` is called with why, and
-    with "" once they can be used again.
+    `read` runs in a thread, and `taken` gets what it returns. Whatever it raises is reported once: the
+    schemas before stay, and `rejected` is called with the reason, and with "" when they can be used
+    again. Nothing that a file holds ends it.
     """
-    seen = [stamp_of(file) for file in files()]
     while True:
         await asyncio.sleep(EVERY)
-        now = [stamp_of(file) for file in files()]
-        if now == seen:
+        if not await asyncio.to_thread(files.changed):
             continue
+        attempt = files.anew()
         try:
-            read()
-        except ValueError as error:
-            seen = now
+            checks = await asyncio.to_thread(read, attempt)
+        except Exception as error:  # a file may hold anything
+            attempt.watch(files.paths)
+            files = attempt
             host.emit("schema rejected", level="error", error=Error.of(error))
-            rejected(str(error))
+            rejected(str(error) or type(error).__name__)
             continue
-        # What is read now may name other files.
-        seen = [stamp_of(file) for file in files()]
-        host.emit("schema changed", files=[str(file) for file in files()])
+        files = attempt
+        taken(checks)
+        host.emit("schema changed", files=[str(file) for file in files.paths])
         rejected("")

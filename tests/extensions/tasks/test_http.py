@@ -4,12 +4,14 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
 
 from heddle.extensions.tasks.durable import NAMED
 from heddle.runtime.runtime import Runtime
+from heddle.specs.model.mask import MASK
 from tests.extensions.tasks.work import problems, workflow
 from tests.support import fetch, port_of, stored
 
@@ -87,3 +89,26 @@ async def test_wrong_inputs_of_a_task_are_a_500(work: str, durable: str, tmp_pat
             assert reply.status == 500
             assert b"secret-of-ours" not in reply.body
             assert b"integer" not in reply.body
+
+
+async def test_a_secret_of_a_schema_is_masked_in_mistakes(tmp_path: Path) -> None:
+    flow = workflow(
+        "- {name: a, run: '$:numbers'}",
+        inputs="{day: {schema: {enum: [1, '{{ .KEY }}']}}}",
+        env="{KEY: {name: key}}",
+    )
+    value = "\n---\n{name: key, secret: true, data: hunter2-of-the-loom}\n"
+    async with serving(flow + value, tmp_path) as runtime:
+        reply = await post(runtime, {"day": 2})
+        assert reply.status == 422
+        assert "hunter2" not in reply.text
+        assert MASK in reply.text
+
+
+async def test_an_expression_of_an_input_takes_linear_time(tmp_path: Path) -> None:
+    flow = workflow("- {name: a, run: '$:numbers'}", inputs="{day: {schema: {pattern: '^(a+)+$'}}}")
+    async with serving(flow, tmp_path) as runtime:
+        begun = process_time()
+        reply = await post(runtime, {"day": "a" * 35 + "!"})
+        assert reply.status == 422
+        assert process_time() - begun < 1.5
