@@ -71,9 +71,9 @@ def lister(*, bare: bool = False) -> Any:
 def _counted(check: Keyword) -> Keyword:
     """Return a keyword that counts as a step of the check."""
 
-    def counted(validator: Any, wanted: Any, value: Any, schema: Any) -> Any:
+    def counted(validator: Any, limit: Any, value: Any, schema: Any) -> Any:
         count_step()
-        return check(validator, wanted, value, schema)
+        return check(validator, limit, value, schema)
 
     return counted
 

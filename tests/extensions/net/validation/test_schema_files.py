@@ -136,7 +136,7 @@ async def test_a_folder_that_is_another_now_is_read_anew(tmp_path: Path) -> None
         ),
     ],
 )
-def test_a_file_that_is_not_a_schema_is_a_problem_in_the_file(
+def test_a_file_without_a_schema_is_a_problem_at_its_line(
     tmp_path: Path, text: str, at: str, line: int
 ) -> None:
     (tmp_path / "task.yaml").write_text(text)
