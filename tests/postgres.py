@@ -16,6 +16,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 
@@ -43,13 +44,13 @@ async def schema() -> AsyncIterator[str]:
     """Provide the URL of an empty schema of its own, which is gone when the block ends."""
     name = f"t{uuid4().hex}"
     async with await psycopg.AsyncConnection.connect(server(), autocommit=True) as connection:
-        await connection.execute(f"CREATE SCHEMA {name}")
+        await connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
     try:
         yield with_schema(server(), name)
     finally:
         async with await psycopg.AsyncConnection.connect(server(), autocommit=True) as connection:
             await connection.execute("SET client_min_messages = error")
-            await connection.execute(f"DROP SCHEMA {name} CASCADE")
+            await connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
 
 
 def with_schema(url: str, name: str) -> str:

@@ -25,7 +25,9 @@ def emitted(path: Path) -> Iterator[str]:
             continue
         if isinstance(call.func, ast.Name) and call.func.id == "Source":
             # What a Source emits if an Error is left.
-            yield from (arg.value for arg in call.args[1:] if isinstance(arg, ast.Constant))
+            for arg in call.args[1:]:
+                if isinstance(arg, ast.Constant) and isinstance(arg.value, str):
+                    yield arg.value
         if not isinstance(call.func, ast.Attribute):
             continue
         texts = [arg.value for arg in call.args if isinstance(arg, ast.Constant)]

@@ -145,7 +145,7 @@ def test_any_value_at_any_place_of_a_kind_is_judged(kind: str) -> None:
                 entry.setdefault(key, copy.deepcopy(COMMON[key]))
         for _ in range(data.draw(st.integers(1, 3))):
             path = data.draw(st.sampled_from(_places(changed)))
-            if len(path) > 1 or isinstance(path[0], int):
+            if len(path) > 1 or isinstance(path[0], int):  # pyright: ignore[reportGeneralTypeIssues] - no path is empty
                 value = data.draw(st.sampled_from(ODD) | JSON)
                 _put(changed, path, copy.deepcopy(value))
         checked(read_data(changed))

@@ -15,7 +15,8 @@ from heddle.cli.views.problem_report import report
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.runtime import Runtime
 from heddle.specs.model.mask import MASK
-from heddle.specs.model.store import Put
+from heddle.specs.model.store import Put, Resource
+from heddle.specs.model.value import Value
 from heddle.specs.secrets.keyring import Keyring
 from heddle.specs.secrets.seal import key_of, new_key
 from heddle.specs.stores.memory import MemoryStore
@@ -307,7 +308,7 @@ async def test_the_api_gives_away_nothing_that_is_sealed() -> None:
     key = key_of(new_key().text)
     resources = [each for text in (FLOW, VALUES) for each in (await _resources(text))]
     store = MemoryStore(
-        [Keyring.of(key).seal(each) if not hasattr(each, "kind") else each for each in resources]
+        [Keyring.of(key).seal(each) if isinstance(each, Value) else each for each in resources]
     )
     async with managing(store=store, keys=Keyring.of(key)) as both:
         seen = await _asked(both.call)
@@ -322,7 +323,7 @@ async def test_the_api_gives_away_nothing_that_is_sealed() -> None:
     assert kept["other"].data is None
 
 
-async def _resources(text: str) -> list[object]:
+async def _resources(text: str) -> list[Resource]:
     store = stored(text)
     await store.open()
     return [*await store.specs(), *await store.values()]

@@ -70,7 +70,7 @@ def specs(draw: Any) -> Spec:
         case "define":
             return spec(name, "block", env=env, fields={**holds, "params": params})
         case "tasks" | "flow":
-            work = {"kind": "snippet", "language": "text", "code": blank}
+            work: dict[str, Any] = {"kind": "snippet", "language": "text", "code": blank}
             if draw(st.booleans()):
                 work = {"kind": "snippet", "language": "text", "code": "{{ Y }}"}
                 work["env"] = {"Y": {"name": draw(st.sampled_from(VALUES))}}

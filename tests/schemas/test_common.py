@@ -38,7 +38,7 @@ def test_what_fits_the_declaration_is_read_by_documents() -> None:
     assert read is not None
     assert common.id == read.id
     assert common.annotations == read.annotations
-    assert tuple(target.link for target in common.ports["out"]) == read.ports["out"]
+    assert tuple(target.link for target in common.ports["out"]) == read.ports["out"]  # pyright: ignore[reportAttributeAccessIssue] - read_field made a Target of it
     assert {key: bound.name for key, bound in common.env.items()} == {"A": None, "B": "b"}
 
 

@@ -334,7 +334,7 @@ async def test_fork_answers_before_its_child_has_ended() -> None:
     async with running(FORK + text("last")) as rt:
         watch = rt.agent.watch([rt.table.get("last").id], ["in"])  # type: ignore[union-attr]
         seen = asyncio.get_running_loop().create_future()
-        watch._on_frame = lambda frame: seen.done() or seen.set_result(frame.payload)
+        watch._on_frame = lambda frame: seen.done() or seen.set_result(frame.payload)  # pyright: ignore[reportAttributeAccessIssue] - seen before it is kept
         assert await rt.send("f", "go") is NOTHING
         assert not seen.done()
         async with asyncio.timeout(60):

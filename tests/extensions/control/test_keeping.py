@@ -1,6 +1,7 @@
 """cache, dedupe and session, as flows: what is kept, for whom, and how long."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -154,7 +155,7 @@ async def test_errors_and_nothing_are_not_kept() -> None:
 
 
 async def test_a_stream_is_never_kept() -> None:
-    async def nothing() -> Any:
+    async def nothing() -> AsyncIterator[bytes]:
         yield b"x"
 
     counted = Counted(lambda _: {"body": ByteStream(nothing())})

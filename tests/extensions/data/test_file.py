@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ async def test_a_file_is_replaced_as_a_whole_and_keeps_its_mode(tmp_path: Path) 
 async def test_a_stream_that_breaks_leaves_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("old")
 
-    async def broken() -> Any:
+    async def broken() -> AsyncIterator[bytes]:
         yield b"new"
         raise ConnectionResetError("the client went away")
 
@@ -119,7 +120,7 @@ async def test_streams_are_written_and_read_in_pieces(tmp_path: Path) -> None:
 """
     )
 
-    async def pieces() -> Any:
+    async def pieces() -> AsyncIterator[bytes]:
         for number in range(40):
             yield bytes([number]) * 50_000
 
@@ -164,7 +165,7 @@ async def test_larger_files_than_allowed_are_rejected(tmp_path: Path) -> None:
     async with running(a_file(tmp_path, "limit: 10")) as rt:
         assert "more than the limit of 10" in await rejected(rt, "x", "too-large")
 
-    async def pieces() -> Any:
+    async def pieces() -> AsyncIterator[bytes]:
         yield b"x" * 11
 
     async with running(a_file(tmp_path, "op: write", "limit: 10", "path: y")) as rt:

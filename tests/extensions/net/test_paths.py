@@ -195,7 +195,10 @@ async def test_no_made_up_path_reads_a_file_by_another_route(tmp_path: Path) -> 
         portal = _Loop(rt)
 
         @settings(
-            max_examples=400, deadline=None, suppress_health_check=list(HealthCheck), database=None
+            max_examples=400,
+            deadline=None,
+            suppress_health_check=[*HealthCheck.__members__.values()],
+            database=None,
         )
         @given(st.lists(PIECES, min_size=1, max_size=8))
         def prove(pieces: list[str]) -> None:

@@ -175,7 +175,7 @@ async def test_packets_that_ask_for_nothing_say_what_is_wanted(
 
 
 async def test_what_cannot_be_kept_is_rejected(source: str) -> None:
-    async def nothing() -> Any:
+    async def nothing() -> AsyncIterator[bytes]:
         yield b""
 
     async with keeping(nodes(source)) as (rt, _):

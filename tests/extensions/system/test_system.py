@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from tests.support import change, running
 pytestmark = pytest.mark.anyio
 
 
-async def nothing() -> Any:
+async def nothing() -> AsyncIterator[bytes]:
     yield b""
 
 

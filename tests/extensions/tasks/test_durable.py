@@ -421,6 +421,7 @@ def test_a_task_that_kills_its_worker_every_time_has_crashed(tmp_path: Path) -> 
         "asyncio.run(main())\n"
     )
     codes = []
+    done = None
     for _ in range(4):
         done = subprocess.run(
             [sys.executable, "-c", code, str(tmp_path)],
@@ -430,6 +431,7 @@ def test_a_task_that_kills_its_worker_every_time_has_crashed(tmp_path: Path) -> 
             timeout=60,
         )
         codes.append(done.returncode)
+    assert done is not None
     assert codes == [-9, -9, -9, 0], done.stderr
     assert done.stdout.startswith("crashed its worker died 3 times")
 

@@ -1,6 +1,7 @@
 """A new kind in ten lines: a decorated function with typed fields."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import pytest
@@ -101,7 +102,7 @@ async def test_payloads_that_are_no_plain_data_can_be_declared_too() -> None:
     def said(payload: Error) -> str:
         return payload.message
 
-    async def chunks() -> Any:
+    async def chunks() -> AsyncIterator[bytes]:
         yield b"abc"
 
     assert await send(size, ByteStream(chunks())) == 3

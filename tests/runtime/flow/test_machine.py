@@ -762,7 +762,7 @@ async def process_ended(process: Process) -> None:
     ended = process.end()
     if ended is not None and not isinstance(ended, Error):
         await ended
-    assert process.wiring.generation.processes == set() or process.ended is not None
+    assert process.wiring.generation.processes == set() or process.ended is not None  # pyright: ignore[reportAttributeAccessIssue] - what a test adds to the contract
 
 
 class unraised:  # noqa: N801 - reads as the statement it is used in

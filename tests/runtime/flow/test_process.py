@@ -63,11 +63,11 @@ def test_a_child_has_begun_and_has_not_ended() -> None:
 
 def test_a_process_stands_in_its_generation_until_it_ends() -> None:
     one = process()
-    assert one in one.wiring.processes
+    assert one in one.wiring.processes  # pyright: ignore[reportAttributeAccessIssue] - what a test adds to the contract
     assert status(one) is ProcessStatus.RUNNING
     one.end()
     assert status(one) is ProcessStatus.ENDED
-    assert not one.wiring.processes
+    assert not one.wiring.processes  # pyright: ignore[reportAttributeAccessIssue] - what a test adds to the contract
 
 
 # -- data ------------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ async def test_a_hook_is_finished_though_whoever_waits_is_cancelled() -> None:
     await asyncio.sleep(0)
     assert waiting.cancelled()
     let_go.set()
-    await one.wiring.generation.idle()
+    await one.wiring.generation.idle()  # pyright: ignore[reportAttributeAccessIssue] - what a test adds to the contract
     assert told == [None]
 
 
@@ -229,7 +229,7 @@ async def test_an_end_takes_its_course_though_nobody_awaits_it() -> None:
     one = process()
     one.on_exit(commits)
     one.end()
-    await one.wiring.generation.idle()
+    await one.wiring.generation.idle()  # pyright: ignore[reportAttributeAccessIssue] - what a test adds to the contract
     assert told == [None]
 
 
@@ -418,7 +418,7 @@ async def test_a_child_that_nobody_ends_ends_with_its_cancelled_parent() -> None
     child.on_exit(told.append)
     parent.cancel()
     await ended(parent)
-    await parent.wiring.generation.idle()
+    await parent.wiring.generation.idle()  # pyright: ignore[reportAttributeAccessIssue] - what a test adds to the contract
     assert [error.code for error in told] == ["cancelled"]
     assert status(child) is ProcessStatus.ENDED
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from heddle.runtime.flow.contracts import Host
-from heddle.runtime.flow.errors import Payload
+from heddle.runtime.flow.errors import Error, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.node import Node
 from heddle.runtime.flow.process import LiveProcess
@@ -93,6 +93,7 @@ async def test_the_end_of_a_process_cancels_its_tasks() -> None:
     assert len(process.tasks) == 1
     ended = process.end()
     assert ended is not None
+    assert not isinstance(ended, Error)
     await ended
     assert task.cancelled()
 

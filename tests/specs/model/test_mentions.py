@@ -25,7 +25,7 @@ def read(text: str) -> Spec:
     return found
 
 
-def names(index: ResourceIndex, *words: str) -> list[str | None]:
+def names(index: ResourceIndex, *words: str) -> list[str]:
     """Return who mentions one of these, by name."""
     return sorted(str(each.name) for each in at_once(index.mentioning("default", words)))
 

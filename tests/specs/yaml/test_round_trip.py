@@ -301,7 +301,7 @@ def test_two_changed_scalars_merge_into_both(name: str, text: str, is_json: bool
         again = next(
             each
             for each in leaves(theirs)
-            if each.path == one.path and each.old.places.root == one.old.places.root
+            if each.path == one.path and each.old.places.root == one.old.places.root  # pyright: ignore[reportFunctionMemberAccess, reportOptionalMemberAccess] - checked by the test that comes before
         )
         assert merged.text == rewritten(theirs, again, value, is_json), (one.path, other.path)
 

@@ -112,7 +112,7 @@ async def test_who_has_a_token_is_let_through() -> None:
         ({"require": []}, partial(signed, nbf="0"), "nbf is not a number"),
         ({}, partial(signed, "another secret of thirty-two bytes, or so"), "not valid"),
         ({}, partial(signed, SECRET * 2, "HS512"), "not valid"),
-        ({}, "Bearer " + jwt.encode({"sub": "ada"}, None, algorithm="none"), "not valid"),
+        ({}, "Bearer " + jwt.encode({"sub": "ada"}, None, algorithm="none"), "not valid"),  # pyright: ignore[reportArgumentType] - not in the types of jwt
         ({}, "Bearer a.b.c", "not valid"),
         ({}, "Bearer ", "not valid"),
         ({"issuer": "us"}, partial(signed, iss="us"), None),
@@ -170,7 +170,7 @@ async def test_a_file_of_keys_is_read_again_when_it_changes(
     from heddle.extensions.net.authn import jwt as checking
 
     def entry(key: Any, kid: str) -> dict[str, Any]:
-        found = jwt.algorithms.ECAlgorithm(jwt.algorithms.ECAlgorithm.SHA256).to_jwk(
+        found = jwt.algorithms.ECAlgorithm(jwt.algorithms.ECAlgorithm.SHA256).to_jwk(  # pyright: ignore[reportAttributeAccessIssue] - not in the types of jwt
             key.public_key(), as_dict=True
         )
         return {**found, "kid": kid, "use": "sig"}

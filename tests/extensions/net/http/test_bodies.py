@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 import brotli
@@ -338,7 +339,7 @@ async def test_streams_are_unpacked_as_they_arrive(coding: str) -> None:
     for each in coding.split(", "):
         packed = pack(packed, each)
 
-    async def dribble(data: bytes) -> Any:
+    async def dribble(data: bytes) -> AsyncIterator[bytes]:
         for at in range(0, len(data), 11):
             yield data[at : at + 11]
 

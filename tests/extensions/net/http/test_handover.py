@@ -1,7 +1,7 @@
 """Servers come and go; clients do not notice."""
 
 import asyncio
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -117,7 +117,7 @@ async def test_drain_cuts_at_its_deadline() -> None:
     hung = asyncio.Event()
     closed = asyncio.Event()
 
-    async def endless() -> Any:
+    async def endless() -> AsyncIterator[bytes]:
         while True:
             yield b"z"
             await asyncio.sleep(0.01)

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -187,7 +188,7 @@ def test_headers_of_two_requests_are_two_maps() -> None:
 
 
 def test_a_stream_is_handed_over_as_it_is() -> None:
-    async def nothing() -> Any:
+    async def nothing() -> AsyncIterator[bytes]:
         yield b""
 
     stream = ByteStream(nothing())

@@ -93,6 +93,7 @@ def test_data_never_fails_and_its_status_is_known(answer: dict[str, Any], mode: 
     assert status_of(answer, mode) == status
     if not is_response(answer, mode):
         assert status == 200
+        assert isinstance(body, bytes)
         assert msgspec.json.decode(body) == answer
     assert respond(HttpResponse(body=answer), HEAD, mode)[2] == msgspec.json.encode(answer)
 

@@ -1,5 +1,6 @@
 """How an event is written."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def test_what_would_become_another_event_is_rejected(payload: Any) -> None:
 
 
 async def test_lines_of_a_stream_are_events() -> None:
-    async def chunks() -> Any:
+    async def chunks() -> AsyncIterator[bytes]:
         for chunk in (b'{"a":', b'1}\n{"a":2}\r\n', b"\n", b"last"):
             yield chunk
 

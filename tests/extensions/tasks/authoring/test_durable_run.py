@@ -177,7 +177,7 @@ async def test_its_transitions_are_handed_over_when_they_are_recorded(
 
     @workflow
     def long(n: int) -> Any:
-        return step(step(step(n)))
+        return step(step(step(n)))  # pyright: ignore[reportArgumentType] - in a workflow an Output stands for a value
 
     handle = await run(long, n=0, run_store=str(tmp_path / "runs.sqlite"))
     async with asyncio.timeout(PATIENCE):

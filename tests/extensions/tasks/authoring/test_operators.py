@@ -90,7 +90,7 @@ def test_two_lists_need_a_group() -> None:
         lambda a, b: a >> [[b]],
         lambda a, b: 5 >> a,
         lambda a, b: [b, 5] >> a,
-        lambda a, b: tasks(a, "b"),
+        lambda a, b: tasks(a, "b"),  # pyright: ignore[reportArgumentType] - the mistake is the test
         lambda a, b: a >> work,
     ],
 )

@@ -1,6 +1,6 @@
 """Python, Spec, YAML, Spec, Python: whatever a workflow says, nothing is lost on the way."""
 
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -72,12 +72,12 @@ WORKFLOW_OPTIONS = st.fixed_dictionaries(
 @st.composite
 def workflows(draw: st.DrawFn) -> Workflow:
     """Return a random workflow, built by the methods and operators of Python."""
-    made = Workflow(draw(NAMES), **draw(WORKFLOW_OPTIONS))
+    made = Workflow(draw(NAMES), **cast(dict[str, Any], draw(WORKFLOW_OPTIONS)))
     outputs: list[Output] = []
     for name in draw(st.lists(NAMES, unique=True, max_size=3)):
         hint = draw(st.sampled_from([str, int, Any, list[int], int | None, {"type": "array"}]))
         given_default = draw(st.booleans()) and not isinstance(hint, dict)
-        more = {"default": draw(DATA)} if given_default else {}
+        more: dict[str, Any] = {"default": draw(DATA)} if given_default else {}
         outputs.append(made.input(name, hint, **more))
     calls: list[Any] = []
     for name in draw(st.lists(NAMES, unique=True, min_size=1, max_size=6)):

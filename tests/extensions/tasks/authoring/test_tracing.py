@@ -129,7 +129,7 @@ def test_outside_a_workflow_a_task_is_its_function() -> None:
     assert total([Order(1.5), Order(2)]) == Total(3.5, 2)
     assert list(lines("a b")) == ["a", "b"]
     assert asyncio.run(text(1.0, "today")) == "today: 1.0"
-    assert load.__name__ == "load"
+    assert load.__name__ == "load"  # pyright: ignore[reportAttributeAccessIssue] - the mistake is the test
     assert load.__doc__ == "Load the orders of a day."
     assert (text.is_async(), load.is_async()) == (True, False)
 
@@ -155,8 +155,8 @@ def test_literals_expressions_and_parts_are_inputs() -> None:
                 b=rows[0].net,
                 c=cel("load.size() + 1"),
                 d=[rows, {"net": rows[0].net}, "x"],
-                e=broadcast(rows),
-                f=through(rows, {"pick": "[0]"}),
+                e=broadcast(rows),  # pyright: ignore[reportArgumentType] - the mistake is the test
+                f=through(rows, {"pick": "[0]"}),  # pyright: ignore[reportArgumentType] - the mistake is the test
             )
         }
 
@@ -176,13 +176,13 @@ def test_literals_expressions_and_parts_are_inputs() -> None:
     ("body", "error", "words"),
     [
         (
-            lambda day: total(load(day)).euro,
+            lambda day: total(load(day)).euro,  # pyright: ignore[reportAttributeAccessIssue] - the mistake is the test
             AttributeError,
             "no part 'euro'.*Did you mean \"euros\"",
         ),
-        (lambda day: total(lines=load(day)), TypeError, 'total has no input "lines"'),
-        (lambda day: total(load(day), load(day)), TypeError, "1 inputs by position"),
-        (lambda day: load(day, day=day), TypeError, 'the input "day" twice'),
+        (lambda day: total(lines=load(day)), TypeError, 'total has no input "lines"'),  # pyright: ignore[reportCallIssue] - the mistake is the test
+        (lambda day: total(load(day), load(day)), TypeError, "1 inputs by position"),  # pyright: ignore[reportCallIssue] - the mistake is the test
+        (lambda day: load(day, day=day), TypeError, 'the input "day" twice'),  # pyright: ignore[reportCallIssue] - the mistake is the test
         (lambda day: 1 if load(day) else 2, TypeError, "cannot be tested"),
         (lambda day: load(f"on {day}"), TypeError, "cannot be written as text"),
         (
@@ -194,11 +194,11 @@ def test_literals_expressions_and_parts_are_inputs() -> None:
         (lambda day: total(load(day)).euros + 5, TypeError, "cannot be computed with"),
         (lambda day: day == "x", TypeError, "cannot be compared"),
         (
-            lambda day: load(day=object()),
+            lambda day: load(day=object()),  # pyright: ignore[reportArgumentType] - the mistake is the test
             TypeError,
             "load: the input day: object cannot be written",
         ),
-        (lambda day: load(day=[day]), TypeError, "in.day is an input of the workflow"),
+        (lambda day: load(day=[day]), TypeError, "in.day is an input of the workflow"),  # pyright: ignore[reportArgumentType] - the mistake is the test
         (lambda day: 5, TypeError, "is 5, not the output of a task"),
     ],
 )
@@ -297,7 +297,7 @@ def test_specs_of_any_kind_and_workflows_are_tasks() -> None:
 
 def test_options_are_written_as_in_yaml() -> None:
     made = task(name="x", retry=RetryPolicy(max_retries=2, min_delay=0.2, jitter=0), timeout=1.5)(
-        load.function
+        load.function  # pyright: ignore[reportArgumentType] - the mistake is the test
     )
     assert made.options["retry"] == {
         "attempts": 3,
@@ -354,7 +354,7 @@ def test_names_are_checked_at_once() -> None:
     with pytest.raises(ValueError, match="lambda needs name"):
         task(lambda x: x)
     with pytest.raises(ValueError, match='"run" is reserved'):
-        task(name="run")(load.function)
+        task(name="run")(load.function)  # pyright: ignore[reportArgumentType] - the mistake is the test
     with pytest.raises(SignatureError, match="cannot be a task"):
 
         @task
@@ -385,9 +385,9 @@ def test_a_second_registration_of_a_name_is_rejected() -> None:
         assert TaskRegistry.get_executor("tests.shop.price") is price.function
         assert price.target == {"uses": "tests.shop.price"}
         with pytest.raises(ValueError, match=r'"tests.shop.price" is registered already'):
-            task(name="price", namespace="tests.shop")(load.function)
+            task(name="price", namespace="tests.shop")(load.function)  # pyright: ignore[reportArgumentType] - the mistake is the test
         assert TaskRegistry.get("tests.shop", "price") is price.function
-        task(name="price", namespace="tests.shop", override=True)(load.function)
+        task(name="price", namespace="tests.shop", override=True)(load.function)  # pyright: ignore[reportArgumentType] - the mistake is the test
         assert TaskRegistry.get("tests.shop", "price") is load.function
         with pytest.raises(KeyError, match="No such namespace nowhere"):
             TaskRegistry.get("nowhere", "price")

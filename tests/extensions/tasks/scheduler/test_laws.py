@@ -71,7 +71,7 @@ def test_outputs_are_those_of_plain_python(
     expected: list[int] = []
     for _, reads, _ in graph:
         expected.append(1 + max((expected[read] for read in reads), default=0))
-    limit = {} if most is None else {"max_parallel": most}
+    limit: dict[str, Any] = {} if most is None else {"max_parallel": most}
     answer, left = asyncio.run(outcome(written(graph, **limit)))
     assert answer == {f"o{number}": value for number, value in enumerate(expected)}
     assert not left
