@@ -42,6 +42,11 @@ class Link(msgspec.Struct, frozen=True, omit_defaults=True):
         return text if text and parse_target(text) == self else None
 
 
+def names_port(text: str) -> bool:
+    """Return whether a short target names a port, so that it could be the name of a node as well."""
+    return _SHORT.fullmatch(text) is not None
+
+
 def parse_target(text: str) -> Link:
     """Return the Link that a short target stands for: `read` leads to its port `in`, `read.in[1]` to that.
 
@@ -49,3 +54,12 @@ def parse_target(text: str) -> Link:
     """
     match = _SHORT.fullmatch(text)
     return Link(text) if match is None else Link(match[1], None, match[2])
+
+
+def ambiguity(link: Link) -> tuple[str, str]:
+    """Return what is wrong with a short target that may be a node as well, and what to write instead."""
+    whole = f"{link.name}.{link.port}"
+    return (
+        f'"{whole}" may be the port "{link.port}" of "{link.name}", or the node "{whole}"',
+        f'Write {{name: {link.name}, port: "{link.port}"}} or {{name: "{whole}", port: in}}.',
+    )

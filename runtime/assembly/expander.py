@@ -19,7 +19,7 @@ from heddle.runtime.flow.node import Node, dissolve
 from heddle.schemas.check import decode
 from heddle.schemas.common_fields import SPEC_FIELDS
 from heddle.schemas.errors import SpecError
-from heddle.schemas.link import Link
+from heddle.schemas.link import Link, ambiguity
 from heddle.schemas.path import Path
 from heddle.schemas.port import canonical
 from heddle.schemas.problem import Place, Problem
@@ -363,6 +363,11 @@ class Expander:
                     path = ("ports", port, index)
                     problems.append(_wrong(spec, path, "missing-link", actual, hint).problems[0])
                     continue
+                whole = f"{link.name}.{link.port}"
+                if (port, index) in spec.short_links and whole in expansion.names:
+                    actual, hint = ambiguity(link)
+                    path = ("ports", port, index)
+                    problems.append(_wrong(spec, path, "ambiguous-link", actual, hint).problems[0])
                 links[port] = (*links.get(port, ()), Link(id=ids[target], port=link.port))
         for (owner, port), targets in expansion.joins.items():
             if owner == number:

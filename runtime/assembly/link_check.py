@@ -6,7 +6,7 @@ from uuid import UUID
 
 from heddle.schemas.check import decode, in_order
 from heddle.schemas.errors import SpecError
-from heddle.schemas.link import Link
+from heddle.schemas.link import Link, ambiguity
 from heddle.schemas.path import Path, dotted
 from heddle.schemas.pieces import Pieces, at_once
 from heddle.schemas.port import LIFECYCLE, Port, find_port, parse_port
@@ -130,15 +130,10 @@ class _Links:
             self._missing(spec, path, link, alone=alone)
             return
         whole = f"{link.name}.{link.port}"
-        if (spec.namespace, whole) in self._names and _is_short(spec, path):
-            self._add(
-                "ambiguous-link",
-                f'"{whole}" may be the port "{link.port}" of "{link.name}", or the node "{whole}"',
-                spec,
-                path,
-                f'Write {{name: {link.name}, port: "{link.port}"}} or {{name: "{whole}", port: in}}.',
-                shown=path[:2] if alone else path,
-            )
+        if (spec.namespace, whole) in self._names and self._is_short(spec, path, whole):
+            actual, hint = ambiguity(link)
+            shown = path[:2] if alone else path
+            self._add("ambiguous-link", actual, spec, path, hint, shown=shown)
         ports = self._of(target)
         if ports is None or find_port(ports[0], link.port) is not None:
             return
@@ -207,6 +202,16 @@ class _Links:
         except SpecError:
             return None
 
+    def _is_short(self, spec: Spec, path: Path, text: str) -> bool:
+        """Return whether the link at this path of `ports` is written as this text."""
+        made = self._made(spec, path)
+        if made is None:
+            return path[1:] in spec.short_links
+        value: Any = spec.fields
+        for step in made:
+            value = value[step]
+        return bool(value == text)
+
     def _made(self, spec: Spec, path: Path) -> Path | None:
         """Return the field that makes the links of the port at this path; None if they are written there."""
         schema = self._schema_of(spec.kind)
@@ -238,12 +243,6 @@ class _Links:
             path=dotted(spec.label, path if shown is None else shown),
         )
         self.problems.append(LinkProblem(spec, problem))
-
-
-def _is_short(spec: Spec, path: Path) -> bool:
-    """Return whether the link at this path is written as a text: then its fields have no place of their own."""
-    place = spec.place(path)
-    return bool(place.line) and spec.place((*path, "name")) == spec.place((*path, "port")) == place
 
 
 def _place(each: LinkProblem) -> tuple[str, int, int]:

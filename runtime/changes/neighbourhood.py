@@ -190,6 +190,8 @@ class _NeighbourReader:
         for each in linked(spec, self._definition, values, self._registry):
             for links in each.links.values():
                 own |= {str(link.id) if link.id is not None else link.name or "" for link in links}
+                # A text such as `a.in` may have meant a node of that name.
+                own |= {f"{link.name}.{link.port}" for link in links if link.id is None}
         return with_holders(own | targets_of(spec))
 
     def _defined(self, spec: Spec) -> set[str]:

@@ -8,7 +8,7 @@ import msgspec
 
 from heddle.schemas.common_fields import DATA_FIELDS, SEAL_PREFIX, VALUE_FIELDS
 from heddle.schemas.data_type import describe_type
-from heddle.schemas.link import DEFAULT_NAMESPACE, Link, parse_target
+from heddle.schemas.link import DEFAULT_NAMESPACE, Link, names_port, parse_target
 from heddle.schemas.path import Path, dotted
 from heddle.schemas.problem import NOWHERE, Place, Problem
 from heddle.schemas.suggestion import did_you_mean
@@ -123,6 +123,7 @@ def invalid_spec_of(
         fields=fields,
         revision=revision,
         places=places,
+        short_links=frozenset(check.short_links),
     )
     return spec, check.problems
 
@@ -267,7 +268,7 @@ def _plain(kind: str) -> bool:
 class _Check:
     """Reads the common fields of one entry and collects what is wrong with them."""
 
-    __slots__ = ("data", "label", "places", "problems")
+    __slots__ = ("data", "label", "places", "problems", "short_links")
 
     def __init__(
         self, data: Mapping[str, Any], places: Callable[[Path], Place] | None, label: str
@@ -276,6 +277,7 @@ class _Check:
         self.places = places
         self.label = label
         self.problems: list[Problem] = []
+        self.short_links: set[tuple[str, int]] = set()
 
     def problem(
         self, path: Path, code: str, actual: str, expected: str = "", hint: str = ""
@@ -457,6 +459,8 @@ class _Check:
                 return Link(name, None, port)
             return self.odd_link(path, entry)
         if type(entry) is str and entry:
+            if names_port(entry):
+                self.short_links.add((str(path[1]), int(path[2]) if len(path) > 2 else 0))
             return parse_target(entry)
         self.type(path, entry, "the name of a node, or {name: …, port: …}")
         return Link()

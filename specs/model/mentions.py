@@ -9,8 +9,12 @@ from typing import Any, Final
 
 import msgspec
 
+from heddle.schemas.link import names_port, parse_target
 from heddle.specs.model.names import MAX_NAME
 from heddle.specs.model.spec import Spec
+
+_ENDS: Final = (".in", "]")
+"""What a text that names a port ends with."""
 
 BLANK: Final = "{{"
 """Before the name of a kind: what its Specs with blanks mention, as nobody knows what those become."""
@@ -19,7 +23,8 @@ BLANK: Final = "{{"
 def mentions_of(spec: Spec) -> set[str]:
     """Return every text by which a Spec may name another, ids in their canonical form.
 
-    `outer/inner`, the name of a node that another holds, is a mention of `outer` as well.
+    `outer/inner`, the name of a node that another holds, is a mention of `outer` as well, and
+    `node.in[1]`, as fields may say it, of `node`.
     """
     texts = targets_of(spec)
     for binding in spec.env.values():
@@ -33,18 +38,24 @@ def mentions_of(spec: Spec) -> set[str]:
         blank = blank or BLANK in text
         if len(text) <= MAX_NAME:
             texts.add(text)
+        if text.endswith(_ENDS) and names_port(text):
+            texts.add(parse_target(text).target)
     if blank:
         texts.add(BLANK + spec.kind)
     return with_holders(texts)
 
 
 def targets_of(spec: Spec) -> set[str]:
-    """Return what the links under `ports` name their targets by."""
-    return {
+    """Return what the links under `ports` name their targets by; both names if a text has two readings."""
+    texts = {
         str(link.id) if link.id is not None else link.name or ""
         for links in spec.ports.values()
         for link in links
     }
+    for port, index in spec.short_links:
+        link = spec.ports[port][index]
+        texts.add(f"{link.name}.{link.port}")
+    return texts
 
 
 def needs_of(spec: Spec) -> set[str]:

@@ -41,7 +41,9 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     `fields` are the kind's own fields, plain data. `places` answers where a path was written
     (it may know only the Spec's own place); it takes no part in equality. `revision` grows with every
-    change that the store has seen of this Spec; 0 is one that no store has seen.
+    change that the store has seen of this Spec; 0 is one that no store has seen. `short_links` are those
+    of the `ports`, by port and index, whose text names a port (`a.in[1]`): such a text may be meant as
+    the name of a node. They take no part in equality, and a store keeps the long form.
     """
 
     id: UUID
@@ -54,6 +56,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     fields: Mapping[str, Any] = {}
     revision: int = 0
     places: Callable[[Path], Place] | None = None
+    short_links: frozenset[tuple[str, int]] = frozenset()
 
     @property
     def label(self) -> str:

@@ -54,6 +54,7 @@ class SpecReply(msgspec.Struct, array_like=True):
     fields: dict[str, Any]
     revision: int
     root: list[str | int]
+    short_links: list[tuple[str, int]]
 
 
 class ValueReply(msgspec.Struct, array_like=True):
@@ -168,6 +169,7 @@ def _spec_reply(spec: Spec) -> SpecReply:
         fields=dict(spec.fields),
         revision=spec.revision,
         root=_root(spec.places),
+        short_links=list(spec.short_links),
     )
 
 
@@ -285,6 +287,7 @@ def spec_of(reply: SpecReply, source: FastSource) -> Spec:
         fields=reply.fields,
         revision=reply.revision,
         places=SpecPlaces(source, tuple(reply.root)),
+        short_links=frozenset(reply.short_links),
     )
 
 

@@ -328,3 +328,31 @@ async def test_a_change_of_system_is_checked_against_the_shipped_specs() -> None
         assert problem["code"] == "unknown-port"
         right = {**timer, "ports": {"out": {"name": "specs.list", "port": "in"}}}
         assert (await one.call("POST", path, right)).status == 200
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"kind": "snippet", "language": "text", "code": "x", "ports": {"out": "pong.in"}},
+        {"kind": "router", "routes": [{"method": "GET", "path": "/", "to": "pong.in"}]},
+    ],
+    ids=["ports", "routes"],
+)
+async def test_a_text_with_two_readings_is_rejected_in_json(entry: dict[str, Any]) -> None:
+    async with managing() as one:
+        other = {"name": "pong.in", "kind": "snippet", "language": "text", "code": "x"}
+        await one.call("POST", f"{DEFAULT}/apply", [other])
+        reply = await one.call("PUT", f"{DEFAULT}/specs/first", {**entry, "name": "first"})
+        assert reply.status == 422
+        assert [each["code"] for each in data(reply)["problems"]] == ["ambiguous-link"]
+
+
+@pytest.mark.parametrize("target", ["pong", "pong.in", {"name": "pong", "port": "in"}], ids=str)
+async def test_a_target_of_a_route_cannot_be_deleted(target: Any) -> None:
+    async with managing() as one:
+        route = {"method": "GET", "path": "/", "to": target}
+        entry = {"name": "first", "kind": "router", "routes": [route]}
+        assert (await one.call("PUT", f"{DEFAULT}/specs/first", entry)).status == 201
+        reply = await one.call("DELETE", f"{DEFAULT}/specs/pong")
+        assert reply.status == 422
+        assert "missing-link" in [each["code"] for each in data(reply)["problems"]]

@@ -2,12 +2,20 @@
 
 from uuid import UUID
 
+import pytest
+
+from heddle.cli.extensions import installed
+from heddle.cli.options import settings_of
+from heddle.runtime.assembly.check import check_specs
 from heddle.runtime.assembly.link_check import check_links
 from heddle.schemas.link import Link
 from heddle.schemas.problem import Problem
+from heddle.specs.binding.bind import ValueSet
 from heddle.specs.model.names import new_id
 from heddle.specs.model.spec import Spec
-from heddle.specs.yaml.document import read_text
+from heddle.specs.yaml.document import read_data, read_text
+from heddle.specs.yaml.fast import parse
+from heddle.specs.yaml.parsing.parser import read_twice_aside
 from tests.schemas.kinds import BY_KIND, linked, spec
 
 
@@ -170,3 +178,60 @@ def test_a_wrong_short_target_comes_with_its_long_form() -> None:
     assert written(ROUTER % "[hub.send]" + hub) == [
         'f.yaml:1:53 r.ports.out: there is no "hub.send". Write {name: hub, port: "send"}.'
     ]
+
+
+AMBIGUOUS = [
+    ("{kind: snippet, name: first, ports: {out: a.in}}", "first.ports.out"),
+    ("{kind: snippet, name: first, ports: {out: [b, 'a.in']}}", "first.ports.out[1]"),
+    (
+        "{kind: router, name: first, routes: [{method: GET, path: /, to: a.in}]}",
+        "first.routes[0].to",
+    ),
+    ("{kind: call, name: first, target: a.in}", "first.target"),
+    (
+        "{kind: block, name: first, specs: [{kind: nop, name: s, ports: {out: a.in}}, {kind: nop, name: a}, {kind: nop, name: a.in}]}",
+        "first/s.ports.out[0]",
+    ),
+]
+CLEAR = [
+    "{kind: snippet, name: first, ports: {out: a}}",
+    "{kind: snippet, name: first, ports: {out: [b, {name: a, port: in}]}}",
+    "{kind: snippet, name: first, ports: {out: {name: a.in}}}",
+    "{kind: router, name: first, routes: [{method: GET, path: /, to: a}, {method: GET, path: /x, to: {name: a.in}}]}",
+    "{kind: call, name: first, target: {name: a, port: in}}",
+    "{kind: call, name: first, targets: [a, a.in]}",
+]
+TARGETS = "".join(
+    f"\n- {{kind: snippet, name: {name}, language: text, code: x}}" for name in ("a", "a.in", "b")
+)
+
+
+def readings(text: str) -> list[tuple[Spec, ...]]:
+    """Return the Specs of a YAML text, and of the same as plain data, as it comes by JSON."""
+    whole = f"- {text}{TARGETS}".replace("snippet, name: first", "snippet, code: x, name: first")
+    return [read_text(whole, file="f.yaml").specs, read_data(parse(whole).documents[0]).specs]
+
+
+@pytest.mark.parametrize(("text", "path"), AMBIGUOUS, ids=[text for text, _ in AMBIGUOUS])
+def test_a_text_with_two_readings_is_a_problem_everywhere(text: str, path: str) -> None:
+    for specs in readings(text):
+        problems = check_specs(specs, ValueSet(()), installed(settings_of(None, ()))).problems
+        ambiguous = [each for each in problems if each.code == "ambiguous-link"]
+        assert [each.path for each in ambiguous] == [path]
+        assert ambiguous[0].hint == 'Write {name: a, port: "in"} or {name: "a.in", port: in}.'
+
+
+@pytest.mark.parametrize("text", CLEAR)
+def test_a_target_with_one_reading_is_clear(text: str) -> None:
+    for specs in readings(text):
+        problems = check_specs(specs, ValueSet(()), installed(settings_of(None, ()))).problems
+        assert [each for each in problems if each.code == "ambiguous-link"] == []
+
+
+@pytest.mark.anyio
+async def test_texts_of_a_parser_of_its_own_process_keep_their_form() -> None:
+    whole = f"- {AMBIGUOUS[1][0]}{TARGETS}"
+    first, _ = await read_twice_aside(
+        whole.encode(), namespace="default", only=None, key="a", again="b", most=10**6
+    )
+    assert first.specs[0].short_links == {("out", 1)}
