@@ -16,7 +16,7 @@ fuzz: Callable[[Callable[..., None]], Callable[..., None]] = settings(
     derandomize=not EXAMPLES,
     deadline=None,
     database=None,
-    suppress_health_check=[*HealthCheck.__members__.values()],
+    suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType] - the metaclass iterates over members
 )
 """How a test of this folder runs."""
 
@@ -25,7 +25,7 @@ few: Callable[[Callable[..., None]], Callable[..., None]] = settings(
     derandomize=not EXAMPLES,
     deadline=None,
     database=None,
-    suppress_health_check=[*HealthCheck.__members__.values()],
+    suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType] - the metaclass iterates over members
 )
 """How a test runs that is there for each kind."""
 

@@ -197,7 +197,7 @@ async def test_no_made_up_path_reads_a_file_by_another_route(tmp_path: Path) -> 
         @settings(
             max_examples=400,
             deadline=None,
-            suppress_health_check=[*HealthCheck.__members__.values()],
+            suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType] - the metaclass iterates over members
             database=None,
         )
         @given(st.lists(PIECES, min_size=1, max_size=8))
