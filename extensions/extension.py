@@ -23,7 +23,7 @@ from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.node import Action, Choice, Conversation, Handler, Node, Visit
 from heddle.runtime.flow.reader import Reader
 from heddle.runtime.flow.source import Source
-from heddle.runtime.flow.stream import ByteStream
+from heddle.runtime.flow.stream import ByteStream, Stream
 from heddle.runtime.flow.tasks import Tasks
 from heddle.schemas.code import Code, Expression, LanguageName, Text
 from heddle.schemas.field import FieldError, Fields, FieldType, about
@@ -75,6 +75,7 @@ __all__ = [
     "Singleton",
     "Size",
     "Source",
+    "Stream",
     "Tasks",
     "Text",
     "TypeOfCode",

@@ -28,7 +28,12 @@ DOORS = frozenset({"heddle.cli.main", "heddle.cli.__main__", "heddle.cli.serve"}
 """Files of `cli` that may import its wings: the program begins there."""
 
 SHARED = frozenset(
-    {"heddle.extensions.extension", "heddle.extensions.response", "heddle.extensions.drawing"}
+    {
+        "heddle.extensions.extension",
+        "heddle.extensions.response",
+        "heddle.extensions.pieces",
+        "heddle.extensions.drawing",
+    }
 )
 """What every family of `extensions` may use."""
 

@@ -5,8 +5,18 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, suppress
 from typing import Annotated, Any, Literal
 
+import msgspec
+
 from heddle.extensions.control.concurrent import together
-from heddle.extensions.control.items import Item, Parts, arriving, items, sized, streams
+from heddle.extensions.control.for_stream import StreamRules, answer_stream
+from heddle.extensions.control.items import (
+    PARTS_HELP,
+    Item,
+    arriving,
+    items,
+    sized,
+    streams,
+)
 from heddle.extensions.control.ports import only_outs
 from heddle.extensions.extension import (
     IN,
@@ -14,6 +24,7 @@ from heddle.extensions.extension import (
     Answer,
     Build,
     Error,
+    Expression,
     Fields,
     Flow,
     Handler,
@@ -22,12 +33,18 @@ from heddle.extensions.extension import (
     NodeError,
     Payload,
     Port,
+    Program,
     Schema,
     Visit,
     about,
 )
+from heddle.extensions.pieces import Parts
 from heddle.runtime.assembly.retry_rule import error_data
+from heddle.runtime.flow.elsewhere import await_program
 from heddle.runtime.flow.finish import finish
+
+LIMIT = 1_000_000
+"""How many items there may be, if a `for` that keeps their answers says nothing."""
 
 
 class For(Fields):
@@ -58,13 +75,24 @@ class For(Fields):
         ),
     ] = False
     results: Annotated[
-        Literal["all", "count"],
-        about("`all`: the answers; `count`: only how many items were answered without an Error."),
+        Literal["all", "count", "stream"],
+        about(
+            "`all`: the answers; `count`: only how many items were answered without an Error; "
+            "`stream`: a stream of the answers, each made when it is asked for."
+        ),
     ] = "all"
-    stream: Annotated[
-        Parts, about("What a stream of bytes is taken apart into: lines of text, or its chunks.")
-    ] = "lines"
-    limit: Annotated[int, about("More items than this are an Error.", ge=1)] = 1_000_000
+    items: Annotated[
+        Expression | None,
+        about("What the items are, if not the packet itself.", examples=["self.body"]),
+    ] = None
+    stream: Annotated[Parts, about(PARTS_HELP)] = "lines"
+    limit: Annotated[
+        Annotated[int, msgspec.Meta(ge=1)] | None,
+        about(
+            f"More items than this are an Error; {LIMIT:,} if it is not written, and none with "
+            "`results: stream`."
+        ),
+    ] = None
 
 
 class ItemAnswers:
@@ -155,8 +183,13 @@ class ItemFeed:
 class ForNode(Node):
     """Visits `out` once for each item."""
 
-    def __init__(self, fields: For) -> None:
+    def __init__(self, fields: For, program: Program | None) -> None:
         self._fields = fields
+        self._limit = LIMIT if fields.limit is None else fields.limit
+        self._program = program
+        self._rules = StreamRules(
+            fields.concurrency, fields.entries, fields.limit, fields.stream, fields.on_error
+        )
         self._visit = Visit(self._act, waits=fields.concurrency > 1)
 
     def handler(self, port: str) -> Handler | None:
@@ -164,6 +197,10 @@ class ForNode(Node):
         return self._visit if port == "in" else None
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
+        if self._program is not None:
+            payload = await await_program(self._program, payload)
+        if self._fields.results == "stream":
+            return await flow.send("out[1]", answer_stream(flow, self._rules, payload))
         gathered = ItemAnswers(self._fields, payload)
         if streams(payload):
             # Who reads a stream waits for it, and that needs a task: from here on there is one.
@@ -188,13 +225,13 @@ class ForNode(Node):
         most: int,
     ) -> None:
         if self._fields.concurrency > 1:
-            feed = ItemFeed(known, later, self._fields.limit)
+            feed = ItemFeed(known, later, self._limit)
             with suppress(HaltedError):
                 await together(
                     flow.process, [self._work(flow, gathered, feed) for _ in range(most)]
                 )
         elif known is not None:
-            entries, limit = self._fields.entries, self._fields.limit
+            entries, limit = self._fields.entries, self._limit
             for index, (key, value) in enumerate(known):
                 if index >= limit:
                     raise too_many(limit)
@@ -203,7 +240,7 @@ class ForNode(Node):
                 if gathered.halted:
                     return
         elif later is not None:
-            feed = ItemFeed(None, later, self._fields.limit)
+            feed = ItemFeed(None, later, self._limit)
             while not gathered.halted and (entry := await feed.next()) is not None:
                 index, (key, value) = entry
                 sent = self._sent(index, key, value)
@@ -237,7 +274,8 @@ def too_many(limit: int) -> NodeError:
 def compile_for(fields: For, build: Build) -> Node:
     """Return a link past `out[1]` is a Problem."""
     only_outs(build, "each item", "the results")
-    return ForNode(fields)
+    program = build.program(fields.items, "items") if fields.items is not None else None
+    return ForNode(fields, program)
 
 
 FOR: Kind[Any] = Kind(
@@ -255,7 +293,7 @@ FOR: Kind[Any] = Kind(
             ),
             Port(
                 "error",
-                "What failed: an item, or the stream itself; what it answers is the answer.",
+                "What failed: an item, or the stream itself; what it answers is the answer, or the last item of a stream of results.",
             ),
         ),
         example="""\
@@ -279,8 +317,8 @@ FOR: Kind[Any] = Kind(
         details="""\
 A list comes out as a list, whatever its length: an empty one as `[]`, one item as a list of one. The
 entries of a map are visited value by value, and the results are a map with the same keys. A stream of
-bytes is taken apart into lines or chunks while it arrives; any other stream into what it brings. Its
-results are a list. Anything else is one item, and its answer is the result.
+bytes is taken apart into lines, chunks, events or JSON values while it arrives; any other stream into what
+it brings. Its results are a list. Anything else is one item, and its answer is the result.
 
 An answer of NOTHING leaves its item out of the results. With `out[0]` not linked, each item is its own
 answer; with `out[1]` not linked, the results are the answer.
@@ -289,6 +327,13 @@ One after the other (`concurrency: 1`), items run in the process of the packet: 
 its transaction. At the same time, each runs in a child process: it reads the data of the packet's process
 and writes its own. Items are only taken from a stream as fast as they are worked on. A packet that is
 cancelled stops every item that is under way, and so does the first Error if `on_error` is `fail`.
+
+With `results: stream` the `for` is done at once: what it sends to `out[1]` is a stream, and an item is taken
+and worked on when its reader wants the next answer. So no more than `concurrency` items are in memory,
+however long the stream is, and whatever feeds it is closed when its reader leaves. An answer that is a
+stream itself brings its items in its place. An Error cannot be gathered for later: `collect` is `fail`
+here. It goes to `error`, whose answer is then the last item; with nothing linked there, the stream breaks
+off. See [streams](../streams.md).
 """,
     ),
     compile_for,

@@ -1,19 +1,20 @@
 """Items are what a payload holds: the elements of a list, the entries of a map, what a stream brings."""
 
 from collections.abc import AsyncGenerator, Iterable, Iterator
-from contextlib import aclosing
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from heddle.extensions.extension import ByteStream, Payload
+from heddle.extensions.pieces import Parts, split
 
 Item: TypeAlias = tuple[Any, Any]
 """A key and a value: the number of an element, the name of an entry."""
 
-Parts: TypeAlias = Literal["lines", "chunks"]
-"""What a stream of bytes is taken apart into."""
 
-LINE = 16 * 1024 * 1024
-"""Bytes that one line of a stream may have."""
+PARTS_HELP = (
+    "What a stream of bytes is taken apart into: `lines` of text, its `chunks`, `events` of server-sent "
+    "events, or the values of JSON lines (`jsonl`)."
+)
+"""What the field says that takes a stream apart."""
 
 
 def streams(payload: Payload) -> bool:
@@ -35,35 +36,14 @@ def items(payload: Payload) -> Iterator[Item]:
 
 
 async def arriving(stream: Any, parts: Parts) -> AsyncGenerator[Item, None]:
-    """Return the items of a stream: lines or chunks of bytes, or whatever another stream brings."""
+    """Return the items of a stream: pieces of bytes, or whatever another stream brings."""
+    pieces = split(stream, parts) if isinstance(stream, ByteStream) else stream
     number = 0
-    if isinstance(stream, ByteStream) and parts == "lines":
-        async with aclosing(lines(stream)) as generator:
-            async for line in generator:
-                yield number, line
-                number += 1
-        return
-    async for part in stream:
-        yield number, part
-        number += 1
-
-
-async def lines(stream: Any) -> AsyncGenerator[str, None]:
-    """Return the lines of a stream of bytes, as text without what ends them; ValueError past LINE bytes."""
-    held = bytearray()
-    async for chunk in stream:
-        begin = 0
-        while (end := chunk.find(b"\n", begin)) >= 0:
-            held += chunk[begin:end]
-            yield _text(held)
-            held.clear()
-            begin = end + 1
-        held += chunk[begin:]
-        if len(held) > LINE:
-            raise ValueError(f"a line of the stream is longer than {LINE} bytes")
-    if held:
-        yield _text(held)
-
-
-def _text(line: bytearray) -> str:
-    return line.removesuffix(b"\r").decode(errors="replace")
+    try:
+        async for piece in pieces:
+            yield number, piece
+            number += 1
+    finally:
+        close = getattr(pieces, "aclose", None)
+        if close is not None:
+            await close()

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Annotated, Any, TypeAlias
 
-from heddle.extensions.control.items import Parts, arriving, items, streams
+from heddle.extensions.control.items import PARTS_HELP, arriving, items, streams
 from heddle.extensions.control.ports import linked_outs, only_outs
 from heddle.extensions.extension import (
     IN,
@@ -26,7 +26,8 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.runtime.flow.elsewhere import ElsewhereError, resume
+from heddle.extensions.pieces import Parts
+from heddle.runtime.flow.elsewhere import ElsewhereError, await_program, resume
 
 Round: TypeAlias = Callable[[dict[str, Any]], Awaitable[Answer]]
 
@@ -49,9 +50,11 @@ class Reduce(Fields):
             examples=["total + value"],
         ),
     ] = None
-    stream: Annotated[
-        Parts, about("What a stream of bytes is taken apart into: lines of text, or its chunks.")
-    ] = "lines"
+    items: Annotated[
+        Expression | None,
+        about("What the items are, if not the packet itself.", examples=["self.body"]),
+    ] = None
+    stream: Annotated[Parts, about(PARTS_HELP)] = "lines"
 
 
 class Total:
@@ -68,7 +71,10 @@ class Total:
 class ReduceNode(Node):
     """Goes through the items in order, with a program or by visiting `out[0]`."""
 
-    def __init__(self, fields: Reduce, program: Program | None) -> None:
+    def __init__(
+        self, fields: Reduce, program: Program | None, source: Program | None = None
+    ) -> None:
+        self._source = source
         self._initial = fields.initial
         self._stream: Parts = fields.stream
         self._program = program
@@ -80,6 +86,8 @@ class ReduceNode(Node):
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
         total = Total(self._initial)
+        if self._source is not None:
+            payload = await await_program(self._source, payload)
         if streams(payload):
             # Who reads a stream waits for it, and that needs a task: from here on there is one.
             await asyncio.sleep(0)
@@ -139,7 +147,8 @@ def compile_reduce(fields: Reduce, build: Build) -> Node:
             expected="one of them: it makes the totals",
         )
     program = build.program(fields.each, "each") if fields.each is not None else None
-    return ReduceNode(fields, program)
+    source = build.program(fields.items, "items") if fields.items is not None else None
+    return ReduceNode(fields, program, source)
 
 
 REDUCE: Kind[Any] = Kind(

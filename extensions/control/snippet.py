@@ -19,9 +19,12 @@ from heddle.extensions.extension import (
     LanguageName,
     Node,
     Options,
+    Payload,
+    Process,
     Program,
     Schema,
     Size,
+    Stream,
     TypeOfCode,
     about,
 )
@@ -63,11 +66,18 @@ class SnippetNode(Node):
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._action = Action(program)
+        streams = getattr(program, "streams", False)
+        self._action = Action(self._stream, process=True) if streams else Action(program)
 
     def handler(self, port: str) -> Handler | None:
         """Return the handler of its only in port."""
         return self._action if port == "in" else None
+
+    def _stream(self, payload: Payload, process: Process) -> Payload:
+        """Return the stream that the program makes; the process closes it."""
+        stream: Stream = self._program(payload)
+        process.on_exit(lambda _: stream.aclose())
+        return stream
 
     async def close(self) -> None:
         """Let go of what the program holds."""

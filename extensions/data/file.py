@@ -40,9 +40,11 @@ from heddle.extensions.extension import (
     Singleton,
     Size,
     Source,
+    Stream,
     Text,
     about,
 )
+from heddle.extensions.pieces import bytes_of
 
 T = TypeVar("T")
 
@@ -151,8 +153,8 @@ class FileNode(Node):
         del process
         path, data = path_and_data(payload, self._path)
         file = self._root.file(path)
-        if isinstance(data, ByteStream):
-            size = await self._write_stream(path, file, data)
+        if isinstance(data, Stream):
+            size = await self._write_stream(path, file, bytes_of(data))
         else:
             size = await _done(path, self._put, files.write, file, self._contents(data))
         return {"path": self._root.name(file), "size": size}
@@ -175,8 +177,8 @@ class FileNode(Node):
     async def _append(self, payload: Payload, process: Process) -> Payload:
         del process
         path, data = path_and_data(payload, self._path)
-        if isinstance(data, ByteStream):
-            data = await data.read(int(self._fields.limit) or None)
+        if isinstance(data, Stream):
+            data = await bytes_of(data).read(int(self._fields.limit) or None)
         file, contents = self._root.file(path), self._contents(data)
         # One after the other: the parts of two must not come to stand between each other.
         async with self._turn:

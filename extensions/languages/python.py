@@ -12,6 +12,7 @@ from types import CodeType
 from typing import Any, Final, Never, cast
 
 from heddle.extensions.languages.errors import ProgramError
+from heddle.extensions.languages.python_stream import StreamProgram, yields
 from heddle.runtime.assembly.language import CompileError, Language, OptionError, Options, Program
 from heddle.runtime.flow.errors import NodeError
 
@@ -24,9 +25,14 @@ class PythonError(ProgramError):
     """The exception that the code raised, as `line 3: KeyError: 'x'`; the exception itself is its cause."""
 
 
-def _compile(code: str, file: str = _FILENAME) -> Program:
+def _compile(
+    code: str, file: str = _FILENAME, *, streams: bool = False, label: str = ""
+) -> Program:
     expression = _expression(code, file)
-    return _guarded(_from_statements(code, file) if expression is None else expression)
+    if expression is not None:
+        return _guarded(expression)
+    main = _from_statements(code, file, streams=streams)
+    return StreamProgram(main, _run_error, label) if yields(main) else _guarded(main)
 
 
 def _is_code(file: str) -> bool:
@@ -83,7 +89,7 @@ def _expression(code: str, file: str = _FILENAME) -> Callable[[Any], Any] | None
     return cast("Callable[[Any], Any]", eval(compile(wrapper, file, "eval"), _namespace()))
 
 
-def _from_statements(code: str, file: str) -> Callable[[Any], Any]:
+def _from_statements(code: str, file: str, *, streams: bool) -> Callable[[Any], Any]:
     """Return the `main` that the code defines; what stands around it runs once, now."""
     compiled = _compiled(code, file)
     namespace = _namespace()
@@ -91,7 +97,7 @@ def _from_statements(code: str, file: str) -> Callable[[Any], Any]:
         exec(compiled, namespace)  # noqa: S102
     except (Exception, SystemExit) as error:
         raise CompileError(_message(error), line=line_of(error)) from error
-    return _checked(namespace.get("main"))
+    return _checked(namespace.get("main"), streams=streams)
 
 
 def _compiled(code: str, file: str = _FILENAME) -> CodeType:
@@ -105,15 +111,15 @@ def _compiled(code: str, file: str = _FILENAME) -> CodeType:
         raise CompileError(str(error) or "the code is nested too deeply") from None
 
 
-def _checked(main: Any) -> Callable[[Any], Any]:
+def _checked(main: Any, *, streams: bool = False) -> Callable[[Any], Any]:
     if main is None:
         _reject("the code defines no main(payload)", None)
     if not callable(main):
         _reject(f"main is {type(main).__name__}, not a function", None)
-    if inspect.iscoroutinefunction(main) or inspect.isasyncgenfunction(main):
-        _reject("main is async, and a snippet cannot wait", main)
-    if inspect.isgeneratorfunction(main):
-        _reject("main yields; return a list instead", main)
+    if inspect.iscoroutinefunction(main):
+        _reject("main is async, and a snippet that does not yield cannot wait", main)
+    if yields(main) and not streams:
+        _reject("main yields, and one value is expected here; return a list instead", main)
     try:
         inspect.signature(main).bind(None)
     except TypeError:
@@ -179,6 +185,7 @@ def _tuned(code: str, options: Options) -> Program:
 
         if _expression(code) is None:
             _defines_main(code)
+            _yields_nothing(code)
         return isolated("python", code, options)
     for name in ("timeout", "memory"):
         if getattr(options, name) is not None:
@@ -187,7 +194,8 @@ def _tuned(code: str, options: Options) -> Program:
                 f"Python in this process has no {name} limit",
                 hint="Add isolation: process",
             )
-    return _compile(code, _file(options))
+    label = getattr(options.output, "label", "")
+    return _compile(code, _file(options), streams=options.waits, label=label)
 
 
 def _defines_main(code: str) -> None:
@@ -202,6 +210,26 @@ def _defines_main(code: str) -> None:
             names.update((statement.asname or statement.name, statement.name))
     if "main" not in names and "*" not in names:
         _reject("the code defines no main(payload)", None)
+
+
+def _yields_nothing(code: str) -> None:
+    """CompileError if `main` yields: a worker hands one value back."""
+    for statement in ast.parse(code).body:
+        if (
+            isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef)
+            and statement.name == "main"
+        ):
+            todo: list[ast.AST] = [*statement.body]
+            while todo:
+                node = todo.pop()
+                if isinstance(node, ast.Yield | ast.YieldFrom):
+                    raise CompileError(
+                        "main yields, and a worker hands one value back",
+                        line=node.lineno,
+                        hint="Leave isolation out, or return a list",
+                    )
+                if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                    todo.extend(ast.iter_child_nodes(node))
 
 
 LANGUAGE: Final = Language(

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
-from heddle.extensions.extension import ByteStream
+from heddle.extensions.extension import Stream
 from heddle.extensions.manage.caller import EVERY, RIGHTS, Role
 from heddle.extensions.manage.tokens import ApiToken
 
@@ -23,7 +23,7 @@ class ClosingStream(Protocol):
 def lasting(answer: Any) -> ClosingStream | None:
     """Return what of an answer goes on for long; None if nothing does."""
     body = answer.get("body") if isinstance(answer, dict) else answer
-    if isinstance(body, ByteStream):
+    if isinstance(body, Stream):
         return body
     guest = getattr(body, "guest", None)
     return guest if isinstance(guest, ClosingStream) else None

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from heddle.extensions.extension import ByteStream, Error, NodeError
+from heddle.extensions.extension import Error, NodeError, Stream
 from heddle.extensions.sql.database import StatementResult
 from heddle.extensions.sql.errors import rejected
 from heddle.extensions.sql.statement import Statement, statement
@@ -44,7 +44,7 @@ class Memory:
 
     def put(self, key: str, value: Any, expires: float | None, now: float, most: int) -> None:
         """Keep a value; NodeError (`full`) if there is no room for another key."""
-        if isinstance(value, ByteStream | Error):
+        if isinstance(value, Stream | Error):
             raise rejected(f"a {type(value).__name__} cannot be kept")
         if key not in self._kept and most and len(self._kept) >= most:
             self._kept = {

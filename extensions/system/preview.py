@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from heddle.extensions.extension import ByteStream, Error
+from heddle.extensions.extension import Error, Stream
 from heddle.runtime.flow.materialize import plain
 
 LONGEST = 4_000
@@ -40,8 +40,8 @@ def as_text(value: Any) -> str:
             return value.decode()
         except UnicodeDecodeError:
             return f"({len(value)} bytes)"
-    if isinstance(value, ByteStream):
-        return "(a byte stream)"
+    if isinstance(value, Stream):
+        return repr(value)
     return as_json(value)
 
 
@@ -60,8 +60,8 @@ def _described(value: Any) -> str:
     """Return what stands for a value that JSON has no word for."""
     if isinstance(value, Error):
         return value.message
-    if isinstance(value, ByteStream):
-        return "(a byte stream)"
+    if isinstance(value, Stream):
+        return repr(value)
     # Not as JSON again, or it would be asked here for ever.
     return repr(value)
 

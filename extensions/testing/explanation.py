@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from heddle.extensions.extension import ByteStream, CompileError, Error, Program
+from heddle.extensions.extension import CompileError, Error, Program, Stream
 from heddle.runtime.flow.elsewhere import ElsewhereError
 from heddle.runtime.flow.materialize import encode_with
 
@@ -120,8 +120,8 @@ def shown(value: Any) -> str:
     """Return a value as people read it: JSON if it can be, and not too long."""
     if isinstance(value, Error):
         text = f"the Error {value.message!r}"
-    elif isinstance(value, ByteStream):
-        text = "a byte stream"
+    elif isinstance(value, Stream):
+        text = value.described
     else:
         try:
             text = msgspec.json.format(encode_with(msgspec.json.encode, value), indent=-1).decode()

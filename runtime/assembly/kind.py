@@ -5,19 +5,23 @@
         return payload.upper() + "!" * times
 
 Keyword-only parameters become the fields of the kind: their types, defaults and help. A first
-parameter of a type other than Any is checked against each payload. `async def` may wait.
+parameter of a type other than Any is checked against each payload. `async def` may wait. An
+async generator makes a stream of what it yields; hinted as `AsyncIterator[bytes]`, a byte stream.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable
 from functools import partial
 from types import new_class
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
 from heddle.runtime.assembly.codec import Build, Kind
+from heddle.runtime.flow.contracts import Process
+from heddle.runtime.flow.errors import Payload
 from heddle.runtime.flow.node import Action, Handler, Node
+from heddle.runtime.flow.stream import ByteStream, Stream
 from heddle.schemas.field import Fields
 from heddle.schemas.port import ERROR, IN, OUT
 from heddle.schemas.schema import Schema
@@ -35,6 +39,24 @@ class FunctionNode(Node):
         return self._action if port == "in" else None
 
 
+class StreamNode(Node):
+    """A one-to-one node that is an async generator: its payload is a stream, which the process closes."""
+
+    def __init__(self, fn: Callable[..., AsyncIterable[Any]], made: type[Stream]) -> None:
+        self._fn = fn
+        self._made = made
+        self._action = Action(self._act, process=True)
+
+    def handler(self, port: str) -> Handler | None:
+        """Return the handler of its only in port."""
+        return self._action if port == "in" else None
+
+    def _act(self, payload: Payload, process: Process) -> Payload:
+        stream = self._made(self._fn(payload))
+        process.on_exit(lambda _: stream.aclose())
+        return stream
+
+
 def node(
     kind: str, *, summary: str = "", details: str = "", example: str = "", category: str = "own"
 ) -> Callable[[Callable[..., Any]], Kind[Any]]:
@@ -45,6 +67,12 @@ def node(
 
     def make(function: Callable[..., Any]) -> Kind[Any]:
         accepts, returns, fields = _fields(kind, function)
+        streams = inspect.isasyncgenfunction(function)
+        if inspect.isgeneratorfunction(function):
+            raise TypeError(
+                f'kind "{kind}": {function.__name__} yields and is no async generator; '
+                f"write async def {function.__name__}, or return a list"
+            )
         waits = inspect.iscoroutinefunction(function)
         schema = Schema(
             kind=kind,
@@ -54,7 +82,12 @@ def node(
             example=example,
             category=category,
             ins=(msgspec.structs.replace(IN, schema=schema_of(accepts) or None),),
-            outs=(msgspec.structs.replace(OUT, schema=schema_of(returns) or None), ERROR),
+            outs=(
+                msgspec.structs.replace(
+                    OUT, schema=None if streams else schema_of(returns) or None
+                ),
+                ERROR,
+            ),
         )
         names = [field.name for field in msgspec.structs.fields(fields)]
 
@@ -63,6 +96,8 @@ def node(
             act: Callable[..., Any] = partial(function, **given) if given else function
             if accepts is not Any:
                 act = _checked_async(act, accepts) if waits else _checked(act, accepts)
+            if streams:
+                return StreamNode(act, ByteStream if bytes in get_args(returns) else Stream)
             return FunctionNode(act, waits)
 
         return Kind(schema, compile)

@@ -52,6 +52,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "Schema",
         "Size",
         "Source",
+        "Stream",
         "Tasks",
         "Text",
         "TypeOfCode",

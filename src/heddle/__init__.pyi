@@ -39,6 +39,7 @@ from heddle.extensions.extension import Reader as Reader
 from heddle.extensions.extension import Schema as Schema
 from heddle.extensions.extension import Size as Size
 from heddle.extensions.extension import Source as Source
+from heddle.extensions.extension import Stream as Stream
 from heddle.extensions.extension import Tasks as Tasks
 from heddle.extensions.extension import Text as Text
 from heddle.extensions.extension import TypeOfCode as TypeOfCode

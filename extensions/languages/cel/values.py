@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from heddle.extensions.languages.cel.errors import CelError
 from heddle.runtime.flow.errors import Error
-from heddle.runtime.flow.stream import ByteStream
+from heddle.runtime.flow.stream import ByteStream, Stream
 
 INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**63 - 1
@@ -100,6 +100,7 @@ KINDS: Final[dict[type, str]] = {
     timedelta: "duration",
     Error: "error",
     ByteStream: "stream",
+    Stream: "stream",
 }
 
 _BASES: Final[tuple[tuple[type, str], ...]] = (

@@ -13,7 +13,7 @@ import msgspec
 
 from heddle.extensions.languages.errors import ProgramError
 from heddle.runtime.flow.errors import Error
-from heddle.runtime.flow.stream import ByteStream
+from heddle.runtime.flow.stream import Stream
 from heddle.specs.model.json_text import decode
 
 BYTES: Final = "\0bytes"
@@ -87,8 +87,8 @@ def _marked(value: Any, longs: bool) -> Any:
         return {ERROR: error_data(value, lambda data: _marked(data, longs))}
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, ByteStream):
-        raise TypeError("it is a byte stream, and the program wants all of it at once")
+    if isinstance(value, Stream):
+        raise TypeError(f"it is {value.described}, and the program wants all of it at once")
     raise TypeError(f"it holds {type(value).__name__}")
 
 

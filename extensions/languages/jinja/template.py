@@ -10,7 +10,7 @@ from heddle.extensions.languages.errors import ProgramError
 from heddle.extensions.languages.jinja.parts import parts_of
 from heddle.runtime.assembly.language import CompileError
 from heddle.runtime.flow.errors import Error
-from heddle.runtime.flow.stream import ByteStream
+from heddle.runtime.flow.stream import Stream
 
 if TYPE_CHECKING:
     from minijinja import Environment, TemplateError
@@ -154,8 +154,10 @@ def _made_plain(value: Any) -> Any:
     for base in _BASES:
         if isinstance(value, base):
             return base(value)
-    if isinstance(value, ByteStream):
-        raise ProgramError("the payload is a byte stream, and a template wants all of it at once")
+    if isinstance(value, Stream):
+        raise ProgramError(
+            f"the payload is {value.described}, and a template wants all of it at once"
+        )
     if value is None:
         return None
     raise ProgramError(f"the payload holds {type(value).__name__}, which is not plain data")

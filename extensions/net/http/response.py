@@ -19,9 +19,10 @@ from heddle.extensions.net.http.latin import NO_LATIN, LatinHeader, kept_latin, 
 from heddle.extensions.net.http.negotiate import accepts
 from heddle.extensions.net.http.request import FIELDS
 from heddle.extensions.net.http.upgrade import Upgrade
+from heddle.extensions.pieces import bytes_of
 from heddle.extensions.response import HttpResponse
 from heddle.runtime.flow.errors import NOTHING, Error, InputError, NodeError
-from heddle.runtime.flow.stream import ByteStream
+from heddle.runtime.flow.stream import ByteStream, Stream
 from heddle.schemas.ascii import elements, is_number, lower
 
 AnswerMode: TypeAlias = Literal["auto", "data", "response"]
@@ -129,6 +130,7 @@ def respond(answer: Any, head: Head, mode: AnswerMode = "auto") -> Response:
     elif isinstance(answer, Error):
         return respond_error(answer)
     elif isinstance(answer, AsyncIterable):
+        answer = as_bytes(answer)
         kind = getattr(answer, "media", "")
         if not kind:
             return 200, _BYTES, _streamed(answer), False
@@ -287,6 +289,7 @@ def _envelope(answer: dict[str, Any], head: Head) -> Response:
             lines.append(_content_type(content_type, latin))
         return status, b"".join(lines), b"", False
     if isinstance(value, AsyncIterable):
+        value = as_bytes(value, content_type)
         content_type = content_type or getattr(value, "media", "") or media.BYTES
         body: bytes | StreamedBody = _streamed(value)
     else:
@@ -317,9 +320,9 @@ def _passed_on(status: int, header: LatinHeader, value: Any) -> Response:
     elif content_type:
         added.append(_content_type(content_type, header.latin))
     packed = packed or any(_forbids_packing(lower(name), texts[name]) for name in kept)
-    body: bytes | StreamedBody = (
-        _streamed(value) if isinstance(value, AsyncIterable) else value or b""
-    )
+    body: bytes | StreamedBody = value or b""
+    if isinstance(value, AsyncIterable):
+        body = _streamed(as_bytes(value, content_type))
     if added and added[0] is CLOSE:
         lines.insert(0, added.pop(0))
     worth = status not in (204, 206, 304) and _worth(content_type, packed)
@@ -422,6 +425,11 @@ def _content_type(text: str, latin: frozenset[str] = frozenset()) -> bytes:
     if text == media.TEXT:
         return _TEXT
     return _line("Content-Type", text, latin)
+
+
+def as_bytes(value: AsyncIterable[Any], media_type: str = "") -> AsyncIterable[bytes]:
+    """Return a stream of data as bytes of that media type, JSON lines without one; others stay."""
+    return bytes_of(value, media_type) if isinstance(value, Stream) else value
 
 
 def _streamed(value: AsyncIterable[bytes]) -> StreamedBody:

@@ -14,7 +14,6 @@ from heddle.extensions.extension import (
     IN,
     Action,
     Build,
-    ByteStream,
     Error,
     FieldError,
     Fields,
@@ -27,6 +26,7 @@ from heddle.extensions.extension import (
     Port,
     Process,
     Schema,
+    Stream,
     about,
 )
 from heddle.extensions.net.certificate import pem
@@ -93,8 +93,9 @@ class HttpClient(Fields):
     body: Annotated[
         Form,
         about(
-            "What becomes of a response's body: `data` as its Content-Type says, `bytes`, or a "
-            "byte `stream` that is read while it comes."
+            "What becomes of a response's body: `data` as its Content-Type says, `bytes`, a byte "
+            "`stream` that is read while it comes, or a stream of its `lines`, of its server-sent "
+            "`events`, or of the values of its JSON lines (`jsonl`)."
         ),
     ] = "data"
     errors: Annotated[
@@ -246,7 +247,7 @@ class HttpNode(Node):
             # The flow has the body as long as the process runs.
             process.on_exit(lambda _: held.free())
         body = answer["body"]
-        if isinstance(body, ByteStream):
+        if isinstance(body, Stream):
             # What was not read when the process ends is not read any more.
             process.on_exit(lambda _: response.close())
         if fields.errors and response.status >= 400:
@@ -456,6 +457,11 @@ before that of `url`, and dot segments are rejected. Without it, the packet has 
 The response is a map `method scheme host path query protocol header body status`; a status of 400 and
 more is one too, unless `errors` is set. The body is unpacked. JSON is data, a form a map of lists, text
 a text, anything else bytes; an empty body is null.
+
+With `body: lines`, `events` or `jsonl`, the body of a response below 400 is a [stream](../streams.md) of those pieces,
+which are made as they are read; that of a failure is data. An event is a map of `data`, as text, and of `event`, `id` and
+`retry` if it says them. Its reader may be slow: the other side waits. If the reader leaves, the connection is closed;
+if the other side breaks off, or is silent for longer than `limits.silence`, the stream fails with an Error.
 
 An Error has the code `timeout`, `unreachable`, `rejected` (an address that is not public), `redirects`,
 `request` (the packet asks for what cannot be asked), `response` (what came cannot be used: a malformed head or one larger than

@@ -10,6 +10,7 @@ from heddle.extensions.net.http.errors import AnswerError, RequestError
 from heddle.extensions.net.http.head import canonical
 from heddle.extensions.net.http.media import BYTES
 from heddle.extensions.net.http.request import FIELDS, HttpRequest
+from heddle.extensions.net.http.response import as_bytes
 from heddle.extensions.net.http_client.hop_headers import HOP, hop_by_hop, is_claim, is_unsafe
 from heddle.extensions.net.http_client.target import Base, rejected, target
 from heddle.schemas.ascii import trim, upper
@@ -178,6 +179,7 @@ def written_body(
     else:
         coding = ""
     if isinstance(value, AsyncIterable):
+        value = as_bytes(value, kinds[-1] if kinds else "")
         if not kinds:
             headers.append(("Content-Type", getattr(value, "media", "") or BYTES))
         if coding:

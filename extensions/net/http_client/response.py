@@ -13,14 +13,15 @@ from heddle.extensions.net.http.head import canonical
 from heddle.extensions.net.http.latin import kept_latin, text_of_bytes
 from heddle.extensions.net.http.path import text_of
 from heddle.extensions.net.http.turns import SLICE
-from heddle.extensions.net.http_client.pool import one_line
+from heddle.extensions.net.http_client.pool import failure, one_line
+from heddle.extensions.pieces import split
 from heddle.runtime.flow.budget import FREE, HeldBudget
 
 if TYPE_CHECKING:
     import aiohttp
 
-Form: TypeAlias = Literal["data", "bytes", "stream"]
-"""The forms of a body: as its Content-Type says, bytes, or a byte stream."""
+Form: TypeAlias = Literal["data", "bytes", "stream", "lines", "events", "jsonl"]
+"""The forms of a body: as its Content-Type says, bytes, a byte stream, or a stream of pieces."""
 
 
 async def payload_of(
@@ -108,11 +109,12 @@ async def _body(
         response.release()
         return None
     if form == "stream":
-        chunks = pieces(response, silence)
-        if packing:
-            return ByteStream(_remote_faults(unpack_stream(chunks, packing, None), response))
-        size = response.content_length
-        return ByteStream(chunks, size=size)
+        return _stream(response, packing, silence)
+    if form in ("lines", "events", "jsonl"):
+        if response.status < 400:
+            return split(_stream(response, packing, silence), form)
+        # A failure is told in a body of another type.
+        form = "data"
     data = await read(response, limit, silence, held)
     if not data and form == "data":
         return None
@@ -125,6 +127,14 @@ async def _body(
         return decode(data, response.headers.get("Content-Type", "")) if form == "data" else data
     except RequestError as error:
         raise _broken(response, error) from None
+
+
+def _stream(response: "aiohttp.ClientResponse", packing: str, silence: float | None) -> ByteStream:
+    """Return the body as it comes, unpacked."""
+    chunks = pieces(response, silence)
+    if packing:
+        return ByteStream(_remote_faults(unpack_stream(chunks, packing, None), response))
+    return ByteStream(chunks, size=response.content_length)
 
 
 async def read(
@@ -151,11 +161,11 @@ async def read(
 
 
 async def pieces(response: "aiohttp.ClientResponse", silence: float | None) -> AsyncIterator[bytes]:
-    """Yield the body piece by piece; raise TimeoutError if it falls silent, NodeError if it is broken.
+    """Yield the body piece by piece; raise NodeError if it falls silent, or is broken.
 
     Lets go of the connection.
     """
-    from aiohttp import ClientPayloadError
+    from aiohttp import ClientError, ClientPayloadError
 
     content = response.content
     end = perf_counter() + SLICE
@@ -166,6 +176,12 @@ async def pieces(response: "aiohttp.ClientResponse", silence: float | None) -> A
                     part = await content.readany()
             except ClientPayloadError as error:
                 raise _broken(response, error) from None
+            except TimeoutError:
+                text = f"{_place(response)}: no more of the body in {silence or 0:g} s"
+                raise NodeError(Error(text, code="timeout")) from None
+            except (ClientError, OSError) as error:
+                problem = failure(error, _place(response)) or Error.of(error)
+                raise NodeError(problem) from error
             if not part:
                 break
             yield part
@@ -195,11 +211,14 @@ def _charge(response: "aiohttp.ClientResponse", held: HeldBudget, size: int) -> 
     """Take so much of the budget; NodeError `busy` if there is no room."""
     if not held.grow(size):
         response.close()
-        place = f"{response.method} {response.url.with_user(None).with_query(None)}"
-        raise NodeError(Error(f"{place}: no memory is left for its body", code="busy"))
+        raise NodeError(Error(f"{_place(response)}: no memory is left for its body", code="busy"))
 
 
 def _broken(response: "aiohttp.ClientResponse", value: object) -> NodeError:
-    place = f"{response.method} {response.url.with_user(None).with_query(None)}"
-    text = f"{place}: the response cannot be used: {one_line(str(value))}"
+    text = f"{_place(response)}: the response cannot be used: {one_line(str(value))}"
     return NodeError(Error(text, code="response"))
+
+
+def _place(response: "aiohttp.ClientResponse") -> str:
+    """Return method and URL for people, without what may be secret."""
+    return f"{response.method} {response.url.with_user(None).with_query(None)}"

@@ -9,7 +9,6 @@ import msgspec
 from heddle.extensions.extension import (
     IN,
     Build,
-    ByteStream,
     Choice,
     Duration,
     FieldError,
@@ -20,6 +19,7 @@ from heddle.extensions.extension import (
     Payload,
     Port,
     Schema,
+    Stream,
     about,
 )
 from heddle.extensions.net.answers import header_of
@@ -198,7 +198,7 @@ def _raw(payload: Payload) -> bytes:
         body = payload.get("body") if type(payload) is not HttpRequest else b""
     if isinstance(body, str):
         return body.encode()
-    if isinstance(body, ByteStream):
+    if isinstance(body, Stream):
         raise TypeError("the body is a stream (expected: one that the listener reads whole)")
     if body is not None and not isinstance(body, bytes):
         raise TypeError(
@@ -218,7 +218,7 @@ def _encoded(request: Any, header: dict[str, Any]) -> tuple[bytes, str]:
         return b"", ""
     kinds = header.get("Content-Type", "")
     kind = kinds[-1] if isinstance(kinds, list) and kinds else kinds
-    if isinstance(body, ByteStream):
+    if isinstance(body, Stream):
         raise TypeError("the body is a stream (expected: bytes, text or data)")
     try:
         return encode(body, kind if isinstance(kind, str) else "")

@@ -23,6 +23,12 @@ def written(payload: Payload, number: str = "") -> bytes:
     event says none.
     """
     event = payload if is_event(payload) else {"data": payload}
+    if len(event) == 1 and not number and "data" in event:
+        # Most events are that, and their data is one line.
+        data = event["data"]
+        text = data if type(data) is str else text_of(data)
+        if "\n" not in text and "\r" not in text:
+            return f"data: {text}\n\n".encode()
     lines: list[str] = []
     if event.get("comment") is not None:
         lines += [f": {line}" for line in _LINES.split(str(event["comment"]))]

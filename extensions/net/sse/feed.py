@@ -98,6 +98,7 @@ class Feeders:
         self.most = 1000
         self.slow = 0
         self.sent = 0
+        self.relayed = 0
         self._kept: deque[tuple[str, frozenset[str], bytes]] = deque(maxlen=0)
         # Ids of one run are not taken for those of another.
         self._era = token_hex(4)
@@ -140,10 +141,11 @@ class Feeders:
             feed.push(data)
         return len(feeds)
 
-    def end(self) -> None:
-        """End all feeds; their clients come back by themselves."""
+    def end(self, topics: frozenset[str] | None = None) -> None:
+        """End all feeds, or those that are for one of these topics, once what waits for them is sent."""
         for feed in list(self.feeds):
-            feed.end()
+            if topics is None or not topics.isdisjoint(feed.topics or ()):
+                feed.end()
 
     def _missed(self, topics: frozenset[str] | None, last: str) -> bytes:
         """Return what was sent after an event; all that is kept, if that event is not."""

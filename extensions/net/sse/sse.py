@@ -1,6 +1,6 @@
 """sse: answers requests with streams of server-sent events, and sends events to them."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from heddle.extensions.extension import (
@@ -27,10 +27,14 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.extensions.net.answers import header_of, method_of
-from heddle.extensions.net.sse.event import KEYS, is_event, lines_of, written
+from heddle.extensions.net.sse.event import KEYS, is_event, written
 from heddle.extensions.net.sse.feed import Feeders
+from heddle.extensions.net.sse.relay import Relay, is_stream
 from heddle.extensions.response import HttpResponse
 from heddle.runtime.flow.elsewhere import await_program
+
+METHODS = ("GET", "HEAD", "POST")
+"""The methods of requests that are answered with a stream."""
 
 
 class Sse(Fields):
@@ -42,6 +46,14 @@ class Sse(Fields):
             "What a client wants to hear of: a text or a list, out of its request; all there is "
             "without it.",
             examples=["self.query.topic"],
+        ),
+    ] = None
+    events: Annotated[
+        Expression | None,
+        about(
+            "The events of the stream, out of the packet: a stream, a list or one event. The stream "
+            "is for this packet alone, and ends with them.",
+            examples=["self.body"],
         ),
     ] = None
     once: Annotated[bool, about("End the stream after the events that `open` is answered.")] = False
@@ -68,21 +80,23 @@ class Sse(Fields):
 class SseNode(Node):
     """Owns its streams; a successor takes them over as they are."""
 
-    def __init__(self, fields: Sse, topics: Program | None) -> None:
+    def __init__(self, fields: Sse, topics: Program | None, events: Program | None) -> None:
         self._fields = fields
         self._topics = topics
+        self._events = events
         self._feeders = Feeders()
         self._feeders.owner = self
-        self._in = Visit(self._begin)
-        self._send = Visit(self._push)
+        self._handlers = {
+            "in": Visit(self._begin),
+            "send": Visit(self._push),
+            "end": Visit(self._end),
+        }
 
     # -- life ----------------------------------------------------------------------------------
 
     def handler(self, port: str) -> Handler | None:
-        """`in` takes requests, `send` events."""
-        if port == "in":
-            return self._in
-        return self._send if port == "send" else None
+        """`in` takes requests and streams, `send` events, `end` topics."""
+        return self._handlers.get(port)
 
     def adopt(self, predecessor: Node) -> None:
         """Take over its streams, and the events that are kept."""
@@ -120,6 +134,7 @@ class SseNode(Node):
         feeders = self._feeders
         return {
             "streams": len(feeders.feeds),
+            "relayed": feeders.relayed,
             "sent": feeders.sent,
             "kept": feeders.kept,
             "slow": feeders.slow,
@@ -128,28 +143,54 @@ class SseNode(Node):
     # -- packets -------------------------------------------------------------------------------
 
     async def _begin(self, flow: Flow, payload: Payload) -> Answer:
+        fields = self._fields
+        first = b"" if fields.retry is None else written({"retry": float(fields.retry) * 1000})
+        if self._events is not None:
+            return self._whole(flow, await await_program(self._events, payload), first)
+        if is_stream(payload) or isinstance(payload, list):
+            return self._whole(flow, payload, first)
         method, last = _request_of(payload)
-        if method not in ("GET", "HEAD"):
+        if method not in METHODS:
             return HttpResponse(
-                {"status": 405, "header": {"Allow": "GET"}, "body": "Method Not Allowed"}
+                {
+                    "status": 405,
+                    "header": {"Allow": ", ".join(METHODS)},
+                    "body": "Method Not Allowed",
+                }
             )
         topics = None
         if self._topics is not None:
             topics = _names(await await_program(self._topics, payload), "topics")
-        fields = self._fields
-        first = b"" if fields.retry is None else written({"retry": float(fields.retry) * 1000})
         answer: Answer = NOTHING
         if flow.linked("open"):
             answer = await flow.send("open", {"request": payload, "last_event_id": last or None})
             if type(answer) is Error:
                 return answer
-        if isinstance(answer, ByteStream):
-            return _response(ByteStream(_from(first, answer), close=answer.aclose))
-        if answer is not NOTHING:
-            first += b"".join(written(event) for event in _events(answer))
-        if fields.once:
-            return _response(first)
+        if fields.once or is_stream(answer):
+            return self._whole(flow, answer, first)
+        first += _joined(answer)
         return _response(self._feeders.open(topics, first, last).body())
+
+    def _whole(self, flow: Flow, events: Answer, first: bytes) -> Answer:
+        """Return the response whose events are these, and no others."""
+        if not is_stream(events):
+            return _response(first + _joined(events))
+        feeders = self._feeders
+        feeders.relayed += 1
+
+        def ended() -> None:
+            feeders.relayed -= 1
+
+        relay = Relay(flow, events, first, lambda: feeders.beat, ended)
+        body = relay.body()
+        flow.process.on_exit(lambda _: body.aclose())
+        return _response(body)
+
+    async def _end(self, flow: Flow, payload: Payload) -> Answer:
+        del flow
+        topic = payload.get("topic") if isinstance(payload, dict) else payload
+        self._feeders.end(None if topic is None else _names(topic, "topic"))
+        return NOTHING
 
     async def _push(self, flow: Flow, payload: Payload) -> Answer:
         topics: frozenset[str] = frozenset()
@@ -172,9 +213,11 @@ def _request_of(payload: Payload) -> tuple[str, str]:
     return method_of(payload), last
 
 
-def _events(answer: Answer) -> list[Payload]:
-    """Return the events of an answer: a list is several."""
-    return answer if isinstance(answer, list) else [answer]
+def _joined(answer: Answer) -> bytes:
+    """Return the events of an answer as they are sent: a list is several."""
+    if answer is NOTHING:
+        return b""
+    return b"".join(written(event) for event in (answer if isinstance(answer, list) else [answer]))
 
 
 def _names(value: Payload, text: str) -> frozenset[str]:
@@ -184,13 +227,6 @@ def _names(value: Payload, text: str) -> frozenset[str]:
             Error(f"{text}: {value!r} is not text, nor a list of texts", code="request")
         )
     return frozenset(many)
-
-
-async def _from(first: bytes, stream: ByteStream) -> AsyncIterator[bytes]:
-    if first:
-        yield first
-    async for event in lines_of(stream):
-        yield event
 
 
 def _response(body: bytes | ByteStream) -> Answer:
@@ -211,7 +247,8 @@ def _response(body: bytes | ByteStream) -> Answer:
 def compile_sse(fields: Sse, build: Build) -> Node:
     """Compile the expression once."""
     topics = build.program(fields.topics, "topics") if fields.topics is not None else None
-    return SseNode(fields, topics)
+    events = build.program(fields.events, "events") if fields.events is not None else None
+    return SseNode(fields, topics, events)
 
 
 SSE: Kind[Any] = Kind(
@@ -220,14 +257,25 @@ SSE: Kind[Any] = Kind(
         fields=Sse,
         summary="Answers requests with streams of server-sent events, and sends events to them.",
         category="net",
-        ins=(IN, Port("send", "An event for all who want to hear of it.")),
+        ins=(
+            IN,
+            Port("send", "An event for all who want to hear of it."),
+            Port(
+                "end",
+                "A topic, or several: ends the streams of those who asked for one of them; null ends all.",
+            ),
+        ),
         outs=(
             Port(
                 "open",
                 "`{request, last_event_id}` when a client has come; the answer is its first events.",
             ),
             Port("sent", "`{sent}`: to how many clients an event went."),
-            Port("error", "Errors of this node; not linked, they are the answer."),
+            Port(
+                "error",
+                "Errors of this node; not linked, they are the answer. If a stream of events fails after its "
+                "begin, what this answers are the last events; not linked, the stream breaks off.",
+            ),
         ),
         example="""\
 - kind: listener
@@ -252,9 +300,14 @@ SSE: Kind[Any] = Kind(
     out: {name: news, port: send}
 """,
         details="""\
-A request that reaches `in` is answered with a stream that stays open. `open`, if linked, gives its first
-events: one, a list of them, or a byte stream of which each line is one; the stream then ends with that.
-With `once` it ends in any case.
+A GET or POST that reaches `in` is answered with a stream that stays open. `open`, if linked, gives its first
+events: one, a list of them, or a stream; with a stream, or with `once`, the response ends with them.
+
+A packet that is itself a stream or a list, or of which `events` makes one, is answered with these events and no
+others: one request, one response. Each item of a stream is an event, of a byte stream each line. Events are
+sent as fast as the client takes them: 64 KiB may wait, then the stream is not read on. If the client leaves,
+the stream is closed; if the stream fails, `error` may say the last events, or else the connection is cut. See
+[streams](../streams.md).
 
 An event is a map of `event`, `id`, `data`, `retry` (milliseconds) and `comment`; anything else is its
 data. Text is sent as it is, line by line, and data as JSON. At `send`, `topic` (one or several) says
@@ -265,8 +318,10 @@ With `keep`, events get ids. A client that comes back with `Last-Event-ID` is se
 where that event is not kept any more, all that is kept. A client that is too slow for `queue` events
 loses its stream, and comes back by itself.
 
-A stream belongs to no process: it outlives reloads of everything else. An `sse` whose spec changes
-keeps its streams and its events; one that is removed ends them.
+A stream that stays open belongs to no process: it outlives reloads of everything else. `end` ends it, once what
+was sent to it before is on its way. An `sse` whose spec changes keeps its streams and its events; one that is
+removed ends them. A response whose events come from a stream belongs to the process of its packet, like
+every other.
 """,
     ),
     compile_sse,

@@ -18,7 +18,7 @@ from heddle.extensions.net.validation.schema_validator import SchemaMistakeError
 from heddle.extensions.net.validation.shaping import Shaper, Shaping
 from heddle.runtime.flow.errors import InputError
 from heddle.runtime.flow.materialize import plain
-from heddle.runtime.flow.stream import ByteStream
+from heddle.runtime.flow.stream import Stream
 from heddle.schemas.ascii import lower
 from heddle.schemas.path import Path
 from heddle.schemas.problem import Place
@@ -194,7 +194,7 @@ def _part_of(payload: dict[str, Any], name: str) -> Any:
     """Return a part of a request; an empty map if there is none of that kind."""
     if name == "body":
         body = payload.get("body")
-        if isinstance(body, ByteStream):
+        if isinstance(body, Stream):
             raise TypeError("the body is a stream, and cannot be checked (expected: stream: false)")
         return body
     value = payload.get(name)

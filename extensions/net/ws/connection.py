@@ -18,10 +18,10 @@ from uuid import uuid4
 
 import msgspec
 
-from heddle.extensions.extension import ByteStream, Process
+from heddle.extensions.extension import ByteStream, Process, Stream
 from heddle.extensions.net.http.turns import SLICE, turns
 from heddle.extensions.net.http.upgrade import Guest
-from heddle.extensions.net.ws.message import Message
+from heddle.extensions.net.ws.message import Message, message_of
 from heddle.extensions.net.ws.text import TextDecoder
 from heddle.runtime.flow.budget import FREE, HeldBudget
 from heddle.runtime.flow.process import LiveProcess
@@ -478,6 +478,16 @@ class Talk(Guest):
                 self.fail(INTERNAL, "the message broke off")
             for message in later:
                 self.send(message)
+
+    async def send_each(self, stream: Stream) -> None:
+        """Send each item of a stream as a message, as fast as the other side takes them."""
+        try:
+            async for item in stream:
+                if not self.send(message_of(item)):
+                    return
+                await self._writable()
+        finally:
+            await stream.aclose()
 
     async def _writable(self) -> None:
         if not self._congested:

@@ -1,5 +1,6 @@
 """A Speaker lets a flow answer: for each message a process, on the generation of that moment."""
 
+import asyncio
 from collections.abc import Awaitable
 
 from heddle.extensions.extension import (
@@ -11,6 +12,7 @@ from heddle.extensions.extension import (
     NodeError,
     Payload,
     Source,
+    Stream,
 )
 from heddle.extensions.net.ws.connection import INTERNAL, Talk
 from heddle.extensions.net.ws.message import message_of
@@ -82,10 +84,8 @@ class Speaker:
         """Wait for the answer, end the process by it, and say it."""
         try:
             answer = await source.handle(process, answer)
-            if isinstance(answer, ByteStream):
-                # The process lives until its stream is sent: what feeds it may belong to it.
-                await talk.stream(answer)
-                answer = NOTHING
+            if isinstance(answer, Stream):
+                answer = await self._stream(talk, process, answer)
             ended = process.end(answer if type(answer) is Error else None)
             failed = await ended if isinstance(ended, Awaitable) else ended
             if failed is not None and type(answer) is not Error:
@@ -102,6 +102,21 @@ class Speaker:
             talk.process = None
             talk.done()
 
+    async def _stream(self, talk: Talk, process: Process, answer: Stream) -> Answer:
+        """Send a byte stream as one message, any other stream as a message for each item.
+
+        The process lives until all of it is sent, as what feeds it may belong to it. It is read by a
+        task of the process, which ends with the connection.
+        """
+        sending = talk.stream(answer) if isinstance(answer, ByteStream) else talk.send_each(answer)
+        task = process.tasks.start(sending, awaited=True)
+        await asyncio.wait([task])
+        if task.cancelled():
+            await answer.aclose()
+            return process.reason or Error("the stream was cancelled", code="cancelled")
+        task.result()
+        return NOTHING
+
     def _send_answer(self, talk: Talk, answer: Answer) -> None:
         """Send an answer; an Error that nobody handled ends the connection, and is told."""
         if type(answer) is not Error:
@@ -117,4 +132,4 @@ class Speaker:
         talk.close(INTERNAL, "the flow failed")
 
 
-_LATER = frozenset({PendingAnswer, Error, ByteStream})
+_LATER = frozenset({PendingAnswer, Error, Stream, ByteStream})

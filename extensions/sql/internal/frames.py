@@ -9,7 +9,7 @@ import msgspec
 from heddle.runtime.events.events import Events, mask
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.materialize import plain
-from heddle.runtime.flow.stream import ByteStream
+from heddle.runtime.flow.stream import Stream
 from heddle.runtime.runtime import Runtime
 from heddle.runtime.status.agent import Frame, FrameWatch
 
@@ -197,6 +197,6 @@ def _cell(show: Callable[[Any], str], payload: Any) -> Later:
 def _described(value: Any) -> Any:
     if isinstance(value, Error):
         return {"error": value.message, "code": value.code}
-    if isinstance(value, ByteStream):
-        return "(a byte stream)"
+    if isinstance(value, Stream):
+        return repr(value)
     return dict(value) if isinstance(value, Mapping) else str(value)

@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from heddle.extensions.languages.python import LANGUAGE, PythonError
-from heddle.runtime.assembly.language import CompileError
+from heddle.runtime.assembly.language import CompileError, Options
 from heddle.runtime.flow.errors import Error, NodeError
+from heddle.runtime.flow.stream import Stream
+
+pytestmark = pytest.mark.anyio
 
 
 def run(code: str, payload: Any = None) -> Any:
@@ -103,3 +106,67 @@ def test_error_of_its_own_making_passes_untouched() -> None:
     with pytest.raises(NodeError) as caught:
         run(code)
     assert caught.value.error == Error("sold out", code="sold")
+
+
+# -- streams ----------------------------------------------------------------------------------------
+
+
+def streaming(code: str) -> Any:
+    """Return a program that may yield."""
+    return LANGUAGE.program(code, Options(waits=True))
+
+
+async def test_what_main_yields_is_a_stream() -> None:
+    stream = streaming("def main(payload):\n    yield payload\n    yield payload + 1")(1)
+    assert isinstance(stream, Stream)
+    assert [item async for item in stream] == [1, 2]
+
+
+async def test_an_async_main_reads_a_stream_and_makes_another() -> None:
+    code = "async def main(payload):\n    async for item in payload:\n        yield item * 2"
+    program = streaming(code)
+    doubled = program(program(streaming("def main(payload):\n    yield from payload")([1, 2])))
+    assert [item async for item in doubled] == [4, 8]
+
+
+async def test_main_that_is_left_early_runs_its_finally() -> None:
+    code = """
+def main(payload):
+    try:
+        while True:
+            yield len(payload)
+    finally:
+        payload.append("left")
+"""
+    seen: list[str] = []
+    stream = streaming(code)(seen)
+    async for item in stream:
+        assert item == 0
+        break
+    await stream.aclose()
+    assert seen == ["left"]
+
+
+async def test_what_main_raises_between_two_items_names_its_line() -> None:
+    stream = streaming("def main(payload):\n    yield 1\n    yield 1 / 0")(None)
+    items = aiter(stream)
+    assert await anext(items) == 1
+    with pytest.raises(NodeError, match="line 3: ZeroDivisionError"):
+        await anext(items)
+
+
+@pytest.mark.parametrize(
+    ("code", "options", "message"),
+    [
+        ("def main(payload):\n    yield 1", Options(), "one value is expected"),
+        ("async def main(payload):\n    return 1", Options(waits=True), "cannot wait"),
+        (
+            "def main(payload):\n    if payload:\n        yield 1",
+            Options(waits=True, isolation="process"),
+            "a worker hands one value back",
+        ),
+    ],
+)
+def test_main_that_cannot_yield_is_rejected(code: str, options: Options, message: str) -> None:
+    with pytest.raises(CompileError, match=message):
+        LANGUAGE.program(code, options)

@@ -135,7 +135,7 @@ async def test_a_flow_gives_the_first_events_and_may_end_the_stream() -> None:
     async with running(flow("once: true", "open: {name: first, port: in}") + first) as rt:
         reply = await fetch(port_of(rt), "/x")
         assert reply.text == "event: path\ndata: /x\n\ndata: [1]\n\n"
-        assert (await fetch(port_of(rt), method="POST", body="x")).status == 405
+        assert (await fetch(port_of(rt), method="PUT", body="x")).status == 405
 
 
 async def test_lines_of_a_byte_stream_are_events() -> None:
@@ -214,3 +214,89 @@ async def test_a_runtime_that_stops_ends_its_streams() -> None:
     async with running(flow()) as rt, listening(rt) as one:
         async with asyncio.timeout(60):
             await asyncio.gather(rt.close(), one.ended())
+
+
+async def test_end_ends_the_streams_of_a_topic_behind_what_was_sent() -> None:
+    async with (
+        running(flow("topics: self.query.topic")) as rt,
+        listening(rt, "/?topic=a") as a,
+        listening(rt, "/?topic=b") as b,
+    ):
+        await send(rt, {"topic": "a", "data": "last"})
+        await rt.send("news", {"topic": "a"}, port="end")
+        assert await a.event() == "data: last"
+        assert await a.ended()
+        await send(rt, "still here")
+        assert await b.event() == "data: still here"
+        await rt.send("news", None, port="end")
+        assert await b.ended()
+        assert seen(rt)["streams"] == 0
+
+
+async def test_a_post_is_answered_with_the_stream_that_open_gives() -> None:
+    text = (
+        flow("", "open: {name: words, port: in}")
+        + """
+- kind: snippet
+  name: words
+  language: python
+  code: |
+    def main(payload):
+        for word in payload["request"]["body"]["words"]:
+            yield {"word": word}
+        yield "[DONE]"
+"""
+    )
+    async with running(text) as rt:
+        reply = await fetch(
+            port_of(rt),
+            method="POST",
+            headers={"Content-Type": "application/json"},
+            body='{"words": ["a", "b"]}',
+        )
+        assert reply.text == 'data: {"word":"a"}\n\ndata: {"word":"b"}\n\ndata: [DONE]\n\n'
+        await until(lambda: not rt.processes)
+        assert seen(rt)["relayed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "text"),
+    [
+        ("", "[1, {'event': 'x', 'data': 'y'}]", "data: 1\n\nevent: x\ndata: y\n\n"),
+        ("events: self.all", "{'all': ['a']}", "data: a\n\n"),
+        ("events: self.one, retry: 1s", "{'one': {'n': 1}}", 'retry: 1000\n\ndata: {"n":1}\n\n'),
+    ],
+)
+async def test_a_packet_may_bring_its_own_events(fields: str, code: str, text: str) -> None:
+    made = flow(fields).replace("{name: news, port: in}", "{name: made, port: in}")
+    snippet = (
+        f'- {{kind: snippet, name: made, language: cel, code: "{code}", ports: {{out: news}}}}'
+    )
+    async with running(made + snippet) as rt:
+        assert (await fetch(port_of(rt))).text == text
+
+
+async def test_silence_of_a_stream_is_filled_with_comments_too() -> None:
+    go_on = asyncio.Event()
+
+    @node("slow")
+    async def slow(payload: Any) -> AsyncIterator[str]:
+        yield "a"
+        await go_on.wait()
+        yield "b"
+
+    text = flow("heartbeat: 20ms", "open: {name: slow, port: in}") + "- {kind: slow, name: slow}"
+    async with running(text, extensions=[slow]) as rt:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(rt))
+        wire = Wire(reader, writer)
+        await wire.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        one = Stream(wire)
+        assert [await one.event(), (await one.event()).strip()] == ["data: a", ":"]
+        assert seen(rt)["relayed"] == 1
+        go_on.set()
+        while (event := await one.event()).startswith(":"):
+            continue
+        assert event == "data: b"
+        assert await one.ended()
+        await wire.close()

@@ -146,6 +146,41 @@ async def test_a_byte_stream_is_one_message_in_pieces() -> None:
         await until(lambda: not rt.processes)
 
 
+STREAM = f"{LISTENER}- {{kind: websocket, name: ws, ports: {{message: {{name: s, port: in}}}}}}\n"
+
+
+async def test_each_item_of_a_stream_is_a_message() -> None:
+    code = "def main(payload):\n    yield 'a'\n    yield {'b': 1}"
+    text = STREAM + f"- {{kind: snippet, name: s, language: python, code: {json.dumps(code)}}}"
+    async with running(text) as rt:
+        async with dial(rt) as client:
+            await client.send("?")
+            assert [await hear(client), await hear(client)] == ["a", '{"b":1}']
+        await until(lambda: not rt.processes)
+
+
+async def test_a_connection_that_breaks_off_closes_the_stream_that_it_is_sent() -> None:
+    closed = asyncio.Event()
+
+    @node("stream")
+    async def stream(payload: Any) -> AsyncIterator[str]:
+        """Answers with a stream that never ends."""
+        try:
+            yield "first"
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    async with running(STREAM + "- {kind: stream, name: s}", extensions=[stream]) as rt:
+        async with dial(rt) as client:
+            await client.send("?")
+            assert await hear(client) == "first"
+            client.transport.abort()
+            async with asyncio.timeout(60):
+                await closed.wait()
+        await until(lambda: not rt.processes)
+
+
 # -- opening and closing ----------------------------------------------------------------------------
 
 LIFE = (
