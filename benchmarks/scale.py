@@ -10,7 +10,8 @@ class Scale:
     `calls` is the time in seconds that one sample of a call in this process takes. `symbols` are
     the symbols of the large namespace, 100 to a file. `edits` and `deploys` are how many changes
     are saved, `launches` how often a command is started. `sockets` are open at the same time, and
-    `items` is how long the list of a `for` is. `reloads` are the changes of a soak.
+    `items` is how long the list of a `for` is. `reloads` are the changes of a soak,
+    `events` the events of a stream.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Scale:
     sockets: int
     items: int
     reloads: int
+    events: int
 
 
 FULL = Scale(
@@ -44,6 +46,7 @@ FULL = Scale(
     sockets=1_000,
     items=10_000,
     reloads=1_000,
+    events=100_000,
 )
 """What `make bench` measures: about twelve minutes."""
 
@@ -62,6 +65,7 @@ QUICK = Scale(
     sockets=1_000,
     items=10_000,
     reloads=150,
+    events=100_000,
 )
 """For a look in between, and for a change that is being worked on: about four minutes."""
 
@@ -80,5 +84,6 @@ TINY = Scale(
     sockets=8,
     items=100,
     reloads=2,
+    events=500,
 )
 """Shows that everything runs and that every answer is right; its figures mean nothing."""

@@ -113,11 +113,14 @@ def talker(name: str, *args: str) -> Iterator[Log]:
 
 
 @contextmanager
-def module(name: str) -> Iterator[Server]:
-    """Provide a program of `benchmarks.servers` on a free port; it listens when the block begins."""
+def module(name: str, *args: str, core: int = 0) -> Iterator[Server]:
+    """Provide a program of `benchmarks.servers` on a free port; it listens when the block begins.
+
+    It runs on the core of the servers, or on that of the load with `core` 1.
+    """
     port = free_port()
-    argv = [sys.executable, "-m", f"benchmarks.servers.{name}", str(port)]
-    process = launch(argv, cores()[0], cwd=ROOT)
+    argv = [sys.executable, "-m", f"benchmarks.servers.{name}", str(port), *args]
+    process = launch(argv, cores()[core], cwd=ROOT)
     assert process.stdout is not None
     with process.stdout, _running(process):
         wait_until(lambda: _listens(port), f"{name} listens", process)

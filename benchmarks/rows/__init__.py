@@ -17,6 +17,7 @@ NAMES = (
     "transform",
     "checked",
     "sockets",
+    "streams",
     "start",
     "edit",
     "postgres",
