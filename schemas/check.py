@@ -265,7 +265,8 @@ class _FieldWalk:
             self._add("type", _shown(value), path, describe_shape(shape), hint)
         elif isinstance(cause, FieldError):
             code = cause.code or "invalid"
-            self._add(code, cause.found, (*path, *cause.path), cause.expected, cause.hint)
+            hint = cause.hint or ("" if self._spec.env else blank_hint(cause.found))
+            self._add(code, cause.found, (*path, *cause.path), cause.expected, hint)
         elif isinstance(cause, ValueError | TypeError) and str(cause):
             self._add(
                 "invalid", str(cause), path, describe_shape(shape) if shape.form == "custom" else ""

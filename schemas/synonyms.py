@@ -124,6 +124,8 @@ FUNCTIONS: Final = _synonyms(
         "math.round": "round",
         "math.least": "min least",
         "math.greatest": "max greatest",
+        "json": "stringify dumps tojson to_json jsonencode jsonserialize",
+        "parseJson": "jsondecode jsonparse fromjson from_json loads",
         "base64.encode": "b64encode base64encode btoa",
         "base64.decode": "b64decode base64decode atob",
     }
@@ -149,6 +151,7 @@ FIELDS: Final = _synonyms(
         "port": "listen address bind addr",
         "host": "listen address bind addr hostname",
         "timeout": "deadline time_limit ttl",
+        "backends": "to upstream upstreams target targets servers url urls",
         "ports": "outputs links wires next edges out to",
         "env": "environment variables vars environ",
         "kind": "type node processor",

@@ -110,6 +110,8 @@ def command(
         path, from_specs = None, ("-", *from_specs)
     if path is not None and store is not None:
         raise click.UsageError("give PATH or --store, not both")
+    if path is not None and flags.get("server") is not None:
+        raise click.UsageError("give PATH or --server, not both")
     settings = settings_of(config, extensions, store=path if path is not None else store, **flags)
     if settings.system:
         from heddle.cli.system import address

@@ -104,8 +104,12 @@ def _compiled(code: str, file: str = _FILENAME) -> CodeType:
     try:
         return compile(code, file, "exec", dont_inherit=True)
     except SyntaxError as error:
+        message = error.msg
         raise CompileError(
-            error.msg, line=error.lineno or 0, column=max(error.offset or 0, 0)
+            message,
+            line=error.lineno or 0,
+            column=max(error.offset or 0, 0),
+            hint=_SHAPE if message.endswith("outside function") else "",
         ) from None
     except (ValueError, MemoryError, RecursionError) as error:
         raise CompileError(str(error) or "the code is nested too deeply") from None
@@ -172,10 +176,10 @@ def _defined(code: str, *, expression: bool) -> None:
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return
     if entry is not None:
-        name, line, column, hint = entry
+        line, column, hint = entry.line, entry.column, entry.hint
         if expression and line == 1:
             column += len(code) - len(code.lstrip())
-        raise CompileError(f'the name "{name}" is not defined', line=line, column=column, hint=hint)
+        raise CompileError(str(entry), line=line, column=column, hint=hint)
 
 
 def _tuned(code: str, options: Options) -> Program:

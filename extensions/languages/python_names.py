@@ -17,16 +17,29 @@ _OPEN: Final = frozenset(
 )
 """Names by which code may give a value to names that it does not write."""
 _OURS: Final = frozenset({"__name__", "__builtins__", "__annotations__", "__doc__"})
-_OTHERS: Final = {"null": "None", "nil": "None", "undefined": "None"}
+_OTHERS: Final = {
+    "null": "In Python it is None.",
+    "nil": "In Python it is None.",
+    "undefined": "In Python it is None.",
+    "self": "In Python the payload is payload.",
+    "console": "In Python it is print(…).",
+}
 
 
 class UndefinedName(NamedTuple):
-    """A name without a value: the first place where it is read, and what may have been meant."""
+    """A name without a value: the first place where it is read, what may have been meant, and the others."""
 
     name: str
     line: int
     column: int
     hint: str
+    others: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if not self.others:
+            return f'the name "{self.name}" is not defined'
+        *before, last = (f'"{name}"' for name in (self.name, *self.others))
+        return f"the names {', '.join(before)} and {last} are not defined"
 
 
 def undefined_name(code: str, file: str, given: Iterable[str] = ()) -> UndefinedName | None:
@@ -54,9 +67,11 @@ def undefined_name(code: str, file: str, given: Iterable[str] = ()) -> Undefined
     ]
     if not missing:
         return None
-    name, line, column = min(missing, key=lambda read: read[1:])
+    missing.sort(key=lambda read: read[1:])
+    (name, line, column), *rest = missing
+    others = tuple(dict.fromkeys(other for other, *_ in rest if other != name))
     local = {each for part in parts for each in (*part.co_varnames, *part.co_freevars)}
-    return UndefinedName(name, line, column, _hint(name, bound | local))
+    return UndefinedName(name, line, column, _hint(name, bound | local), others)
 
 
 def _parts(code: CodeType) -> Iterator[CodeType]:
@@ -119,7 +134,7 @@ def _expects(handler: ast.ExceptHandler) -> bool:
 def _hint(name: str, bound: set[str]) -> str:
     other = _OTHERS.get(name)
     if other is not None:
-        return f"In Python it is {other}."
+        return other
     if name in sys.stdlib_module_names:
         return f"Add a line: import {name}"
     return did_you_mean(name, {each for each in bound if not each.startswith("_")})

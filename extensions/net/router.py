@@ -263,9 +263,9 @@ def unreached_routes(fields: Router, linked: Mapping[str, str]) -> Iterator[Unre
 
 
 def _leads(fields: Router) -> Iterator[tuple[Path, str]]:
-    """Yield the out port of each route."""
+    """Yield the out port of each route; a port that no route may name is a Problem of the field."""
     for index, route in enumerate(fields.routes):
-        if route.port is not None:
+        if route.port is not None and find_port((OUT_PORTS,), route.port) is not None:
             yield ("routes", index, "port"), route.port
 
 

@@ -1,5 +1,6 @@
 """A Codec builds a Node from one kind of Spec; a Kind is a Schema and its Codec."""
 
+import re
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import partial
@@ -33,6 +34,7 @@ GATHERED: ContextVar[list[Problem] | None] = ContextVar("gathered", default=None
 """The place for hints of programs while Specs are checked; None while they are built to run."""
 
 _LONGEST_EXCERPT = 100
+_DOTTED = re.compile(r"\{\{-?\s*\.\s*\w+")
 _NO_OPTIONS = Options()
 
 
@@ -133,8 +135,9 @@ class Build:
             spec = self.spec
             place = spec.inside(path, error.line, error.column) if error.line else spec.place(path)
             text = error.message + self._excerpt(str(code), error, path, place)
-            filled = bool(spec.env) or language == "jinja"
-            hint = error.hint or ("" if filled else blank_hint(str(code)))
+            # Jinja has braces of its own, but none of them begin with a dot.
+            text_of_blanks = " ".join(_DOTTED.findall(code)) if language == "jinja" else str(code)
+            hint = error.hint or ("" if spec.env else blank_hint(text_of_blanks))
             self.reject(*path, code="code", found=text, hint=hint, place=place)
 
     def _note_hints(self, program: Program, path: Path) -> None:
@@ -174,7 +177,11 @@ class Build:
         code: str = "range",
         place: Place | None = None,
     ) -> NoReturn:
-        """Raise the SpecError of one Problem at a field of this Spec."""
+        """Raise the SpecError of one Problem at a field of this Spec.
+
+        A blank that no env fills is often the reason: without a hint, that is the hint.
+        """
+        hint = hint or ("" if self.spec.env else blank_hint(found))
         problem = Problem(
             code=code,
             found=found,

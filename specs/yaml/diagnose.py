@@ -24,6 +24,7 @@ _TAG = "tag:yaml.org,2002:"
 _SLOW_LIMIT = 200_000
 _FLOWS = ("flow sequence", "flow mapping", "flow node")
 _BRACKETED = re.compile(r"[{,]\s*([\w-]+\[\d+\])\s*:")
+_FIRST_KEY = re.compile(r" +[\w.-]+(?:\[\d+\])? *:")
 _INDEXED = re.compile(r"[\w.-]+(?:\[[\w.-]*\])+")
 _MARKER = re.compile(r"^<{7,} .*\n(?:.*\n)*?={7,}\n(?:.*\n)*?>{7,} ", re.MULTILINE)
 _C_MISTAKES = ("unexpected ':'", "unknown escape character", "incompatible YAML document")
@@ -396,14 +397,20 @@ def _hinted(fault: TextProblem, text: str) -> TextProblem:
         hint = "Is a quote missing at an end?"
     elif "mapping values are not allowed" in fault.found:
         hint = 'Put text that holds ": " in quotes'
+        if _FIRST_KEY.fullmatch(line[: fault.column]) is not None:
+            # The line goes on with the text above it.
+            hint = (
+                "Look at the indentation: entries of one list or mapping start in one column. "
+                'Text over several lines that holds ": " stands in quotes'
+            )
     elif "cannot start any token" in fault.found:
         hint = "Put text that starts with this character in quotes"
     elif "block mapping" in fault.found or "block collection" in fault.found:
         hint = "Look at the indentation: entries of one list or mapping start in one column"
-    elif "flow mapping" in fault.found and (key := _BRACKETED.search(line)) is not None:
-        hint = f"Put a key with brackets in quotes between braces: '{key[1]}'"
     elif any(text in fault.found for text in _FLOWS) and (text := _indexed_before(line, fault)):
         hint = f"Put text with brackets in quotes between braces: '{text}'"
+    elif "flow mapping" in fault.found and (key := _BRACKETED.search(line)) is not None:
+        hint = f"Put a key with brackets in quotes between braces: '{key[1]}'"
     elif line.startswith("%"):
         hint = (
             "A directive stands before `---`. If one text ends and another begins, as in two files "

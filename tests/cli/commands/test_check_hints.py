@@ -35,6 +35,55 @@ def test_a_route_to_a_port_without_link_is_a_problem() -> None:
     assert 'the out port "out[1]" has no link' in problem["found"]
 
 
+def test_a_route_to_no_out_port_is_one_problem() -> None:
+    problems = ran_json("check", "-", stdin=ROUTER.replace("'out[1]'", "error"))["problems"]
+    assert [problem["code"] for problem in problems] == ["unknown-port"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "kind: http, url: 'http://{{ .HOST }}/x'",
+        "kind: timer, cron: '{{ .HOST }}'",
+        "kind: timer, interval: '{{ .HOST }}'",
+        "kind: if, when: '{{ .HOST }} > 1'",
+        "kind: snippet, language: jinja, code: '{{ name }} {{ .HOST }}'",
+    ],
+)
+def test_a_blank_that_makes_a_field_wrong_is_explained(fields: str) -> None:
+    hints = [each["hint"] for each in ran_json("check", "-", stdin=f"{{{fields}}}")["problems"]]
+    assert "Blanks are filled if an env has their names: HOST: {data: '{{ .HOST }}'}." in hints
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("kind: snippet\ncode: x\n ports:\n  out: b\n", "Look at the indentation"),
+        ("kind: snippet\ncode: some text\n  more: x\n", "Look at the indentation"),
+        ("kind: snippet\ncode: x: y\n", 'Put text that holds ": " in quotes'),
+        ("{kind: a, port: out[0], ports: {out[0]: b}}", "Put text with brackets in quotes"),
+        ("{kind: a, ports: {out[0]: b}}", "in quotes between braces: 'out[0]'"),
+    ],
+)
+def test_a_hint_on_syntax_names_what_is_wrong(text: str, hint: str) -> None:
+    (problem,) = ran_json("check", "-", stdin=text)["problems"]
+    assert hint in problem["hint"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "hint"),
+    [
+        ("kind: proxy, to: 'http://x'", 'Did you mean "backends" or "ports"?'),
+        ("kind: proxy, upstream: 'http://x'", 'Did you mean "backends"?'),
+        ("kind: snippet, language: cel, code: json.encode(1)", "Write base64.encode or hex.encode"),
+        ("kind: snippet, language: cel, code: stringify(1)", 'Did you mean "json"?'),
+    ],
+)
+def test_a_hint_names_another_word_than_the_wrong_one(fields: str, hint: str) -> None:
+    hints = [each.get("hint") for each in ran_json("check", "-", stdin=f"{{{fields}}}")["problems"]]
+    assert any(str(each).startswith(hint) for each in hints), hints
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -187,6 +187,7 @@ def test_a_port_in_use_is_one_line_and_1(flow: Path, tmp_path: Path) -> None:
         (("--from-specs", "wrong.yaml"), 1, "nothing runs: every spec has a problem"),
         (("--from-specs", "empty.yaml"), 1, "nothing runs: no specs were given"),
         (("flow.yaml", "--store", "flow.yaml"), 2, "give PATH or --store, not both"),
+        (("flow.yaml", "--server", "http://127.0.0.1:1"), 2, "give PATH or --server, not both"),
         (("flow.yaml", "-e", "PORT"), 2, '"PORT" is not a NAME=VALUE'),
         (("flow.yaml", "-e", "a b=1"), 2, 'the name "a b" cannot be a blank'),
         (("flow.yaml", "-n", "a b"), 2, '"a b" is not a namespace'),

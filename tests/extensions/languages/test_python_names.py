@@ -56,12 +56,26 @@ def test_names_that_have_a_value_are_no_mistakes(code: str) -> None:
         ("null", "In Python it is None."),
         ("true", 'Did you mean "True"?'),
         ("paylaod", 'Did you mean "payload"?'),
+        ("self", "In Python the payload is payload."),
     ],
 )
 def test_the_hint_names_what_was_meant(name: str, hint: str) -> None:
     found = undefined_name(f"def main(payload): return {name}", "<code>")
     assert found is not None
     assert found.hint == hint
+
+
+def test_all_undefined_names_are_named_together() -> None:
+    entry = undefined_name("def main(payload): return one + two(payload) + one + three", "<code>")
+    assert str(entry) == 'the names "one", "two" and "three" are not defined'
+
+
+def test_statements_without_a_function_are_shown_the_shape() -> None:
+    (problem,) = ran_json(
+        "check", "-", stdin="{kind: snippet, language: python, code: return payload}"
+    )["problems"]
+    assert problem["found"] == "'return' outside function"
+    assert problem["hint"] == "Write one expression over payload, or define main(payload)"
 
 
 @pytest.mark.parametrize("isolation", ["", ", isolation: process"])
