@@ -96,7 +96,12 @@ class Records:
             try:
                 cells = next(reader)
             except csv.Error as error:
-                raise rejected(f"line {number}: {error}", "csv") from None
+                message = str(error)
+                if "new-line character" in message:
+                    message = (
+                        "a CR stands outside of quotes (expected: lines that end with LF or CR LF)"
+                    )
+                raise rejected(f"line {number}: {message}", "csv") from None
             row = self._row(cells, number) if cells else None
             if row is not None:
                 rows.append(row)

@@ -7,6 +7,7 @@ import pytest
 
 from heddle.specs.yaml.canonical_form import formatted
 from heddle.specs.yaml.document import read_text
+from tests.conformance.data import needed
 from tests.conformance.test_yaml import ALL, Case
 from tests.specs.yaml.test_round_trip import another, leaves, plain_text, rewritten
 
@@ -60,4 +61,5 @@ def test_an_odd_value_has_a_canonical_form(name: str, text: str) -> None:
 
 
 def test_the_suite_gives_many_texts() -> None:
+    needed("yaml-test-suite")
     assert len(TEXTS) > 120

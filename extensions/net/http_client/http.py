@@ -465,7 +465,8 @@ if the other side breaks off, or is silent for longer than `limits.silence`, the
 
 An Error has the code `timeout`, `unreachable`, `rejected` (an address that is not public), `redirects`,
 `request` (the packet asks for what cannot be asked), `response` (what came cannot be used: a malformed head or one larger than
-`limits.header`, bad chunks, a body that ends too early or is not what its type says; it is not asked for again) or `status`.
+`limits.header`, bad chunks, another `Transfer-Encoding` than `chunked`, a body that ends too early or is not what its type says;
+it is not asked for again) or `status`.
 
 Redirects are followed; to another host without `Cookie` and `Authorization`. Requests that failed to
 reach the other side, or were answered a status of `retry.statuses`, are sent again if their method

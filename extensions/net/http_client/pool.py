@@ -152,6 +152,10 @@ def check_head(response: "aiohttp.ClientResponse", most: int) -> None:
     """Raise BrokenResponse if a head is larger than `most` bytes, or none that anybody may send."""
     if response.status == 101:
         raise ResponseError("it switches to another protocol (101), and nobody has wanted that")
+    coding = response.headers.get("Transfer-Encoding", "chunked")
+    if coding.strip().lower() != "chunked":
+        # Its bytes are not those of the body, and nothing behind us would know.
+        raise ResponseError(f'its Transfer-Encoding is "{coding[:100]}" (expected: chunked)')
     size = 0
     for name, value in response.raw_headers:
         size += len(name) + len(value) + 4

@@ -395,7 +395,7 @@ method is one of `retry.methods` and the body is not a stream; what never reache
 whatever its method. Otherwise the answer is an Error: `unreachable` (502), `timeout` (504), or `busy`
 (503) if there is no backend left. What cannot be used of a response is `response` (502), and no other backend is tried: a
 head that is malformed or larger than `limits.header`, a status beyond 200 to 599, a 101 that nobody has wanted, a body that
-ends too early.
+ends too early, another `Transfer-Encoding` than `chunked`.
 
 A WebSocket is passed on byte by byte, and belongs to the listener's connection: it outlives reloads.
 

@@ -97,6 +97,7 @@ async def test_dialects_are_read(lines: str, text: Any, found: list[Any]) -> Non
         ("ragged: fill", "a,b\n1,2,3\n", "csv", "line 2: found 3 cells"),
         ("", 'a,b\n1,"2\n3,4\n', "csv", "line 2: a quote is opened and never closed"),
         ("", 'a,b\n"1"x,2\n', "csv", "line 2: "),
+        ("", "a,b\nx\ry,1\n", "csv", "line 2: a CR stands outside of quotes (expected: lines that end with"),
         ("", "a,a\n", "csv", 'line 1: two columns are called "a"'),
         ("", "a,,c\n", "csv", "line 1: column 2 has no name"),
         ("types: {b: int}", "a,b\n\"x\ny\",1\n2,x\n", "cell", 'line 4, b: found "x" (expected: a whole number)'),

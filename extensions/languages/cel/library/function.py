@@ -67,9 +67,9 @@ class Library:
         if shapes is None:
             # `math.greatst`: the name of a library stands before that of its function.
             known = {*macros, *(each.rpartition(".")[2] for each in self._names), *self._names}
-            same = sorted(each for each in self._names if each.rpartition(".")[2] == name)
-            if same:
-                return f'unknown function "{name}"', f"Write {' or '.join(same)}"
+            longer = sorted(each for each in self._names if each.rpartition(".")[2] == name)
+            if longer:
+                return f'unknown function "{name}"', f"Write {' or '.join(longer)}"
             return f'unknown function "{name}"', did_you_mean(name, known, "function")
         given = arity - 1 if method else arity
         same = sorted(count - method for is_method, count in shapes if is_method == method)

@@ -194,6 +194,12 @@ BROKEN = {
     "a body that is too short": b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nok",
     "a head that ends in its middle": b"HTTP/1.1 200 OK\r\nX-One",
     "a status line that ends in its middle": b"HTTP/1.1 20",
+    "a transfer coding that is not chunked": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\npacked"
+    ),
+    "two transfer codings": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+    ),
     "a header that is too large": (
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * 40_000 + b"\r\nContent-Length: 0\r\n\r\n"
     ),
