@@ -15,7 +15,7 @@ from heddle.extensions.net.http.head import HEADER_TEXT, TOKEN
 from heddle.extensions.net.http_client.address import PrivateAddressError, public_socket
 from heddle.extensions.net.http_client.raw_head import TARGET, request_class
 from heddle.extensions.net.http_client.response_start import handler_class
-from heddle.schemas.ascii import trim
+from heddle.schemas.ascii import lower, trim
 
 if TYPE_CHECKING:
     import aiohttp
@@ -153,7 +153,7 @@ def check_head(response: "aiohttp.ClientResponse", most: int) -> None:
     if response.status == 101:
         raise ResponseError("it switches to another protocol (101), and nobody has wanted that")
     coding = response.headers.get("Transfer-Encoding", "chunked")
-    if coding.strip().lower() != "chunked":
+    if lower(coding) != "chunked":
         # Its bytes are not those of the body, and nothing behind us would know.
         raise ResponseError(f'its Transfer-Encoding is "{coding[:100]}" (expected: chunked)')
     size = 0
