@@ -2,11 +2,9 @@
 
 import asyncio
 import contextlib
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import weakref
 from typing import Final
@@ -16,6 +14,7 @@ import msgspec
 from heddle.extensions.languages.errors import ProgramError
 from heddle.extensions.languages.limits import out_of_memory, timed_out
 from heddle.extensions.languages.workers.protocol import HEAD, Answer, RunRequest, framed
+from heddle.specs.files.child_process import start_child
 
 _CHILD: Final = "heddle.extensions.languages.workers.child"
 
@@ -28,43 +27,22 @@ GRACE: Final = 0.25
 MOST: Final = 256 << 20
 """Bytes that an answer may have, whatever the limits say."""
 
-_KEPT: Final = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONHOME", "VIRTUAL_ENV")
-"""The environment of a worker: nothing that could be a secret."""
-
 _answers: Final = msgspec.msgpack.Decoder(Answer)
 
 
 class LanguageWorker:
     """Runs one request at a time. Whatever goes wrong, `alive` tells whether it can be used again.
 
-    Both `ask` and `ask_now` raise ProgramError if the worker did not live to answer.
+    Both `ask` and `send_sync` raise ProgramError if the worker did not live to answer.
     """
 
     def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", _CHILD, str(theirs.fileno())],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        self._socket = ours
+        self._process, self._socket = start_child(_CHILD)
         self._ready = False
         self.alive = True
         self.known: set[int] = set()
         self.used = time.monotonic()
-        self.end = weakref.finalize(self, _end, self._process, ours)
+        self.end = weakref.finalize(self, _end, self._process, self._socket)
 
     def stop(self) -> None:
         """End the process, whatever it does, and wait until it is gone: milliseconds."""

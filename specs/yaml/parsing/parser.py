@@ -2,11 +2,9 @@
 
 import asyncio
 import contextlib
-import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 import weakref
@@ -19,6 +17,7 @@ import msgspec
 from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.pieces import Pieces, at_once, by_turns
 from heddle.schemas.problem import Place, Problem
+from heddle.specs.files.child_process import start_child
 from heddle.specs.model.limits import limits
 from heddle.specs.yaml.document import Only, ReadText, decode
 from heddle.specs.yaml.parsing.wire import (
@@ -36,9 +35,6 @@ _CHILD: Final = "heddle.specs.yaml.parsing.child"
 
 LONGEST: Final = 60.0
 """Seconds that a text may take, the start of the process included; then it is ended."""
-
-_KEPT: Final = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONHOME", "VIRTUAL_ENV")
-"""The environment of the parser: nothing that could be a secret."""
 
 
 class Parser:
@@ -110,26 +106,8 @@ class Parser:
         return connection
 
     def _begin(self) -> None:
-        ours, theirs = socket.socketpair()
-        environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", _CHILD, str(theirs.fileno())],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        self._socket = ours
-        self._end = weakref.finalize(self, _ended, self._process, ours)
+        self._process, self._socket = start_child(_CHILD)
+        self._end = weakref.finalize(self, _ended, self._process, self._socket)
 
     def _stop(self) -> None:
         if self._end is not None:

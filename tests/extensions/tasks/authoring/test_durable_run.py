@@ -35,6 +35,23 @@ def sums(n: int) -> Any:
     return {"sum": add(double(n))}
 
 
+def endless() -> tuple[Any, asyncio.Event]:
+    """Return a workflow that never ends, and an event that is set when its task has begun."""
+    begun = asyncio.Event()
+
+    @task
+    async def forever(n: int) -> int:
+        begun.set()
+        await asyncio.Event().wait()
+        return n
+
+    @workflow
+    def long(n: int) -> Any:
+        return forever(n)
+
+    return long, begun
+
+
 async def test_its_transitions_are_those_of_the_store(tmp_path: Path) -> None:
     address = str(tmp_path / "runs.sqlite")
     handle = await run(sums, n=4, run_store=address)
@@ -113,18 +130,7 @@ async def test_a_failed_run_is_recorded_and_raised(tmp_path: Path) -> None:
 
 
 async def test_a_cancelled_run_is_recorded_as_cancelled(tmp_path: Path) -> None:
-    begun = asyncio.Event()
-
-    @task
-    async def forever(n: int) -> int:
-        begun.set()
-        await asyncio.Event().wait()
-        return n
-
-    @workflow
-    def long(n: int) -> Any:
-        return forever(n)
-
+    long, begun = endless()
     address = str(tmp_path / "runs.sqlite")
     handle = await run(long, n=1, run_store=address)
     await begun.wait()
@@ -139,18 +145,7 @@ async def test_a_cancelled_run_is_recorded_as_cancelled(tmp_path: Path) -> None:
 
 
 async def test_a_handle_of_a_run_that_another_worker_has_cancels_it_there(tmp_path: Path) -> None:
-    begun = asyncio.Event()
-
-    @task
-    async def forever(n: int) -> int:
-        begun.set()
-        await asyncio.Event().wait()
-        return n
-
-    @workflow
-    def long(n: int) -> Any:
-        return forever(n)
-
+    long, begun = endless()
     address = str(tmp_path / "runs.sqlite")
     first = await run(long, n=1, run_store=address, idempotency_key="once")
     await begun.wait()

@@ -67,6 +67,18 @@ def with_store(path: Path, story: Story) -> Any:
     return asyncio.run(tell())
 
 
+def fail_each_call(tmp_path: Path, story: Callable[..., Any], *, least: int) -> None:
+    """Let the first call of a story fail, then the second, and so on, each in a folder of its own."""
+    for number in range(MOST):
+        path = tmp_path / str(number)
+        path.mkdir()
+        calls = with_store(path, partial(story, path=path, number=number))
+        if len(calls) <= number:
+            assert number > least
+            return
+    raise AssertionError("there is no end of calls")
+
+
 async def versions(path: Path, store: FolderStore | None = None) -> set[Any]:
     """Return the versions in a folder that is sound."""
     return {getattr(each, "fields", {})["v"] for each in (await check_sound(path, store)).values()}
@@ -82,7 +94,7 @@ def test_each_call_of_an_apply_may_fail(
     Also if nothing works any more from then on, for a while.
     """
 
-    async def story(store: FolderStore) -> None:
+    async def story(store: FolderStore, path: Path, number: int) -> list[Any]:
         await store.apply(put(1), Note("ada", "first"))
         failed = False
         with failing(number, path, last=last) as calls:
@@ -97,17 +109,9 @@ def test_each_call_of_an_apply_may_fail(
         assert not leftovers(path), calls
         await store.apply(put(3), Note("ada", "third"))
         assert await versions(path, store) == {3}
-        made.append(len(calls))
+        return calls
 
-    made: list[int] = []
-    for number in range(MOST):
-        path = tmp_path / str(number)
-        path.mkdir()
-        with_store(path, story)
-        if made[-1] <= number:
-            assert number > 10
-            return
-    raise AssertionError("there is no end of calls")
+    fail_each_call(tmp_path, story, least=10)
 
 
 @pytest.mark.parametrize("changes", [lambda: put(2), clear])
@@ -153,7 +157,7 @@ def test_edit_by_hand_is_recorded_once_whichever_call_fails(
 ) -> None:
     """A history that cannot be written for a moment loses nothing of what happened meanwhile."""
 
-    async def story(store: FolderStore) -> None:
+    async def story(store: FolderStore, path: Path, number: int) -> list[Any]:
         await store.apply(put(1), Note("ada", "first"))
         for each in range(3):
             file = path / f"f{each}.yaml"
@@ -170,17 +174,9 @@ def test_edit_by_hand_is_recorded_once_whichever_call_fails(
         assert await versions(path, store) == {2}
         await store.apply(put(3), Note("ada", "third"))
         assert await versions(path, store) == {3}
-        made.append(len(calls))
+        return calls
 
-    made: list[int] = []
-    for number in range(MOST):
-        path = tmp_path / str(number)
-        path.mkdir()
-        with_store(path, story)
-        if made[-1] <= number:
-            assert number > 5
-            return
-    raise AssertionError("there is no end of calls")
+    fail_each_call(tmp_path, story, least=5)
 
 
 def test_a_link_that_appears_while_a_file_is_read_is_not_followed(
