@@ -66,6 +66,8 @@ class Journal:
     def __init__(self, path: str, *, limit: int = LIMIT) -> None:
         self.path = path
         self.problems: tuple[Problem, ...] = ()
+        self.lock_failure = ""
+        """Why nobody can be the only writer here; empty if the last who wanted to was, or another one is."""
         self._limit = limit
         self._mark = ReadMark()
         self._state: dict[Key, Resource] = {}
@@ -92,6 +94,7 @@ class Journal:
         """Be the only writer of this folder until the block ends; False if that cannot be had in so many seconds."""
         lock = WriterLock(f"{self.path}.lock")
         alone = await lock.take(patience)
+        self.lock_failure = lock.failure
         try:
             yield alone
         finally:

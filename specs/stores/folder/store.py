@@ -62,6 +62,9 @@ T = TypeVar("T")
 AGAIN = 1.0
 """Seconds until what could not be read is looked at again, whether anything tells of a change or not."""
 
+RARELY = 60.0
+"""Seconds of the longest pause between two tries to finish a change set; each pause is twice as long."""
+
 
 class FolderStore:
     """A Store in the YAML and JSON files below a folder, or in a single file.
@@ -101,6 +104,8 @@ class FolderStore:
         self._recorder = Recorder(self._files, self._journal)
         self._log = WriteLog("")
         self._finishing: asyncio.TimerHandle | None = None
+        self._pause = 0.0
+        self._next_try = 0.0
         self._feed = ChangeFeed()
         self._settling: PathDebounce | None = None
         self._notifier: Notifier | None = None
@@ -182,6 +187,8 @@ class FolderStore:
     async def problems(self) -> Sequence[Problem]:
         """Return what is wrong in the files at this moment, file by file; and in the history, once it was read."""
         await self._look()
+        if not self._log.there:
+            self._note_unfinished("")
         own = [each for each in (self._failed, self._unfinished) if each is not None]
         return [*own, *self._files.problems, *self._files.outside, *self._journal.problems]
 
@@ -280,18 +287,19 @@ class FolderStore:
 
     async def _finish(self, alone: bool) -> None:
         """Finish what a process that ended in the midst of it was writing; only who is alone may do that."""
-        if alone and self._log.there:
+        if not self._log.there:
+            self._note_unfinished("")
+        elif alone:
             try:
                 await self._aside.do(self._finish_write, long=True)
             except StoreError as error:
-                self._unfinished = Problem(
-                    code="unfinished",
-                    found=str(error),
-                    hint=f"Make it writable; or remove {self._log.path}, and check the files yourself",
-                    place=Place(self._log.path),
-                )
+                self._note_unfinished(str(error))
                 raise
-            self._unfinished = None
+            self._note_unfinished("")
+        elif self._journal.lock_failure:
+            self._note_unfinished(
+                f"{self._journal.lock_failure}: an earlier change set cannot be finished"
+            )
 
     def _finish_write(self) -> None:
         from heddle.specs.stores.folder.atomic_write import finish_write
@@ -474,6 +482,7 @@ class FolderStore:
             raise StoreError(f"{self._path} cannot be watched: {error.strerror}") from error
         # From now on others run beside it: what takes long is done in a thread.
         self._files.aside = True
+        self._look_later(frozenset(), left=False)
         if not self._aside.free:
             # A thread reads the files at this moment, for somebody who came before.
             self._changed(frozenset({EVERYTHING}))
@@ -555,9 +564,23 @@ class FolderStore:
 
     def _note_failure(self, problem: Problem | None) -> None:
         """Tell those who watch that the files cannot be looked at, or can again."""
-        if problem == self._failed:
-            return
-        self._failed = problem
+        if problem != self._failed:
+            self._failed = problem
+            self._tell(problem)
+
+    def _note_unfinished(self, reason: str) -> None:
+        """Tell those who watch, once, why a change set cannot be finished, or that none is left."""
+        problem = Problem(
+            code="unfinished",
+            found=reason,
+            hint=f"Make it writable; or remove {self._log.path}, and check the files yourself",
+            place=Place(self._log.path),
+        )
+        before, self._unfinished = self._unfinished, problem if reason else None
+        if before != self._unfinished:
+            self._tell(self._unfinished)
+
+    def _tell(self, problem: Problem | None) -> None:
         self._changes.append(
             ChangeSet(
                 problems=() if problem is None else (problem,),
@@ -576,19 +599,28 @@ class FolderStore:
                 self._settling.touch(path, SLOW)
         if self._files.again and self._retry is None:
             self._retry = asyncio.get_running_loop().call_later(AGAIN, self._look_again)
-
         if self._finishing is None and self._log.there:
             # Who writes is done by then; else it has ended in the midst of it.
             call = self._finish_later
             self._finishing = asyncio.get_running_loop().call_later(AGAIN, call)
 
     def _finish_later(self) -> None:
+        """Finish a change set whose process has ended, less and less often; look each time if it is gone."""
         self._finishing = None
-        if self._log.there:
+        now = asyncio.get_running_loop().time()
+        if not self._log.there:
+            self._pause = 0.0
+            self._note_unfinished("")
+        elif now < self._next_try:
+            self._look_later(frozenset(), left=False)
+        else:
+            self._pause = min(self._pause * 2 or AGAIN, RARELY)
+            self._next_try = now + self._pause
             self._begin(self._finish_for_others())
 
     async def _finish_for_others(self) -> None:
-        with self._retrying(frozenset({EVERYTHING})):
+        # What fails for a reason that is known is a Problem by then, and is tried again here.
+        with self._retrying(frozenset()), suppress(StoreError):
             async with self._journal.locked(0) as alone:
                 await self._finish(alone)
         if self._open:

@@ -28,6 +28,8 @@ class WriterLock:
         """`path` is the file of the lock; that of the queue stands beside it."""
         self._path = path
         self._handle = -1
+        self.failure = ""
+        """Why the file of the lock cannot be opened; empty if it can."""
 
     async def take(self, patience: float) -> bool:
         """Wait for it for so many seconds; return False if it cannot be had. Then nothing is locked."""
@@ -39,7 +41,10 @@ class WriterLock:
             self._handle = _opened(self._path)
             queue = _opened(f"{self._path}.queue")
             taken = await _locked(queue, end) and await _locked(self._handle, end)
-        except OSError:
+        except OSError as error:
+            self.failure = (
+                f"{error.filename or self._path}: {(error.strerror or str(error)).lower()}"
+            )
             return False
         finally:
             if queue >= 0:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from errno import EACCES
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from heddle.specs.model.revision import Note
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Delete, Put
 from heddle.specs.stores.contract_story import spec
+from heddle.specs.stores.folder import store as folder_store
 from heddle.specs.stores.folder.recorder import BY_HAND
 from heddle.specs.stores.folder.spec_target import SpecTarget
 from heddle.specs.stores.folder.store import FolderStore
@@ -213,6 +215,27 @@ def test_a_link_that_appears_while_a_file_is_read_is_not_followed(
 def test_change_set_that_cannot_be_finished_is_a_problem_until_it_can(tmp_path: Path) -> None:
     """What is there is served all the same; nothing is written in between."""
 
+    async def see(store: FolderStore) -> None:
+        (problem,) = await store.problems()
+        assert (problem.code, "cannot be finished" in problem.found) == ("unfinished", True)
+        assert {each.name for each in await store.specs()} == {"s0", "s1", "s2"}
+        with pytest.raises(StoreError, match="an earlier change set cannot be finished"):
+            await store.apply(put(3))
+
+    def fail(target: SpecTarget, part: str | None) -> None:
+        raise PermissionError(EACCES, "permission denied", target.path)
+
+    half_written(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SpecTarget, "place", fail)
+        with_store(tmp_path, see)
+    assert asyncio.run(versions(tmp_path)) == {2}
+    assert not leftovers(tmp_path)
+
+
+def half_written(path: Path) -> None:
+    """Leave a change set behind whose process ended after the first of three files."""
+
     async def begin(store: FolderStore) -> None:
         await store.apply(put(1), Note("ada", "first"))
 
@@ -230,20 +253,75 @@ def test_change_set_that_cannot_be_finished_is_a_problem_until_it_can(tmp_path: 
             patch.setattr(SpecTarget, "place", end_at_second)
             await store.apply(put(2), Note("bob", "second"))
 
-    async def see(store: FolderStore) -> None:
+    with_store(path, begin)
+    assert code_of(partial(with_store, path, end)) == 9
+
+
+def cannot_be_finished(path: Path) -> None:
+    """Have a folder in the place of what is to become the second file."""
+    half_written(path)
+    (part,) = path.glob(".heddle-*-1.part")
+    part.unlink()
+    part.mkdir()
+
+
+def cannot_be_locked(path: Path) -> None:
+    """Have a folder in the place of the file of the lock."""
+    half_written(path)
+    (path / ".heddle" / "history.jsonl.lock").unlink()
+    (path / ".heddle" / "history.jsonl.lock").mkdir()
+
+
+hindrances = pytest.mark.parametrize("hinder", [cannot_be_finished, cannot_be_locked])
+
+
+@hindrances
+def test_unfinished_change_is_no_problem_once_its_log_is_removed(
+    tmp_path: Path, hinder: Callable[[Path], None]
+) -> None:
+    """The hint says to remove the log: who does is believed, without a restart."""
+
+    async def story(store: FolderStore) -> None:
         (problem,) = await store.problems()
-        assert (problem.code, "cannot be finished" in problem.found) == ("unfinished", True)
-        assert {each.name for each in await store.specs()} == {"s0", "s1", "s2"}
-        with pytest.raises(StoreError, match="an earlier change set cannot be finished"):
-            await store.apply(put(3))
+        assert problem.code == "unfinished"
+        log = tmp_path / ".heddle" / "writing.jsonl"
+        assert str(log) in problem.hint
+        log.unlink()
+        assert await store.problems() == []
 
-    def fail(target: SpecTarget, part: str | None) -> None:
-        raise PermissionError(EACCES, "permission denied", target.path)
+    hinder(tmp_path)
+    with_store(tmp_path, story)
 
-    with_store(tmp_path, begin)
-    assert code_of(partial(with_store, tmp_path, end)) == 9
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SpecTarget, "place", fail)
-        with_store(tmp_path, see)
-    assert asyncio.run(versions(tmp_path)) == {2}
-    assert not leftovers(tmp_path)
+
+@hindrances
+def test_watcher_hears_once_of_an_unfinished_change_and_of_its_end(
+    tmp_path: Path, hinder: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again, each pause longer than the one before, and said once."""
+    monkeypatch.setattr(folder_store, "AGAIN", 0.01)
+    tries: list[float] = []
+    enough = asyncio.Event()
+    attempt = FolderStore._finish
+
+    async def noted(store: FolderStore, alone: bool) -> None:
+        tries.append(asyncio.get_running_loop().time())
+        if len(tries) == 6:
+            enough.set()
+        await attempt(store, alone)
+
+    async def story(store: FolderStore) -> None:
+        changes = store.watch()
+        first = asyncio.ensure_future(anext(changes))
+        tries.clear()
+        monkeypatch.setattr(FolderStore, "_finish", noted)
+        await asyncio.wait_for(enough.wait(), 30)
+        pauses = [after - before for before, after in pairwise(tries)]
+        assert pauses[-1] > 8 * pauses[0]
+        assert not first.done()
+        (tmp_path / ".heddle" / "writing.jsonl").unlink()
+        told = await asyncio.wait_for(first, 30)
+        assert (told.problems, told.specs) == ((), frozenset())
+        assert await store.problems() == []
+
+    hinder(tmp_path)
+    with_store(tmp_path, story)
