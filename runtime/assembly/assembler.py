@@ -16,12 +16,14 @@ from uuid import UUID
 from heddle.runtime.assembly.codec import GATHERED, codec_failed
 from heddle.runtime.assembly.exclusive_check import check_exclusive
 from heddle.runtime.assembly.expander import Expander, Find
-from heddle.runtime.assembly.link_check import LinkProblem, check_links_in_pieces
+from heddle.runtime.assembly.link_check import REJECTED, LinkProblem, check_links_in_pieces
+from heddle.runtime.assembly.prospects import find_able
 from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.events.events import masked
 from heddle.runtime.flow.step import FAILURES
 from heddle.schemas.errors import SpecError
+from heddle.schemas.link import Link
 from heddle.schemas.pieces import Pieces
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import BoundSpec, ValueSet, bind
@@ -106,6 +108,10 @@ class Context(ABC):
         return ()
 
     @abstractmethod
+    def beside(self, link: Link) -> UUID | None:
+        """Return the active Spec that a link leads to beside those that are assembled; None if there is none."""
+
+    @abstractmethod
     def around(self, specs: Sequence[AssembledSpec]) -> Pieces[list[AssembledSpec]]:
         """Return who is linked to these, whom they are linked to, and who bears a name of theirs."""
 
@@ -133,18 +139,40 @@ def assemble(specs: Iterable[Spec], context: Context) -> Pieces[Assembly]:
         part.id for each in assembled if each.spec.id in context.partial for part in each.parts
     }
     links = yield from check_links_in_pieces(parts, context.scheme.schema, partial=partial)
-    claiming = [
-        part for each in counted for part in each.parts if context.scheme.exclusive(part.kind)
-    ]
-    if claiming:
-        first = {part.id for each in counted if context.bears(each.spec) for part in each.parts}
-        claiming.sort(key=lambda part: (part.id not in first, part.label))
-        rivals = yield from context.rivals(assembled)
-        held = {part.id for each in counted if context.holds(each.spec) for part in each.parts}
-        rivals += [part for part in claiming if part.id in held]
-        claiming = [part for part in claiming if part.id not in held]
-        links += yield from check_exclusive(claiming, rivals, context.scheme)
+    links += yield from _check_claims(assembled, counted, links, context)
     return Assembly(assembled, around, links)
+
+
+def _check_claims(
+    assembled: Sequence[AssembledSpec],
+    counted: Sequence[AssembledSpec],
+    links: Sequence[LinkProblem],
+    context: Context,
+) -> Pieces[list[LinkProblem]]:
+    """Return a Problem for each claim of what only one can have that another Spec has.
+
+    Who was there before has it, then who could be active: an address is not kept by who only waits.
+    """
+    exclusive = context.scheme.exclusive
+    claiming = [part for each in counted for part in each.parts if exclusive(part.kind)]
+    if not claiming:
+        return []
+    rivals = yield from context.rivals(assembled)
+    held = {part.id for each in counted if context.holds(each.spec) for part in each.parts}
+    rivals += [part for part in claiming if part.id in held]
+    rivals.sort(key=lambda part: part.label)
+    first = {part.id for each in counted if context.bears(each.spec) for part in each.parts}
+    claiming = [part for part in claiming if part.id not in held]
+    claiming.sort(key=lambda part: (part.id not in first, part.label))
+    problems = yield from check_exclusive(claiming, rivals, context.scheme)
+    if problems and len(claiming) > 1:
+        unfit = {owner.id for owner, problem in links if problem.code in REJECTED}
+        unfit |= {each.spec.id for each in counted if each.problems}
+        symbols = [symbol for each in counted for symbol in each.symbols]
+        able = yield from find_able(symbols, unfit, context.beside)
+        claiming.sort(key=lambda part: (part.id not in first, part.id not in able, part.label))
+        problems = yield from check_exclusive(claiming, rivals, context.scheme)
+    return problems
 
 
 class Assembler:

@@ -14,6 +14,7 @@ from heddle.runtime.assembly.link_check import check_links_in_pieces
 from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.events.events import masked
 from heddle.schemas.check import in_order
+from heddle.schemas.link import Link
 from heddle.schemas.pieces import Pieces, at_once
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import ValueSet
@@ -88,6 +89,14 @@ class SpecsContext(Context):
     def find(self, name: str) -> Spec | None:
         """Return one of these Specs, or of those that could be read only in part."""
         return self._named.get(name)
+
+    def beside(self, link: Link) -> UUID | None:
+        """Return the other that a link leads to: it may well be active."""
+        if link.id is not None:
+            return link.id if any(spec.id == link.id for spec in self._others) else None
+        holder = (link.name or "").partition("/")[0]
+        names = (link.name, holder)
+        return next((spec.id for spec in self._others if spec.name in names), None)
 
     def around(self, specs: Sequence[AssembledSpec]) -> Pieces[list[AssembledSpec]]:
         """Return all of the others: whoever asks gives those that are concerned."""

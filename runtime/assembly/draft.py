@@ -13,12 +13,18 @@ import msgspec
 from heddle.runtime.assembly.assembler import AssembledSpec, Context, assemble
 from heddle.runtime.assembly.exclusive_check import IN_USE
 from heddle.runtime.assembly.expander import moved
-from heddle.runtime.assembly.link_check import LinkProblem, SchemaOf, check_links_in_pieces
+from heddle.runtime.assembly.link_check import (
+    REJECTED,
+    LinkProblem,
+    SchemaOf,
+    check_links_in_pieces,
+)
 from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import SymbolTable, TablePlan
 from heddle.runtime.events.events import masked
 from heddle.runtime.flow.node import dissolve
+from heddle.schemas.link import Link
 from heddle.schemas.pieces import Pieces, by_turns
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import BoundSpec, ValueSet
@@ -92,6 +98,7 @@ class TableContext(Context):
         self._table = table
         self._removes = change.removes
         self._ids = {spec.id for spec in change.specs} | change.removes
+        self._goes = {spec.id for spec in change.anew} | change.removes
         self._named = {spec.name: spec for spec in change.specs if spec.name is not None}
 
     def find(self, name: str) -> Spec | None:
@@ -111,6 +118,13 @@ class TableContext(Context):
         """Return True if it has its name already."""
         bearer = self._table.get(spec.name) if spec.name is not None else None
         return bearer is not None and bearer.id == spec.id
+
+    def beside(self, link: Link) -> UUID | None:
+        """Return the active Symbol of the table that a link leads to, if it stays as it is."""
+        symbol = self._table.get(link.id if link.id is not None else link.name or "")
+        if symbol is None or symbol.source in self._goes or not self._table.active(symbol):
+            return None
+        return symbol.id
 
     def users(self, specs: Sequence[AssembledSpec]) -> Iterable[Spec]:
         """Return who is made with what changes here, and does not change itself."""
@@ -209,7 +223,7 @@ class Drafter:
         rejected: list[tuple[Spec, tuple[Problem, ...]]] = []
         for owner, problem in assembly.links:
             yield
-            if problem.code in ("unknown-port", "duplicate-name", IN_USE):
+            if problem.code in REJECTED or problem.code == IN_USE:
                 rejected.append(self._rejected(draft, owner, problem))
         # Not before all are known: a Spec that is rejected is not in the Draft any more.
         for spec, problems in rejected:

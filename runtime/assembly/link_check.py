@@ -15,6 +15,9 @@ from heddle.schemas.schema import Ports, Schema
 from heddle.schemas.suggestion import did_you_mean, nearest
 from heddle.specs.model.spec import Spec
 
+REJECTED: Final = frozenset({"unknown-port", "duplicate-name"})
+"""The codes of Problems for which a Spec does not run."""
+
 SUGGESTED: Final = 100
 """How many links that lead nowhere come with the name that was probably meant."""
 

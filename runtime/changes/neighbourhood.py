@@ -94,7 +94,9 @@ class _NeighbourReader:
         around = [*changed, *instead, *await self._around(words, changed)]
         await self._need(around)
         stops = relink(self._steps, around, self._served, self._registry)
-        await self._lead(around if stops else changed, further=stops)
+        # The links of who is made anew with a Value or a definition are checked anew, too.
+        anew = [*changed, *self._made_anew(around)]
+        await self._lead(around if stops else anew, further=stops)
         if any(self._claims(spec) for spec in self._claiming(around)):
             await self._rivals()
         return self._resources
@@ -104,6 +106,11 @@ class _NeighbourReader:
         scheme = self._registry.scheme
         kept = kept_claims(self._steps, scheme)
         yield from (new for _, new in self._steps if isinstance(new, Spec) and new.id not in kept)
+        yield from self._made_anew(around)
+
+    def _made_anew(self, around: Iterable[Spec]) -> Iterator[Spec]:
+        """Yield who around the change may be made with a Value or a definition that it changes."""
+        scheme = self._registry.scheme
         if _remade(self._steps, scheme):
             yield from (spec for spec in around if _made_with(spec, scheme))
 
@@ -186,13 +193,26 @@ class _NeighbourReader:
         own = {spec.name} if spec.name is not None else set()
         if not self._registry.scheme.leads(spec.kind):
             return with_holders(targets_of(spec)) | own
-        values = ValueSet([each for each in self._resources.values() if isinstance(each, Value)])
-        for each in linked(spec, self._definition, values, self._registry):
-            for links in each.links.values():
-                own |= {str(link.id) if link.id is not None else link.name or "" for link in links}
-                # A text such as `a.in` may have meant a node of that name.
-                own |= {f"{link.name}.{link.port}" for link in links if link.id is None}
+        for values in self._values():
+            for each in linked(spec, self._definition, values, self._registry):
+                for links in each.links.values():
+                    own |= {
+                        str(link.id) if link.id is not None else link.name or "" for link in links
+                    }
+                    # A text such as `a.in` may have meant a node of that name.
+                    own |= {f"{link.name}.{link.port}" for link in links if link.id is None}
         return with_holders(own | targets_of(spec))
+
+    def _values(self) -> list[ValueSet]:
+        """Return the Values before the change, and those after it if it changes any."""
+        before = {key: each for key, each in self._resources.items() if isinstance(each, Value)}
+        after = dict(before)
+        for old, new in self._steps:
+            if isinstance(old, Value):
+                after.pop(key_of(old), None)
+            if isinstance(new, Value):
+                after[key_of(new)] = new
+        return [ValueSet(list(each.values())) for each in (before, after)[: 1 + (before != after)]]
 
     def _defined(self, spec: Spec) -> set[str]:
         """Return the name of a Spec that others may be made with."""

@@ -100,3 +100,14 @@ def specs(draw: Any) -> Spec:
 wrong = st.sampled_from([{}, {}, {}, {"colour": "red"}])
 values = st.builds(value, st.sampled_from(VALUES), st.sampled_from(["a", "b", 1]))
 resources = st.one_of(specs(), specs(), values)
+
+
+@st.composite
+def listeners(draw: Any) -> Spec:
+    """Return a listener that may lead to somebody: for laws of what is checked and does not run."""
+    links = tuple(draw(st.lists(targets, min_size=1, max_size=2)))
+    fields = {"port": draw(st.sampled_from(PORTS))}
+    return spec(draw(names), "listener", ports={"out": links}, fields=fields)
+
+
+checked = st.one_of(specs(), specs(), values, listeners())

@@ -149,6 +149,37 @@ async def test_a_start_runs_all_but_the_second_of_an_address() -> None:
         }
 
 
+WAITING = [
+    "- {{kind: listener, name: a, port: {port}, ports: {{out: [{{name: nobody, port: in}}]}}}}\n",
+    """\
+- {{kind: listener, name: a, port: {port}, ports: {{out: [{{name: step, port: in}}]}}}}
+- {{kind: nop, name: step, ports: {{out: [{{name: nobody, port: in}}]}}}}
+""",
+    "- {{kind: listener, name: a, port: {port}, ports: {{wrong: [{{name: pong, port: in}}]}}}}\n",
+]
+
+
+@pytest.mark.parametrize("waiting", WAITING)
+@SHAPES
+async def test_an_address_goes_to_who_could_serve_before_who_only_waits(
+    shape: object, waiting: str
+) -> None:
+    """Names do not decide about it: at a start, in one change, and in a check."""
+    port = free_port()
+    text = PONG + waiting.format(port=port) + shape("b", port)  # type: ignore[operator]
+    async with Runtime(store=MemoryStore(), kinds=everything(), watch=False) as rt:
+        planned = await plan(rt.store, text)
+        in_use = [each.path for each in planned.problems if each.code == "in-use"]
+        assert in_use
+        assert all(path.startswith("a") for path in in_use)
+    specs = [each for each in read(text) if isinstance(each, Spec)]
+    values = [each for each in read(text) if isinstance(each, Value)]
+    async with Runtime(store=MemoryStore([*specs, *values]), kinds=everything(), watch=False) as rt:
+        states = {each.name: each.state for each in rt.status().symbols}
+        assert states["b"] == "active"
+        assert states.get("a") != "active"
+
+
 async def test_a_namespace_of_its_own_has_addresses_of_its_own() -> None:
     port = free_port()
     async with store_of(PONG + listener("a", port)) as store:

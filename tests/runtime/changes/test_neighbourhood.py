@@ -14,23 +14,24 @@ from heddle.runtime.changes.plan import check_change, check_steps
 from heddle.schemas.link import Link
 from heddle.specs.model.index import key_of
 from heddle.specs.model.names import new_id
-from heddle.specs.model.spec import Spec
+from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.store import Put, Resource
 from heddle.specs.model.value import Value
 from heddle.specs.stores.contract_story import spec, value
 from heddle.specs.stores.memory import MemoryStore
 from tests.runtime.changing import everything
-from tests.runtime.random_specs import names, resources
+from tests.runtime.random_specs import checked, names
 
+VALUE = new_id()
 INSIDE = re.compile(r'Did you mean "[a-z0-9]+/[a-z0-9]+"\? ')
 
 
 @st.composite
 def worlds(draw: Any) -> tuple[list[Resource], list[tuple[Resource | None, Resource | None]]]:
     """Return what is stored, and a change of it: what is put, taken out or renamed."""
-    stored = {key_of(each): each for each in draw(st.lists(resources, max_size=8))}
+    stored = {key_of(each): each for each in draw(st.lists(checked, max_size=8))}
     steps: dict[Any, tuple[Resource | None, Resource | None]] = {}
-    for new in draw(st.lists(resources, max_size=3)):
+    for new in draw(st.lists(checked, max_size=3)):
         steps[key_of(new)] = (stored.get(key_of(new)), new)
     for old in draw(st.lists(st.sampled_from(list(stored.values())), max_size=2)) if stored else ():
         steps.setdefault(key_of(old), (old, None))
@@ -71,6 +72,32 @@ def test_neighbours_are_all_that_takes_part_in_a_check(
 
 async def _read(store: MemoryStore, *steps: tuple[Resource | None, Resource | None]) -> set[str]:
     return {str(each.name) for each in await neighbourhood(store, steps, everything())}
+
+
+def test_neighbours_are_read_by_the_links_that_a_value_gives() -> None:
+    """Both where they led, and where they lead from now on, for whoever is made with the Value."""
+    before, after = (Value(id=VALUE, name="v", data=name) for name in "ab")
+    caller = spec("c", "call", env={"X": Binding(name="v")}, fields={"target": "{{ X }}"})
+    source = spec("d", "listener", fields={"port": 8101}, ports={"out": (Link(name="nobody"),)})
+    held = {
+        "specs": [{"kind": "snippet", "name": "inner", "language": "text", "code": "{{ X }}"}],
+        "outbounds": {"out": [{"name": "inner", "port": "out"}]},
+    }
+    ports = {"out": (Link(name="d", port="in"),)}
+    block = spec("e", "block", ports=ports, env={"X": Binding(name="v")}, fields=held)
+
+    async def story() -> None:
+        store = MemoryStore()
+        await store.open()
+        stored = [spec("a"), spec("b"), before, caller, source, block]
+        await store.apply([Put(resource=each) for each in stored])
+        registry = everything()
+        steps = [(before, after)]
+        whole = [*await store.specs(), *await store.values()]
+        assert await check_change(store, steps, registry) == check_steps(steps, whole, registry)
+        assert {"a", "b", "c", "d", "e"} <= await _read(store, *steps)
+
+    asyncio.run(story())
 
 
 def test_what_is_not_concerned_is_not_read() -> None:
