@@ -1,4 +1,4 @@
-"""The fault injector of the test kit: a story is killed before each of its statements in turn.
+"""The fault injector of the test kit: each story is killed before each of its statements in turn.
 
     python -m heddle.extensions.tasks.run_stores.kill_points FOLDER
 
@@ -11,9 +11,11 @@ import asyncio
 import os
 import shutil
 import signal
+import sqlite3
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
@@ -139,6 +141,68 @@ async def check(place: Path) -> None:
     await store.close()
 
 
+PRUNED, KEPT = UUID(int=1), UUID(int=2)
+LARGE = "z" * 70_000
+TASKS = 30
+
+
+async def write_prune(place: Path, trace: Trace) -> None:
+    """Remove a run in many small pieces; another one, which goes on, has a result with the same content."""
+    promises = Promises(place)
+    store = make_sqlite(place, None)
+    await store.open()
+    for run in (PRUNED, KEPT):
+        record, _ = await store.begin(
+            NewRun(id=run, namespace="n", workflow="w", input="x" * 5000), time.time()
+        )
+        journal = DurableJournal(store, record)
+        journal.begin_all([(f"t{number}", 1) for number in range(TASKS)])
+        await commit(journal)
+        for number in range(TASKS):
+            journal.end(f"t{number}", 1, COMPLETED, LARGE if number % 10 == 0 else number)
+        journal.log("t0", 1, "hello\n")
+        await commit(journal)
+        if run == PRUNED:
+            journal.finish(RunStatus.COMPLETED, LARGE)
+        else:
+            journal.suspend("drained", wake=time.time())
+        await commit(journal)
+    await store.close()
+    store = make_sqlite(place, trace)
+    await store.open()
+    removed = await store.prune(time.time() + 60, rows=7)
+    promises.add(PRUNED, f"pruned {removed}")
+    await store.close()
+
+
+async def check_pruned(place: Path) -> None:
+    """Check that the run is whole or gone, that the other has all it had, and that nothing of it stays."""
+    promised = Promises(place).read()
+    store = make_sqlite(place, None)
+    await store.open()
+    record = await store.get(PRUNED)
+    if record is not None:
+        expect(not promised, "a run that was removed is there")
+        expect(record.output == LARGE, "the output is gone")
+        expect(len(await store.attempts(PRUNED)) == TASKS, "some of its attempts are gone")
+        expect(len(await store.logs(PRUNED)) == 1, "its log is gone")
+        numbers = [each.seq for each in await store.transitions(PRUNED)]
+        expect(numbers == list(range(1, len(numbers) + 1)), f"numbers {numbers}")
+    await store.prune(time.time() + 60, rows=7)
+    expect(await store.get(PRUNED) is None, "it cannot be removed")
+    outputs = [each.output for each in await store.attempts(KEPT)]
+    expect(outputs.count(LARGE) == TASKS // 10, "the other run has lost results")
+    await go_on(store, KEPT)
+    await store.close()
+    with closing(sqlite3.connect(place / "runs.sqlite")) as raw:
+        for table in ("attempts", "history", "logs", "requests", "gates", "jobs"):
+            (left,) = raw.execute(
+                f"SELECT count(*) FROM {table} WHERE run = ?", (str(PRUNED),)
+            ).fetchone()
+            expect(not left, f"{left} rows of {table} stay")
+        expect(not raw.execute("SELECT * FROM removed").fetchall(), "the removal has not ended")
+
+
 async def go_on(store: SqliteRunStore, run: UUID) -> None:
     """Take the run as the next worker does, and end it; nothing of the old owner counts any more."""
     before = await store.get(run)
@@ -193,12 +257,16 @@ def kill_before(number: int) -> Trace:
     return trace
 
 
-def try_kill(place: Path, number: int) -> bool:
+Story = Callable[[Path, Trace], Coroutine[None, None, None]]
+Check = Callable[[Path], Coroutine[None, None, None]]
+
+
+def try_kill(place: Path, number: int, story: Story, check_after: Check) -> bool:
     """Kill the story before one statement, and check; return False if it has fewer statements."""
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
-    code = run_forked(lambda: asyncio.run(write_trace(place, kill_before(number))))
-    if run_forked(lambda: asyncio.run(check(place))):
+    code = run_forked(lambda: asyncio.run(story(place, kill_before(number))))
+    if run_forked(lambda: asyncio.run(check_after(place))):
         raise SystemExit(f"killed before statement {number}: see above")
     if code not in (0, -signal.SIGKILL):
         raise SystemExit(f"the story failed at statement {number}")
@@ -206,11 +274,15 @@ def try_kill(place: Path, number: int) -> bool:
 
 
 def try_kills(folder: Path) -> int:
-    """Kill the story before each of its statements; return how many that were."""
-    number = 1
-    while try_kill(folder / "place", number):
-        number += 1
-    return number - 1
+    """Kill each story before each of its statements; return how many that were."""
+    stories: tuple[tuple[Story, Check], ...] = ((write_trace, check), (write_prune, check_pruned))
+    kills = 0
+    for story, check_after in stories:
+        number = 1
+        while try_kill(folder / "place", number, story, check_after):
+            number += 1
+        kills += number - 1
+    return kills
 
 
 if __name__ == "__main__":

@@ -567,14 +567,19 @@ class SqliteRunStore:
             if count < UNPACK:
                 return
 
-    async def prune(self, before: float, *, namespace: str | None = None) -> int:
-        """Remove settled runs that ended before, and what only they needed; return how many runs."""
-        from heddle.extensions.tasks.run_stores.sqlite_prune import prune_piece
+    async def prune(
+        self, before: float, *, namespace: str | None = None, rows: int | None = None
+    ) -> int:
+        """Remove settled runs that ended before, and what only they needed; return how many runs.
+
+        `rows` are how many go in one piece.
+        """
+        from heddle.extensions.tasks.run_stores.sqlite_prune import ROWS, prune_piece
 
         removed = 0
         while True:
             piece = await self._in_transaction(
-                lambda raw: prune_piece(raw, self._file.named, before, namespace)
+                lambda raw: prune_piece(raw, self._file.named, before, namespace, rows=rows or ROWS)
             )
             removed += piece.runs
             if piece.is_last:

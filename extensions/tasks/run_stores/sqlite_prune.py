@@ -42,14 +42,19 @@ class PrunePiece(NamedTuple):
 
 
 def prune_piece(
-    raw: sqlite3.Connection, named: Named, before: float, namespace: str | None = None
+    raw: sqlite3.Connection,
+    named: Named,
+    before: float,
+    namespace: str | None = None,
+    *,
+    rows: int = ROWS,
 ) -> PrunePiece:
-    """Do the next piece of removing the settled runs that ended before a time."""
+    """Do the next piece, of about so many rows, of removing the settled runs that ended before a time."""
     row = raw.execute(named("SELECT run FROM @removed LIMIT 1")).fetchone()
     if row is None:
         runs = _hide_runs(raw, named, before, namespace)
         return PrunePiece(runs, is_last=not runs)
-    left = ROWS
+    left = rows
     while row is not None and left > 0:
         left = _remove_rows(raw, named, row[0], left)
         row = raw.execute(named("SELECT run FROM @removed LIMIT 1")).fetchone()

@@ -5,7 +5,7 @@
 One process for all: each worker is forked from it, as most of the time of a fresh program goes into imports.
 A worker runs a Runtime on the file `shop.db`, which is both the database of the application and the
 RunStore. Each second task inserts a row into `effects` by the kind `sql`; the others append a line to the file
-`effects`, which is another system. The result is printed as JSON.
+`effects`, which is another system. Runs that ended long ago are removed meanwhile. The result is printed as JSON.
 """
 
 import asyncio
@@ -16,16 +16,25 @@ import signal
 import sqlite3
 import sys
 import time
+from collections.abc import Callable, Coroutine
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from heddle.extensions.tasks.run_stores.contract import RunRecord
+from heddle.extensions.tasks.run_stores.durable_journal import DurableJournal
+from heddle.extensions.tasks.run_stores.kit import COMPLETED, commit, new_run
 from heddle.extensions.tasks.run_stores.runs import open_runs
+from heddle.extensions.tasks.run_stores.sqlite import SqliteRunStore
+from heddle.extensions.tasks.status import RunStatus
 from heddle.runtime.runtime import Runtime
 from heddle.specs.stores.memory import MemoryStore
 from heddle.specs.yaml.document import read_text
 
 SIZE = 36
+OLD, OLD_TASKS = 40, 50
+"""Runs that ended long ago, and the tasks of each."""
+
 LONGEST = 0.1
 """Seconds that a worker is at work at most before it is killed."""
 
@@ -86,6 +95,7 @@ async def work(place: Path, name: str, up: int) -> None:
         "url": str(place / "shop.db"),
         "lease": "2s",
         "losses": 100,
+        "keep": "1h",
     }
     workflow = {"kind": "workflow", "name": name, "durable": "main", "tasks": shape(name)}
     workflow["idempotency_key"] = "'only'"
@@ -95,6 +105,52 @@ async def work(place: Path, name: str, up: int) -> None:
     async with Runtime(store=MemoryStore(reading.specs), watch=False) as runtime:
         os.write(up, b"!")
         await runtime.send(name, {})
+
+
+async def fill(place: Path) -> None:
+    """Record runs that ended two hours ago."""
+    store = SqliteRunStore(place / "shop.db")
+    await store.open()
+    for _ in range(OLD):
+        run, _ = await store.begin(new_run(workflow="old"), time.time())
+        journal = DurableJournal(store, run)
+        journal.begin_all([(f"t{each}", 1) for each in range(OLD_TASKS)])
+        await commit(journal)
+        for each in range(OLD_TASKS):
+            journal.end(f"t{each}", 1, COMPLETED, "x" * 9_000 if each % 9 == 0 else each)
+        journal.finish(RunStatus.COMPLETED, 1)
+        await commit(journal)
+    await store.close()
+    with closing(sqlite3.connect(place / "shop.db")) as raw:
+        raw.execute("UPDATE heddle_runs SET ended = ended - 7200")
+        raw.commit()
+
+
+def run_child(work: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Run work in a child: this process has no threads, and can be forked again."""
+    child = os.fork()
+    if not child:
+        asyncio.run(work())
+        os._exit(0)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+        raise SystemExit("a child failed: see above")
+
+
+def read_old(place: Path) -> dict[str, int]:
+    """Return how many old runs are whole or damaged, and how many rows belong to none."""
+    counts = {"whole": 0, "damaged": 0, "stray": 0}
+    with closing(sqlite3.connect(place / "shop.db")) as raw:
+        old = [row[0] for row in raw.execute("SELECT id FROM heddle_runs WHERE workflow = 'old'")]
+        for run in old:
+            (count,) = raw.execute(
+                "SELECT count(*) FROM heddle_attempts WHERE run = ?", (run,)
+            ).fetchone()
+            counts["whole" if count == OLD_TASKS else "damaged"] += 1
+        (counts["stray"],) = raw.execute(
+            "SELECT count(*) FROM heddle_attempts WHERE run NOT IN (SELECT id FROM heddle_runs) "
+            "AND run NOT IN (SELECT run FROM heddle_removed)"
+        ).fetchone()
+    return counts
 
 
 def fork_worker(place: Path, name: str) -> int:
@@ -133,7 +189,7 @@ def wait_or_kill(child: int, seconds: float) -> bool:
 async def read_run(place: Path) -> dict[str, Any]:
     """Return what is recorded of the run."""
     async with open_runs(str(place / "shop.db")) as runs:
-        found = await runs.list()
+        found = [each for each in await runs.list() if each.workflow != "old"]
         if not found:
             return {"status": "none", "completed": [], "numbers": []}
         run: RunRecord = found[0]
@@ -173,6 +229,7 @@ def run_round(place: Path, name: str, kills: int, chance: random.Random) -> dict
     with sqlite3.connect(place / "shop.db") as raw:
         raw.execute("CREATE TABLE effects (task TEXT)")
     raw.close()
+    run_child(lambda: fill(place))
     killed, recorded = 0, set[str]()
     while killed < kills and wait_or_kill(fork_worker(place, name), chance.uniform(0.0, LONGEST)):
         killed += 1
@@ -189,7 +246,8 @@ def run_round(place: Path, name: str, kills: int, chance: random.Random) -> dict
         check = raw.execute("PRAGMA integrity_check").fetchone()[0]
     raw.close()
     lines = (place / "effects").read_text().splitlines()
-    return {**state, "kills": killed, "rows": rows, "lines": lines, "check": check}
+    old = read_old(place)
+    return {**state, "kills": killed, "old": old, "rows": rows, "lines": lines, "check": check}
 
 
 def main(folder: str, name: str, kills: int, seed: int) -> None:

@@ -36,6 +36,8 @@ def test_a_run_that_is_killed_again_and_again_ends(tmp_path: Path, shape: str) -
 def check_round(state: dict[str, Any]) -> None:
     """Check one run after its kills."""
     assert (state["status"], state["runs"], state["check"]) == ("completed", 1, "ok")
+    # Runs that ended long ago are removed meanwhile: each is whole, or gone with all that it had.
+    assert (state["old"]["damaged"], state["old"]["stray"]) == (0, 0)
     # Each task has one completed attempt, and the numbers of the transitions have no gap.
     assert len(state["completed"]) == len(set(state["completed"])) == SIZE
     assert state["numbers"] == list(range(1, len(state["numbers"]) + 1))
