@@ -13,7 +13,8 @@ class ExclusiveUse(NamedTuple):
 
     `resource` is what the claims compete for, such as the port 80. `parts` are the parts of it that are
     claimed, each as a family and a member of it (EVERY: all of them), such as addresses by their
-    versions. `shown` names it for people; `hint` is what to do if it is in use.
+    versions. `shown` names it for people; `hint` is what to do if it is in use. Claims whose `terms`
+    are the same can be met together; without `terms`, no other claim can.
     """
 
     path: Path
@@ -21,10 +22,13 @@ class ExclusiveUse(NamedTuple):
     parts: frozenset[tuple[str, str]]
     shown: str
     hint: str = ""
+    terms: str = ""
 
     def overlaps(self, other: "ExclusiveUse") -> bool:
         """Return whether only one of both claims can be met."""
-        return self.resource == other.resource and any(
+        if self.resource != other.resource or (self.terms and self.terms == other.terms):
+            return False
+        return any(
             family == its_family and (member == its_member or EVERY in (member, its_member))
             for family, member in self.parts
             for its_family, its_member in other.parts

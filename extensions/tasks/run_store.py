@@ -1,5 +1,6 @@
 """run-store: names the database in which durable runs are recorded."""
 
+import os
 from typing import Annotated, Any, Final, Literal
 
 from heddle.extensions.extension import (
@@ -14,8 +15,9 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.extensions.tasks.run_stores.contract import RunStoreError
-from heddle.extensions.tasks.run_stores.opener import make_run_store
+from heddle.extensions.tasks.run_stores.opener import make_run_store, path_of
 from heddle.extensions.tasks.run_stores.run_service import OpenRetry, RunService, service_of
+from heddle.schemas.exclusive import ExclusiveUse
 
 ADJUSTABLE: Final = ("lease", "heartbeat", "sync", "losses", "keep")
 """The options that an open RunStore can change; with another `url` it is another RunStore."""
@@ -94,10 +96,13 @@ class RunStoreNode(Node):
         """Open the RunStore; if that fails, the node is degraded, and runs that need it fail."""
         self._host = host
         service = self._service = service_of(host, **self.options)
-        # The service may be that of the node before this one: an edit takes effect.
-        await service.adjust(**{key: self.options[key] for key in ADJUSTABLE})
         self._opening = OpenRetry(service.open, host.emit)
         await self._opening.open()
+
+    async def act(self) -> None:
+        """Have its settings in force: its service may be that of the node before this one."""
+        if self._service is not None:
+            await self._service.adjust(**{key: self.options[key] for key in ADJUSTABLE})
 
     async def close(self) -> None:
         """Let go of it."""
@@ -123,6 +128,23 @@ def compile_run_store(fields: RunStoreFields, build: Build) -> Node:
     return RunStoreNode(fields)
 
 
+def _use(fields: RunStoreFields) -> list[ExclusiveUse]:
+    """Return the claim to a RunStore: whoever has the same one has the same settings."""
+    path = path_of(fields.url)
+    where = os.path.abspath(path) if path else "memory://"  # noqa: PTH100 - a path is text here
+    settings = {**RunStoreNode(fields).options, "address": ""}
+    return [
+        ExclusiveUse(
+            path=("url",),
+            resource=f"run-store {where}",
+            parts=frozenset({("run-store", where)}),
+            shown=f"the run store {fields.url}, with other settings,",
+            hint="Give both the same settings, or name one run-store in durable of both workflows.",
+            terms=repr(settings),
+        )
+    ]
+
+
 RUN_STORE: Kind[RunStoreFields] = Kind(
     Schema(
         kind="run-store",
@@ -143,6 +165,7 @@ RUN_STORE: Kind[RunStoreFields] = Kind(
   tasks:
     - {name: text, inputs: {who: in.who}, do: {kind: snippet, language: cel, code: "'Hello ' + self.who"}}
 """,
+        exclusive=_use,
         details="""\
 A workflow needs no `run-store`: without one, durable runs are in `runs.sqlite` in the
 [state folder](../settings.md#the-state-folder), or in what `[runs] store` of `heddle.toml` names. The only
@@ -154,6 +177,8 @@ tables of Heddle begin with `heddle_` there.
 
 A file that a newer Heddle has made is not touched. If the disk is full, what is recorded stays, and runs
 wait; the node is `Degraded` with `run store full`.
+
+Two `run-store` of one namespace may have the same `url` only if all of their settings are the same.
 """,
     ),
     compile_run_store,

@@ -134,6 +134,8 @@ class Shift:
             await turns.rest()
             symbol.since = number
             symbol.began = time.time()
+            if type(symbol.node).act is not Node.act:
+                await self._safely(symbol, "act", symbol.node.act())
             if type(symbol.node).degraded is not Node.degraded:
                 self.telling[symbol.id] = symbol
             self._events.emit(

@@ -165,6 +165,9 @@ class Node:
     async def open(self, host: Host) -> None:
         """Begin to act: called when the symbol becomes active; what it raises rejects the change."""
 
+    async def act(self) -> None:
+        """Begin what cannot be undone: called once the whole change is live, after which nothing rejects it."""
+
     async def pause(self) -> None:
         """Begin nothing new: called when the symbol leaves the current generation."""
 

@@ -5,12 +5,17 @@ is known at once, and its runs need not wait until their lease is over.
 """
 
 import os
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 TRIES: Final = 50
 """Times that a worker tries to lock its own file while others look whether it is locked."""
+
+PAUSE, LONGEST = 0.001, 0.05
+"""Seconds of the pause before the second try, and of the longest one; each is twice as long: 2 s in all."""
 
 _CLOSED: Final = getattr(os, "O_CLOEXEC", 0)
 
@@ -23,13 +28,15 @@ class OwnerLock:
         self._path = folder / owner
         self._handle = -1
 
-    def take(self) -> None:
-        """Make the file and lock it. Raise OSError if that cannot be.
+    def take(self, pause: Callable[[float], object] = time.sleep) -> None:
+        """Make the file and lock it, in a thread that may wait. Raise OSError if that cannot be.
 
         Others remove files that nobody has locked, and empty folders: so it looks whether its own is
         still there once it has the lock.
         """
-        for _ in range(TRIES):
+        for number in range(TRIES):
+            if number:
+                pause(min(PAUSE * 2 ** (number - 1), LONGEST))
             self._folder.mkdir(mode=0o700, exist_ok=True)
             try:
                 handle = os.open(self._path, os.O_RDWR | os.O_CREAT | _CLOSED, 0o600)

@@ -21,6 +21,7 @@ from heddle.extensions.tasks.run_stores.contract import (
 from heddle.extensions.tasks.run_stores.durable_runs import DurableRuns, Emit
 from heddle.extensions.tasks.run_stores.opener import make_run_store
 from heddle.extensions.tasks.run_stores.recorded import LOSSES
+from heddle.extensions.tasks.run_stores.run_delays import RunDelays
 from heddle.extensions.tasks.scheduler.journal import FencedError, Workload
 from heddle.specs.model.lease import uptime
 
@@ -35,6 +36,9 @@ AGAIN: Final = 1.0
 
 LONGEST: Final = 30.0
 """Seconds of the longest of these pauses."""
+
+FAILURES: Final = 3
+"""Runs in a row for which the RunStore fails, after which it is the RunStore that fails, and not the runs."""
 
 PRUNE: Final = 3600.0
 """Seconds between two looks for runs that are kept no longer."""
@@ -56,14 +60,10 @@ class RunService:
         heartbeat: float | None = None,
         sync: str = "normal",
         losses: int = LOSSES,
-        keep: float | None = None,
         drain: float = 30.0,
         control: bool = True,
     ) -> None:
-        """`keep` is for how many seconds settled runs are kept; without it, until somebody prunes them.
-
-        Without `control`, it leaves runs alone that others began, or that nobody works on.
-        """
+        """Without `control`, it leaves runs alone that others began, or that nobody works on."""
         self.address = address
         self.store = make_run_store(address, lease=lease, sync=sync)
         self.runs = DurableRuns(
@@ -74,7 +74,7 @@ class RunService:
             emit=self._tell_somebody,
         )
         self.reason = ""
-        self._keep = keep
+        self._keep: float | None = None
         self._control_on = control
         self._users: dict[Host, Workload | None] = {}
         self._workloads: dict[str, tuple[Workload, Host]] = {}
@@ -83,9 +83,11 @@ class RunService:
         self._control_task: asyncio.Task[None] | None = None
         self._kick = asyncio.Event()
         self._left_alone: set[UUID] = set()
-        self._delayed: set[UUID] = set()
+        self._delays = RunDelays()
+        self._pruning: asyncio.Task[None] | None = None
         self._reported = ""
-        self._pruned = 0.0
+        # Not 0: a machine may have been up for less than an hour.
+        self._pruned = -PRUNE
 
     # -- its users ---------------------------------------------------------------------------------
 
@@ -115,11 +117,17 @@ class RunService:
         losses: int,
         keep: float | None,
     ) -> None:
-        """Go by the settings of an edited `run-store` from now on, also for the runs that are active."""
+        """Go by the settings of a `run-store` from now on, also for the runs that are active.
+
+        `keep` is for how many seconds settled runs are kept; without it, until somebody prunes them.
+        """
         await self.store.adjust(lease=lease, sync=sync)
         self.runs.adjust(heartbeat=heartbeat, losses=losses)
         if keep != self._keep:
-            self._keep, self._pruned = keep, 0.0
+            if self._pruning is not None:
+                # It goes by the old time.
+                self._pruning.cancel()
+            self._keep, self._pruned = keep, -PRUNE
             self._kick.set()
 
     def serve(self, host: Host, workload: Workload) -> None:
@@ -127,7 +135,7 @@ class RunService:
         self._users[host] = workload
         self._workloads[workload.name] = workload, host
         self._left_alone.clear()
-        self._delayed.clear()
+        self._delays.clear()
         self._kick.set()
 
     def pause(self, workload: Workload) -> None:
@@ -185,7 +193,7 @@ class RunService:
             try:
                 self._look_at_generations()
                 await self._claim_due()
-                await self._prune()
+                self._prune()
                 self._reported = ""
             except RunStoreError as error:
                 self._tell_once("run store failed", str(error))
@@ -222,25 +230,34 @@ class RunService:
         for name, (_, host) in self._workloads.items():
             names.setdefault(host.namespace, []).append(name)
         for namespace, workflows in names.items():
+            left = self._left_alone | self._delays.waiting(uptime())
             due = await self.store.claimable(
-                namespace, time.time(), workflows=workflows, without=self._left_alone
+                namespace, time.time(), workflows=workflows, without=left
             )
-            # One that the store fails for waits behind the others, not in front of them.
-            for run in sorted(due, key=lambda each: each.id in self._delayed):
+            failures = 0
+            for run in due:
                 known = self._workloads.get(run.workflow)
-                if known is not None and run.id not in self._left_alone:
-                    await self._try(run, *known)
+                if known is None or run.id in self._left_alone:
+                    continue
+                error = await self._try(run, *known)
+                failures = 0 if error is None else failures + 1
+                if error is not None and failures >= FAILURES:
+                    raise error
 
-    async def _try(self, run: RunRecord, workload: Workload, host: Host) -> None:
-        """Go on with a run; leave it alone if that fails for a reason of its own."""
+    async def _try(self, run: RunRecord, workload: Workload, host: Host) -> RunStoreError | None:
+        """Go on with a run; leave it alone if that fails for a reason of its own.
+
+        If the RunStore fails for it, return why: the run is tried again, less and less often.
+        """
         try:
             await self._go_on(run, workload, host)
         except FencedError:
             # Another worker has taken it in between.
-            return
-        except RunStoreError:
-            self._delayed.add(run.id)
-            raise
+            pass
+        except RunStoreError as error:
+            if self._delays.add(run.id, uptime()):
+                host.emit("run delayed", level="warning", run=str(run.id), reason=str(error))
+            return error
         except Exception as error:
             self._left_alone.add(run.id)
             host.emit(
@@ -249,7 +266,8 @@ class RunService:
                 run=str(run.id),
                 reason=f"it cannot be resumed: {type(error).__name__}: {error}",
             )
-        self._delayed.discard(run.id)
+        self._delays.forget(run.id)
+        return None
 
     async def _go_on(self, run: RunRecord, workload: Workload, host: Host) -> None:
         missing = [name for name in run.code if not _is_importable(name)]
@@ -270,10 +288,18 @@ class RunService:
                 f"run {resumed.status}", level="warning", run=str(run.id), reason=resumed.reason
             )
 
-    async def _prune(self) -> None:
-        if self._keep is not None and uptime() - self._pruned > PRUNE:
+    def _prune(self) -> None:
+        """Begin to remove runs that are kept no longer: that may take long, and nothing waits for it."""
+        going_on = self._pruning is not None and not self._pruning.done()
+        if self._keep is not None and not going_on and uptime() - self._pruned > PRUNE:
             self._pruned = uptime()
-            await self.store.prune(time.time() - self._keep)
+            self._pruning = self._tasks.start(self._prune_before(time.time() - self._keep))
+
+    async def _prune_before(self, before: float) -> None:
+        try:
+            await self.store.prune(before)
+        except RunStoreError as error:
+            self._tell_somebody("runs not pruned", level="warning", reason=str(error))
 
     # -- what it tells -----------------------------------------------------------------------------
 
@@ -344,7 +370,11 @@ async def _open_nothing() -> None:
 
 
 def service_of(host: Host, address: str, **options: Any) -> RunService:
-    """Return the RunService of this runtime for an address; the first caller says how it is opened."""
+    """Return the RunService of this runtime for an address; the first caller says how it is opened.
+
+    Nothing is removed before `adjust` says for how long runs are kept: the change may be rejected yet.
+    """
+    options.pop("keep", None)
     services: dict[str, RunService] = host.shared.setdefault(_SHARED, {})
     if address not in services:
         control = bool(host.shared.get(CONTROL, True))

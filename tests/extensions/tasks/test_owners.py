@@ -3,7 +3,9 @@
 import asyncio
 import sqlite3
 import time
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,12 +14,15 @@ import msgspec
 import pytest
 
 from heddle.extensions.extension import Error
+from heddle.extensions.tasks.run_stores import run_delays, run_service
 from heddle.extensions.tasks.run_stores.active_run import ActiveRun
+from heddle.extensions.tasks.run_stores.contract import NewRun, RunStoreError
 from heddle.extensions.tasks.run_stores.heartbeat import Heartbeat
-from heddle.extensions.tasks.run_stores.runs import open_runs
+from heddle.extensions.tasks.run_stores.runs import Runs, open_runs
 from heddle.extensions.tasks.run_stores.sqlite import SqliteRunStore
 from heddle.extensions.tasks.status import RunStatus
 from heddle.runtime.runtime import Runtime
+from heddle.specs.model.names import new_id
 from tests.extensions.tasks import durable_tasks
 from tests.extensions.tasks.test_durable import (
     REPORT,
@@ -109,7 +114,29 @@ def test_a_heartbeat_goes_on_while_the_loop_is_held_for_a_moment() -> None:
     story(work())
 
 
-def test_a_run_without_its_code_is_left_alone_and_reported_once(tmp_path: Path) -> None:
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the looks of controllers for runs that are to go on, and their claims; they look often."""
+    entries: list[str] = []
+    claimable, claim = SqliteRunStore.claimable, SqliteRunStore.claim
+
+    async def look(store: SqliteRunStore, *more: Any, **options: Any) -> Any:
+        entries.append("look")
+        return await claimable(store, *more, **options)
+
+    async def take(store: SqliteRunStore, run: UUID, *more: Any, **options: Any) -> Any:
+        entries.append(str(run))
+        return await claim(store, run, *more, **options)
+
+    monkeypatch.setattr(SqliteRunStore, "claimable", look)
+    monkeypatch.setattr(SqliteRunStore, "claim", take)
+    monkeypatch.setattr(run_service, "LOOK", 0.02)
+    return entries
+
+
+def test_a_run_without_its_code_is_left_alone_and_reported_once(
+    tmp_path: Path, looks: list[str]
+) -> None:
     async def work() -> None:
         durable_tasks.done.clear()
         durable_tasks.gates.clear()
@@ -124,7 +151,8 @@ def test_a_run_without_its_code_is_left_alone_and_reported_once(tmp_path: Path) 
         await store.close()
         async with running(tmp_path) as runtime, looking(tmp_path) as runs:
             await until(lambda: any(e.event == "run left alone" for e in runtime.events.recent))
-            await asyncio.sleep(1.5)
+            before = len(looks)
+            await until(lambda: len(looks) > before + 2)
             told = [each for each in runtime.events.recent if each.event == "run left alone"]
             assert len(told) == 1
             assert "no.such.module" in told[0].reason
@@ -240,6 +268,101 @@ STORED = """\
   tasks:
     - {name: only, inputs: {day: in.day}, do: {kind: snippet, language: cel, code: self.day}}
 """
+
+
+@asynccontextmanager
+async def waiting_runs(path: Path, *priorities: int) -> AsyncIterator[tuple[Runs, list[UUID]]]:
+    """Provide runs of `plain` that wait for a worker, begun by another program."""
+    store = SqliteRunStore(path)
+    await store.open()
+    ids: list[UUID] = []
+    for priority in priorities:
+        run = NewRun(
+            id=new_id(),
+            namespace="default",
+            workflow="plain",
+            input={"day": "monday"},
+            status=RunStatus.QUEUED,
+            priority=priority,
+        )
+        record, _ = await store.begin(run, time.time())
+        ids.append(record.id)
+    async with open_runs(str(path)) as runs:
+        yield runs, ids
+    await store.close()
+
+
+async def until_completed(runs: Runs, run: UUID) -> None:
+    """Wait until this run is completed."""
+
+    async def is_completed() -> bool:
+        return (await runs.get(run)).status is RunStatus.COMPLETED
+
+    await until(is_completed)
+
+
+def test_a_run_that_the_store_fails_for_holds_up_no_other(
+    tmp_path: Path, looks: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others go on in the same look; it is tried again, less and less often, and reported once."""
+    claim = SqliteRunStore.claim
+
+    async def fail_two(store: SqliteRunStore, run: UUID, *more: Any, **options: Any) -> Any:
+        if run in bad:
+            looks.append(str(run))
+            raise RunStoreError(f"no page of {run}")
+        return await claim(store, run, *more, **options)
+
+    bad: list[UUID] = []
+    monkeypatch.setattr(SqliteRunStore, "claim", fail_two)
+    monkeypatch.setattr(run_delays, "FIRST", 0.02)
+
+    async def work() -> None:
+        path = tmp_path / "runs.sqlite"
+        async with waiting_runs(path, 9, 9, 1, 1) as (runs, ids):
+            bad.extend(ids[:2])
+            looks.clear()
+            async with Runtime(store=stored(STORED.replace("URL", str(path)))) as runtime:
+                for run in ids[2:]:
+                    await until_completed(runs, run)
+                await until(lambda: looks.count("look") > 1)
+                first = looks[: looks.index("look", 1)]
+                assert {str(each) for each in ids} < set(first)
+                await until(lambda: looks.count(str(bad[0])) >= 4)
+                times = [place for place, each in enumerate(looks) if each == str(bad[0])]
+                pauses = [looks[a:b].count("look") for a, b in pairwise(times)]
+                assert pauses[2] > pauses[0]
+                delayed = [e.data["run"] for e in runtime.events.recent if e.event == "run delayed"]
+                assert sorted(delayed) == sorted(str(each) for each in bad)
+
+    story(work())
+
+
+def test_runs_go_on_while_old_ones_are_removed(
+    tmp_path: Path, looks: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prune = SqliteRunStore.prune
+
+    async def prune_later(store: SqliteRunStore, before: float, **more: Any) -> int:
+        begun.set()
+        await gate.wait()
+        return await prune(store, before, **more)
+
+    begun, gate = asyncio.Event(), asyncio.Event()
+    monkeypatch.setattr(SqliteRunStore, "prune", prune_later)
+
+    async def work() -> None:
+        path = tmp_path / "runs.sqlite"
+        text = STORED.replace("URL", str(path)).replace("lease: 30s", "lease: 30s, keep: 1d")
+        async with Runtime(store=stored(text)):
+            await asyncio.wait_for(begun.wait(), 30)
+            async with waiting_runs(path, 1) as (runs, ids):
+                await until_completed(runs, ids[0])
+            assert not gate.is_set()
+            assert looks.count("look") > 1
+            gate.set()
+
+    story(work())
 
 
 def test_an_edit_of_a_run_store_takes_effect_at_once(tmp_path: Path) -> None:

@@ -237,6 +237,24 @@ def test_an_owner_keeps_its_file_while_others_look_for_dead_ones(tmp_path: Path)
     asyncio.run(story())
 
 
+def test_an_owner_waits_for_its_file_while_another_one_looks_at_it(tmp_path: Path) -> None:
+    """Who looks is slow: a disk over the network, or a machine that does much else."""
+    lock = OwnerLock(tmp_path, "mine")
+    looking = OwnerLock(tmp_path, "mine")
+    looking.take()
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        if sum(waited) > 1.0:
+            looking.free(keep=True)
+
+    lock.take(wait)
+    assert 0 < waited[0] < waited[-1] < 0.1
+    lock.free()
+    assert list_owners(tmp_path) == []
+
+
 def test_what_an_ended_attempt_still_prints_comes_after_what_is_kept(tmp_path: Path) -> None:
     async def story() -> None:
         store = SqliteRunStore(tmp_path / "runs.sqlite")
