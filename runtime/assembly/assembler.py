@@ -166,10 +166,10 @@ def _check_claims(
     claiming.sort(key=lambda part: (part.id not in first, part.label))
     problems = yield from check_exclusive(claiming, rivals, context.scheme)
     if problems and len(claiming) > 1:
-        unfit = {owner.id for owner, problem in links if problem.code in REJECTED}
-        unfit |= {each.spec.id for each in counted if each.problems}
+        invalid = {owner.id for owner, problem in links if problem.code in REJECTED}
+        invalid |= {each.spec.id for each in counted if each.problems}
         symbols = [symbol for each in counted for symbol in each.symbols]
-        able = yield from find_able(symbols, unfit, context.beside)
+        able = yield from find_able(symbols, invalid, context.beside)
         claiming.sort(key=lambda part: (part.id not in first, part.id not in able, part.label))
         problems = yield from check_exclusive(claiming, rivals, context.scheme)
     return problems

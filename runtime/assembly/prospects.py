@@ -9,18 +9,18 @@ from heddle.schemas.pieces import Pieces
 
 
 def find_able(
-    symbols: Iterable[Symbol], unfit: Set[UUID], beside: Callable[[Link], UUID | None]
+    symbols: Iterable[Symbol], invalid: Set[UUID], beside: Callable[[Link], UUID | None]
 ) -> Pieces[set[UUID]]:
     """Return the ids of the Symbols that could be active, a cycle as a whole.
 
-    `unfit` are those that are rejected anyway. `beside` returns who else a link leads to and is active.
+    `invalid` are those that are rejected anyway. `beside` returns who else a link leads to and is active.
     """
     able: dict[UUID, Symbol] = {}
     names: dict[str, UUID] = {}
     sources: dict[UUID, set[UUID]] = {}
     for symbol in symbols:
         yield
-        if symbol.id not in unfit:
+        if symbol.id not in invalid:
             able[symbol.id] = symbol
             if symbol.spec.name is not None:
                 names.setdefault(symbol.spec.name, symbol.id)

@@ -566,7 +566,7 @@ class FolderStore:
         """Tell those who watch that the files cannot be looked at, or can again."""
         if problem != self._failed:
             self._failed = problem
-            self._tell(problem)
+            self._announce(problem)
 
     def _note_unfinished(self, reason: str) -> None:
         """Tell those who watch, once, why a change set cannot be finished, or that none is left."""
@@ -578,9 +578,9 @@ class FolderStore:
         )
         before, self._unfinished = self._unfinished, problem if reason else None
         if before != self._unfinished:
-            self._tell(self._unfinished)
+            self._announce(self._unfinished)
 
-    def _tell(self, problem: Problem | None) -> None:
+    def _announce(self, problem: Problem | None) -> None:
         self._changes.append(
             ChangeSet(
                 problems=() if problem is None else (problem,),
