@@ -39,18 +39,19 @@ def command(
     """Read files and folders (`-`: standard input), and print their routes as OpenAPI 3.1 in JSON.
 
     It is what the kind `openapi` serves: made of routes, of `validate`, `auth` and `respond` nodes, and of the
-    annotations of the nodes that routes lead to. What cannot be read is told on standard error, the rest is
-    described, and the exit code is 1.
+    annotations of the nodes that routes lead to. What cannot be read or used is printed on standard error, the
+    rest is described, and the exit code is 1. Secrets are masked.
     """
     import msgspec
 
     from heddle.cli.commands.schema import write
+    from heddle.cli.complaint import complain
     from heddle.cli.documents import Documents
-    from heddle.cli.exit_codes import CommandError
     from heddle.cli.extensions import installed, reachable_specs
     from heddle.cli.views.output import print_problems
     from heddle.extensions.net.openapi.document import describe_flow
     from heddle.runtime.assembly.check import check_specs
+    from heddle.runtime.events.events import mask
     from heddle.specs.binding.bind import ValueSet
 
     settings = settings_of(config, extensions, **flags)
@@ -67,16 +68,18 @@ def command(
     )
     problems = [*reading.problems, *checked.problems]
     print_problems(problems, source=documents.source)
-    try:
-        document = describe_flow(
-            [part.spec for part in checked.parts],
-            registry.scheme,
-            title=title,
-            version=api_version,
-            listener=listener,
-        )
-    except ValueError as error:
-        raise CommandError(str(error)) from None
+    described = describe_flow(
+        [part.spec for part in checked.parts],
+        registry.scheme,
+        title=title,
+        version=api_version,
+        listener=listener,
+    )
+    # Blanks are filled: what is printed may be shown to anybody.
+    document = mask(described.document, checked.secrets)
     write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n", output)
-    if problems:
+    if not problems:
+        for problem in described.problems:
+            complain(str(mask(problem, checked.secrets)))
+    if problems or described.problems:
         raise click.exceptions.Exit(FAILED)

@@ -13,6 +13,7 @@ from heddle.cli.views.problem_report import as_data, severity, summary
 from heddle.runtime.assembly.check import check_specs
 from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.assembly.graph_check import check_graph
+from heddle.runtime.events.events import masked
 from heddle.schemas.check import in_order
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import ValueSet
@@ -98,7 +99,7 @@ def check_files(
     )
     rest = [
         problem
-        for problem in (*checked.problems, *checked.dead, *graph)
+        for problem in (*checked.problems, *checked.dead, *masked(tuple(graph), checked.secrets))
         if problem.code != "missing-link"
         or not (
             not reading.whole

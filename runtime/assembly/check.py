@@ -22,6 +22,7 @@ from heddle.specs.binding.unfilled import unfilled_blanks
 from heddle.specs.model.names import new_id
 from heddle.specs.model.spec import Spec
 from heddle.specs.secrets.keyring import EXTRA
+from heddle.specs.secrets.mask import in_order as longest_first
 from heddle.specs.secrets.vault import Vault
 
 Served: TypeAlias = Mapping[UUID, Spec | None]
@@ -42,7 +43,8 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
 
     `closed` are the Values whose data cannot be had here. `dead` are fields that lead to a port without
     a link. `hints` are what is allowed, but probably not meant. `parts` are the Specs as they count, and
-    those that they hold: what `check_graph` is asked about.
+    those that they hold: what `check_graph` is asked about. They have their blanks filled, so whatever is
+    shown of them is masked by the `secrets`; the Problems are masked already.
     """
 
     problems: tuple[Problem, ...] = ()
@@ -51,6 +53,7 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[FlowPart, ...] = ()
     missing: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
 
 
 class SpecsContext(Context):
@@ -205,7 +208,10 @@ def check_in_pieces(
     )
     assembly = yield from assemble(chosen, context)
     problems, missing, closed = yield from _gather(assembly.specs, strict_env=strict_env)
-    problems += [each.problem for each in assembly.links]
+    secrets = longest_first(
+        secret for each in (*assembly.specs, *assembly.around) for secret in each.binding.secrets
+    )
+    problems += masked(tuple(each.problem for each in assembly.links), secrets)
     hints = [hint for each in assembly.specs for hint in each.hints]
     parts = yield from _parts_of(assembly.specs, scheme)
     filled = [part.spec for part in parts]
@@ -213,11 +219,16 @@ def check_in_pieces(
         problems=tuple(
             in_order([problem for problem in problems if not (later and problem.code in LATER)])
         ),
-        dead=tuple(dead_routes(filled, scheme.schema)) if only is None else (),
-        hints=(*unfilled_blanks(specs), *dict.fromkeys(hints)) if only is None else (),
+        dead=masked(tuple(dead_routes(filled, scheme.schema)), secrets) if only is None else (),
+        hints=(
+            masked((*unfilled_blanks(specs), *dict.fromkeys(hints)), secrets)
+            if only is None
+            else ()
+        ),
         parts=tuple(parts),
         missing=tuple(sorted(missing)),
         closed=tuple(sorted(closed)),
+        secrets=secrets,
     )
 
 

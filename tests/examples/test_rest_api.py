@@ -20,7 +20,7 @@ from tests.support import port_of
 
 FLOW = EXAMPLES / "rest-api" / "api.yaml"
 API = schemathesis.openapi.from_dict(
-    describe_flow(read_path(str(FLOW)).specs, installed(settings_of(None, ())).scheme)
+    describe_flow(read_path(str(FLOW)).specs, installed(settings_of(None, ())).scheme).document
 )
 load_all_checks()
 

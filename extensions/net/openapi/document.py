@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from heddle.extensions.net.openapi.components import SchemaComponents
 from heddle.extensions.net.openapi.request_flow import KindSource, RequestFlow, RouteFlow, Stage
 from heddle.extensions.net.route_segment import parse_path, template_of
 from heddle.extensions.net.validation.part_schema import schema_of_part
 from heddle.extensions.net.validation.references import SchemaFiles
+from heddle.extensions.net.validation.schema_validator import check_schema
 from heddle.schemas.ascii import elements, lower, upper
 from heddle.specs.model.spec import Spec
 from heddle.specs.yaml.diagnose import thorough
@@ -43,6 +44,14 @@ _PROBLEM_SCHEMA: Final[Mapping[str, Any]] = {
 }
 
 
+class FlowDescription(NamedTuple):
+    """The document of a flow, the files that its schemas came from, and why some of them are left out."""
+
+    document: dict[str, Any]
+    files: tuple[SchemaFiles, ...]
+    problems: tuple[str, ...]
+
+
 def describe_flow(
     specs: Iterable[Spec],
     scheme: Any,
@@ -51,12 +60,15 @@ def describe_flow(
     version: str = "1",
     description: str = "",
     listener: str | None = None,
-) -> dict[str, Any]:
+) -> FlowDescription:
     """Return the document of the routes behind a listener, or behind all of them.
 
-    Raise ValueError if a schema names another that cannot be had.
+    A schema that cannot be used is left out, and the rest is described. The document may hold what
+    blanks were filled with: mask it before it is shown.
     """
-    return _Describer(KindSource(specs, scheme)).document(title, version, description, listener)
+    describer = _Describer(KindSource(specs, scheme))
+    document = describer.document(title, version, description, listener)
+    return FlowDescription(document, describer.files, describer.problems)
 
 
 class _Describer:
@@ -64,6 +76,9 @@ class _Describer:
 
     def __init__(self, source: KindSource) -> None:
         self._flow = RequestFlow(source)
+        self._files: dict[Any, SchemaFiles] = {}
+        self._schemas: dict[tuple[Any, str], Any] = {}
+        self._problems: dict[str, None] = {}
         self._components = SchemaComponents()
         self._components.schemas[_PROBLEM] = dict(_PROBLEM_SCHEMA)
         self._security: dict[str, Any] = {}
@@ -170,13 +185,41 @@ class _Describer:
                     made[place, name] = parameter
         return list(made.values())
 
+    @property
+    def files(self) -> tuple[SchemaFiles, ...]:
+        """What has read the files of the schemas."""
+        return tuple(self._files.values())
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why schemas are left out, each once."""
+        return tuple(self._problems)
+
     def _schema(self, stage: Stage, part: str) -> Any:
-        """Return the schema of a part of requests, as it stands in the document."""
-        files = SchemaFiles(stage.fields.root, stage.fields.schemas)
-        given = getattr(stage.fields, part)
+        """Return the schema of a part of requests, as it stands in the document; `true` if it cannot be used."""
+        spec = stage.spec
+        key = (spec.id, part)
+        if key not in self._schemas:
+            try:
+                self._schemas[key] = self._schema_of_fields(stage, part)
+            except (ValueError, RecursionError) as error:
+                self._problems[f"{spec.at((part,))}: {error}"] = None
+                self._schemas[key] = True
+        return self._schemas[key]
+
+    def _schema_of_fields(self, stage: Stage, part: str) -> Any:
+        fields, id_ = stage.fields, stage.spec.id
+        if id_ not in self._files:
+            self._files[id_] = SchemaFiles(fields.root, fields.schemas)
+        given = getattr(fields, part)
         schema = given if part == "body" else schema_of_part(given)
+        return self._embedded(schema, self._files[id_])
+
+    def _embedded(self, schema: Any, files: SchemaFiles) -> Any:
+        """Return a schema, or that in a file, as it stands in the document; ValueError if it cannot be used."""
         if isinstance(schema, str):
             schema = {"$ref": files.uri_of(schema)}
+        check_schema(schema, files)
         return self._components.embed(schema, files)
 
     def _guarded(self, guards: list[Stage]) -> list[dict[str, list[str]]]:
@@ -254,13 +297,17 @@ class _Describer:
         text = target.annotations.get("response", "")
         if not text:
             return None
-        parsed = thorough(text)
-        if parsed.faults or len(parsed.documents) != 1:
-            raise ValueError(f'the annotation "response" of {target.label} is not a schema')
-        schema = parsed.documents[0]
-        if isinstance(schema, str):
-            schema = {"$ref": SchemaFiles(".", {}).uri_of(schema)}
-        return self._components.embed(schema, SchemaFiles(".", {}))
+        path = ("annotations", "response")
+        try:
+            parsed = thorough(text)
+            if parsed.faults or len(parsed.documents) != 1:
+                raise ValueError("not a schema in YAML or JSON")
+            if "" not in self._files:
+                self._files[""] = SchemaFiles(".", {})
+            return self._embedded(parsed.documents[0], self._files[""])
+        except (ValueError, RecursionError) as error:
+            self._problems[f"{target.at(path)}: {error}"] = None
+            return None
 
 
 _JSON: Final = "application/json"
@@ -288,15 +335,21 @@ def _properties(
     schema: Any, schemas: Mapping[str, Any]
 ) -> Iterator[tuple[str, dict[str, Any], bool]]:
     """Yield the properties of the schema of an object: name, schema, and whether it is required."""
-    while isinstance(schema, dict) and isinstance(schema.get("$ref"), str):
-        schema = schemas.get(schema["$ref"].rpartition("/")[2])
-    if not isinstance(schema, dict):
-        return
-    required = schema.get("required", ())
-    for name, inner in schema.get("properties", {}).items():
-        yield name, inner if isinstance(inner, dict) else {}, name in required
-    for part in schema.get("allOf", ()):
-        yield from _properties(part, schemas)
+    todo: list[Any] = [schema]
+    seen: set[int] = set()
+    while todo:
+        part = todo.pop(0)
+        # Schemas may name each other in a circle.
+        if not isinstance(part, dict) or id(part) in seen:
+            continue
+        seen.add(id(part))
+        required = part.get("required", ())
+        for name, inner in part.get("properties", {}).items():
+            yield name, inner if isinstance(inner, dict) else {}, name in required
+        reference = part.get("$ref")
+        if isinstance(reference, str):
+            todo.append(schemas.get(reference.rpartition("/")[2]))
+        todo += part.get("allOf", ())
 
 
 def _is(stage: Stage, kind: str) -> bool:

@@ -1,6 +1,8 @@
 """openapi: answers an OpenAPI document of the flow that it stands in, or a page that shows it."""
 
-from typing import Annotated, Any
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import msgspec
 
@@ -10,6 +12,7 @@ from heddle.extensions.extension import (
     OUT,
     Action,
     Build,
+    Error,
     Fields,
     Handler,
     Host,
@@ -21,12 +24,15 @@ from heddle.extensions.extension import (
     Schema,
     about,
 )
-from heddle.extensions.extension import Error as HeddleFailure
 from heddle.extensions.net.answers import header_of
 from heddle.extensions.net.http.negotiate import accepts
 from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.response import HttpResponse
+from heddle.runtime.flow.elsewhere import ElsewhereError
 from heddle.runtime.managed import home_of
+
+if TYPE_CHECKING:
+    from heddle.extensions.net.validation.references import SchemaFiles
 
 
 class OpenApi(Fields):
@@ -40,13 +46,38 @@ class OpenApi(Fields):
     ] = None
 
 
+EVERY: Final = 0.5
+"""Seconds between two looks at the files of schemas, while there are requests."""
+
+AGAIN: Final = 5.0
+"""Seconds until a description that has failed is tried again."""
+
+
+class ServedDocument(NamedTuple):
+    """The document of a generation as data and as JSON, and what it was made of.
+
+    It is `whole` if no schema is left out. `problems` are those of the last attempt.
+    """
+
+    number: int
+    whole: bool
+    document: dict[str, Any]
+    data: bytes
+    files: "tuple[SchemaFiles, ...]"
+    problems: tuple[str, ...]
+
+
 class OpenApiNode(Node):
-    """Describes the routes of the generation that is live, once for each generation."""
+    """Describes the routes of the generation that is live, anew if a file of a schema has changed."""
 
     def __init__(self, fields: OpenApi) -> None:
         self._fields = fields
         self._host: Host | None = None
-        self._made: tuple[int, dict[str, Any], bytes] | None = None
+        self._made: ServedDocument | None = None
+        self._failed: tuple[int, float, Error] | None = None
+        self._looked = 0.0
+        self._turn = asyncio.Lock()
+        self._apart = self._make
         self._action = Action(self._act)
 
     async def open(self, host: Host) -> None:
@@ -57,8 +88,19 @@ class OpenApiNode(Node):
         """Return the handler of its only in port."""
         return self._action if port == "in" else None
 
+    def degraded(self) -> str:
+        """Return which schemas the document does not have as they are now; "" if it has all of them."""
+        made = self._made
+        if made is None or not made.problems:
+            return ""
+        kept = "the document before stays" if made.whole else "some are left out"
+        return f"its schemas cannot all be used, {kept}: {'; '.join(made.problems)}"
+
     def _act(self, payload: Payload) -> Payload:
-        document, data = self._document()
+        made = self._current()
+        if made is None:
+            # Schemas are read and checked in a thread: others have their turn meanwhile.
+            raise ElsewhereError(self._apart, payload, self._make)
         path = payload.path_text if type(payload) is HttpRequest else _path_of(payload)
         if not path.endswith(".json") and accepts(header_of(payload, "Accept"), "text/html") > 0:
             from heddle.extensions.net.openapi.viewer import page_of
@@ -67,32 +109,64 @@ class OpenApiNode(Node):
                 "Content-Type": "text/html; charset=utf-8",
                 "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
             }
-            return HttpResponse(header=header, body=page_of(document, "openapi.json"))
-        return HttpResponse(header={"Content-Type": "application/json"}, body=data)
+            return HttpResponse(header=header, body=page_of(made.document, "openapi.json"))
+        return HttpResponse(header={"Content-Type": "application/json"}, body=made.data)
 
-    def _document(self) -> tuple[dict[str, Any], bytes]:
-        """Return the document of this generation, as data and as JSON."""
-        host = self._host
-        if host is None:
-            raise NodeError(HeddleFailure("the node is not open", code="dropped"))
-        number = host.wiring.generation.number
-        if self._made is None or self._made[0] != number:
-            from heddle.extensions.net.openapi.document import describe_flow
+    def _current(self) -> ServedDocument | None:
+        """Return the document, if it is that of this generation and of its files; NodeError if there is none."""
+        if self._host is None:
+            raise NodeError(Error("the node is not open", code="dropped"))
+        number = self._host.wiring.generation.number
+        now, failed, made = monotonic(), self._failed, self._made
+        if failed is not None and failed[0] == number and now < failed[1]:
+            raise NodeError(failed[2])
+        if made is None or made.number != number:
+            return None
+        if made.files and now - self._looked > EVERY:
+            if any(files.changed() for files in made.files):
+                return None
+            self._looked = now
+        return made
 
-            fields = self._fields
-            runtime = home_of(host)
-            document = host.mask(
-                describe_flow(
-                    [symbol.binding.spec for symbol in runtime.table.all()],
-                    runtime.registry.scheme,
-                    title=fields.title,
-                    version=fields.version,
-                    description=fields.description,
-                    listener=fields.listener,
+    async def _make(self, payload: Payload) -> None:
+        """Describe the generation; requests that come meanwhile wait for the same description."""
+        del payload
+        async with self._turn:
+            host = self._host
+            if host is None or self._current() is not None:
+                return
+            runtime, number = home_of(host), host.wiring.generation.number
+            specs = [symbol.binding.spec for symbol in runtime.table.all()]
+            looked = monotonic()
+            try:
+                made = await asyncio.to_thread(
+                    self._described, number, specs, runtime.registry.scheme, host
                 )
-            )
-            self._made = (number, document, msgspec.json.encode(document))
-        return self._made[1], self._made[2]
+            except Exception as error:  # a file may hold anything
+                # Kept for a while: to try again for each request would take as long each time.
+                self._failed = (number, monotonic() + AGAIN, Error.of(error))
+                raise
+            before = self._made
+            if before is not None and before.whole and before.number == number and not made.whole:
+                made = before._replace(files=made.files, problems=made.problems)
+            self._made, self._looked = made, looked
+
+    def _described(self, number: int, specs: list[Any], scheme: Any, host: Host) -> ServedDocument:
+        from heddle.extensions.net.openapi.document import describe_flow
+
+        fields = self._fields
+        described = describe_flow(
+            specs,
+            scheme,
+            title=fields.title,
+            version=fields.version,
+            description=fields.description,
+            listener=fields.listener,
+        )
+        document = host.mask(described.document)
+        problems = tuple(host.mask(list(described.problems)))
+        data = msgspec.json.encode(document)
+        return ServedDocument(number, not problems, document, data, described.files, problems)
 
 
 def _path_of(payload: Payload) -> str:
@@ -102,7 +176,7 @@ def _path_of(payload: Payload) -> str:
 
 def compile_openapi(fields: OpenApi, build: Build) -> Node:
     """Build the node; the document is made when somebody asks for it."""
-    del build
+    build.leaves = True
     return OpenApiNode(fields)
 
 

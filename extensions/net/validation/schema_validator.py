@@ -66,9 +66,7 @@ class SchemaValidator:
     ) -> None:
         # The schema stands in the folder: its relative references go out from there.
         rooted = {"$id": files.base, **schema} if isinstance(schema, dict) else schema
-        check = _SchemaCheck(files)
-        check.check(schema, rooted)
-        self.slow = formats and check.slow
+        self.slow = check_schema(schema, files) and formats
         """Whether one value alone may take many milliseconds: an expression has to be compiled."""
         checker = _checker() if formats else None
         self._lister = _lister_for(rooted, files)(
@@ -132,6 +130,16 @@ class SchemaValidator:
             return [_UNKNOWN]
 
 
+def check_schema(schema: Any, files: SchemaFiles) -> bool:
+    """Raise SchemaMistakeError if a schema, or one that it names, cannot be used.
+
+    Return whether one asks for texts that are expressions, which take long to check.
+    """
+    check = _SchemaCheck(files)
+    check.check(schema)
+    return check.slow
+
+
 class _SchemaCheck:
     """Checks a schema, and each that it names, by the schema of schemas."""
 
@@ -142,12 +150,13 @@ class _SchemaCheck:
         self.slow = False
         """Whether a schema asks for expressions."""
 
-    def check(self, schema: Any, rooted: Any) -> None:
+    def check(self, schema: Any) -> None:
         """Raise SchemaMistakeError if a schema, or one that it names, cannot be used."""
         self._check_sound(schema, ())
-        if not isinstance(rooted, dict):
+        if not isinstance(schema, dict):
             return
         files = self._files
+        rooted = {"$id": files.base, **schema}
         seen: set[int] = set()
         registry = files.registry.with_resource(files.base, _resource(rooted))
         todo: list[tuple[Any, Any, Path]] = [(rooted, registry.resolver(files.base), ())]

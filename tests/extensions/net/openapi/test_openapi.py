@@ -1,5 +1,6 @@
 """openapi: what a flow takes and answers, in a document and on a page."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from heddle.extensions.net.openapi import document as document_module
+from heddle.specs.model.mask import MASK
 from tests.cli.support import heddle, ran
-from tests.support import change, fetch, port_of, running
+from tests.support import change, degraded, fetch, port_of, running
 
 pytestmark = pytest.mark.anyio
 
@@ -165,3 +168,113 @@ async def test_the_command_tells_what_cannot_be_read(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert 'there is no "nobody"' in result.stderr
     assert "/tasks" in json.loads(result.stdout)["paths"]
+
+
+FILES = """
+- {kind: listener, name: listener, port: 0, ports: {out: {name: router}}}
+- kind: router
+  name: router
+  routes:
+    - {method: POST, path: /tasks, to: create}
+    - {method: GET, path: /openapi.json, to: api}
+- {kind: validate, name: create, root: '%s', body: task.json, ports: {out: {name: made}}}
+- {kind: respond, name: made, status: 201}
+- {kind: openapi, name: api}
+"""
+
+
+async def described(port: int) -> Any:
+    """Return the schema of the body, out of the document that is served now."""
+    made = json.loads((await fetch(port, "/openapi.json")).body)
+    body = made["paths"]["/tasks"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    return made["components"]["schemas"].get(body["$ref"].rpartition("/")[2])
+
+
+async def test_the_document_has_schema_files_as_they_are_now(tmp_path: Path) -> None:
+    file = tmp_path / "task.json"
+    file.write_text('{"title": "one"}')
+    async with running(FILES % tmp_path) as rt:
+        assert await described(port_of(rt)) == {"title": "one"}
+        file.write_text('{"title": "two"}')
+        async with asyncio.timeout(60):
+            while await described(port_of(rt)) != {"title": "two"}:
+                await rt.events.wait("schema changed")
+
+
+async def test_a_broken_file_leaves_the_document_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "task.json"
+    file.write_text('{"title": "one"}')
+    async with running(FILES % tmp_path) as rt:
+        assert await described(port_of(rt)) == {"title": "one"}
+        file.write_text('{"allOf": 5}')
+        async with asyncio.timeout(60):
+            await rt.events.wait("schema rejected")
+            while not degraded(rt, "api"):
+                assert await described(port_of(rt)) == {"title": "one"}
+        assert 'in the file "task.json" at "/allOf"' in degraded(rt, "api")
+        file.write_text('{"title": "two"}')
+        async with asyncio.timeout(60):
+            while await described(port_of(rt)) != {"title": "two"}:
+                pass
+        assert degraded(rt, "api") == ""
+
+
+async def test_a_failure_is_kept_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def fail(*_args: Any, **_named: Any) -> Any:
+        calls.append(1)
+        raise LookupError("a defect")
+
+    monkeypatch.setattr(document_module, "describe_flow", fail)
+    async with running(API) as rt:
+        for _ in range(3):
+            assert (await fetch(port_of(rt), "/openapi.json", headers=TOKEN)).status == 500
+    assert len(calls) == 1
+
+
+SECRETS = """
+name: key
+secret: true
+data: hunter2-of-the-loom
+---
+- {kind: listener, name: listener, port: 0, ports: {out: {name: router}}}
+- kind: router
+  name: router
+  env: {KEY: {name: key}}
+  routes: [{method: GET, path: '/{{ .KEY }}', to: read}, {method: GET, path: /openapi.json, to: api}]
+- kind: validate
+  name: read
+  env: {KEY: {name: key}}
+  query: {q: {const: '{{ .KEY }}', default: 'Bearer {{ .KEY }}'}}
+- {kind: openapi, name: api, title: '{{ .KEY }}', env: {KEY: {name: key}}}
+"""
+
+
+async def test_secrets_are_masked_wherever_the_document_is_shown(tmp_path: Path) -> None:
+    flow = tmp_path / "flow.yaml"
+    flow.write_text(SECRETS)
+    printed = ran("openapi", flow)
+    async with running(SECRETS) as rt:
+        served = (await fetch(port_of(rt), "/openapi.json")).text
+    for text in (printed, served):
+        assert "hunter2" not in text
+        assert MASK in text
+
+
+def test_a_schema_that_cannot_be_used_is_left_out_of_the_print(tmp_path: Path) -> None:
+    flow = tmp_path / "flow.yaml"
+    flow.write_text(FILES % tmp_path)
+    (tmp_path / "task.json").write_text('{"allOf": 5}')
+    result = heddle("openapi", flow)
+    assert result.exit_code == 1
+    assert 'in the file "task.json" at "/allOf"' in result.stderr
+    body = json.loads(result.stdout)["paths"]["/tasks"]["post"]["requestBody"]
+    assert body["content"]["application/json"]["schema"] is True
+
+
+async def test_schemas_that_name_each_other_in_a_circle_are_described() -> None:
+    circle = "{$ref: '#/$defs/a', $defs: {a: {allOf: [{$ref: '#/$defs/a'}], properties: {n: {}}}}}"
+    made = await document(API.replace("query: {limit:", f"query: {circle}\n  params: {{limit:"))
+    listed = made["paths"]["/tasks"]["get"]["parameters"]
+    assert [each["name"] for each in listed if each["in"] == "query"] == ["n"]
