@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.runtime.assembly.assembler import AssembledSpec, Assembler, Context, assemble
+from heddle.runtime.assembly.assembler import AssembledSpec, Assembler, Assembly, Context, assemble
 from heddle.runtime.assembly.dead_routes import dead_routes
 from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.assembly.flow_graph import FlowPart
@@ -208,11 +208,8 @@ def check_in_pieces(
     )
     assembly = yield from assemble(chosen, context)
     problems, missing, closed = yield from _gather(assembly.specs, strict_env=strict_env)
-    secrets = longest_first(
-        secret for each in (*assembly.specs, *assembly.around) for secret in each.binding.secrets
-    )
+    secrets = _secrets_of(assembly)
     problems += masked(tuple(each.problem for each in assembly.links), secrets)
-    hints = [hint for each in assembly.specs for hint in each.hints]
     parts = yield from _parts_of(assembly.specs, scheme)
     filled = [part.spec for part in parts]
     return CheckResult(
@@ -220,16 +217,24 @@ def check_in_pieces(
             in_order([problem for problem in problems if not (later and problem.code in LATER)])
         ),
         dead=masked(tuple(dead_routes(filled, scheme.schema)), secrets) if only is None else (),
-        hints=(
-            masked((*unfilled_blanks(specs), *dict.fromkeys(hints)), secrets)
-            if only is None
-            else ()
-        ),
+        hints=masked(_hints(specs, assembly), secrets) if only is None else (),
         parts=tuple(parts),
         missing=tuple(sorted(missing)),
         closed=tuple(sorted(closed)),
         secrets=secrets,
     )
+
+
+def _secrets_of(assembly: Assembly) -> tuple[str, ...]:
+    """Return the texts that blanks were filled with and that nobody may see."""
+    specs = (*assembly.specs, *assembly.around)
+    return longest_first(secret for each in specs for secret in each.binding.secrets)
+
+
+def _hints(specs: Iterable[Spec], assembly: Assembly) -> tuple[Problem, ...]:
+    """Return what is allowed, but probably not meant."""
+    hints = dict.fromkeys(hint for each in assembly.specs for hint in each.hints)
+    return (*unfilled_blanks(specs), *hints)
 
 
 def _gather(
