@@ -71,16 +71,14 @@ def command(
     The exit code is 1 when there is any error; with --watch, when the last check has any.
     """
     from heddle.cli.documents import STDIN, Documents
-    from heddle.cli.extensions import installed, reachable_folder
+    from heddle.cli.extensions import installed, reachable_specs
     from heddle.cli.views.check_view import FileCheck, check_files, print_check
 
     settings = settings_of(config, extensions, **flags)
     registry = installed(settings)
     if watch and STDIN in paths:
         raise click.UsageError("--watch needs files: standard input is read once")
-    for path in paths:
-        if path != STDIN:
-            reachable_folder(path)
+    reachable_specs(paths)
 
     def check() -> FileCheck:
         return check_files(Documents(paths), settings, registry, strict_env=strict_env)

@@ -23,6 +23,9 @@ LIMIT = click.option(
     help="The longest that a test may take, if it does not say so itself.",
 )
 JUNIT = click.option("--junit", metavar="FILE", help="Write the results as JUnit XML, too.")
+UPDATE = click.option(
+    "--update", is_flag=True, help="Write the golden files of the tests instead of comparing them."
+)
 SPECS = click.option(
     "--from-specs",
     multiple=True,
@@ -43,6 +46,10 @@ VALUES = click.option(
     examples=[
         ("Every test of the store", "heddle test"),
         ("Those with orders in their name, of a folder", "heddle test orders flows"),
+        (
+            "Write the golden files anew; read the difference before you commit",
+            "heddle test --update",
+        ),
         ("For a CI service", "heddle test --junit results.xml"),
     ],
     shapes=[
@@ -58,7 +65,7 @@ VALUES = click.option(
 )
 @click.argument("regex", required=False)
 @click.argument("path", required=False)
-@options(STORE, SPECS, VALUES, NAMESPACE, ENVIRONMENT, EXTENSION, LIMIT, JUNIT, JSON)
+@options(STORE, SPECS, VALUES, NAMESPACE, ENVIRONMENT, EXTENSION, LIMIT, UPDATE, JUNIT, JSON)
 def command(
     regex: str | None,
     path: str | None,
@@ -68,6 +75,7 @@ def command(
     config: str | None,
     extensions: tuple[str, ...],
     timeout: float,
+    update: bool,
     junit: str | None,
     as_json: bool,
     **flags: object,
@@ -131,6 +139,7 @@ def command(
         specs=from_specs,
         values=from_values,
         limit=timeout,
+        update=update,
         on_result=(lambda _: None) if as_json else print_result,
         on_stuck=report,
     )

@@ -72,6 +72,7 @@ class TestRun:
         specs: Sequence[str] = (),
         values: Sequence[str] = (),
         limit: float = 30.0,
+        update: bool = False,
         on_result: Callable[[Result], None] = lambda _: None,
         on_stuck: Callable[[Ran], None] = lambda _: None,
     ) -> None:
@@ -80,6 +81,7 @@ class TestRun:
         self._specs = Documents(specs)
         self._values = Documents(values)
         self._limit = limit
+        self._update = update
         self._on_result = on_result
         self._on_stuck = on_stuck
         self._problems: tuple[Problem, ...] = ()
@@ -106,7 +108,7 @@ class TestRun:
         )
         async with rt:
             self._problems = tuple(rt.events.masked(rt.status().problems))
-            runner = Runner(rt, self._pattern, limit=self._limit)
+            runner = Runner(rt, self._pattern, limit=self._limit, update=self._update)
             self._check(rt, runner)
             with _Watchdog(lambda: self._stuck(runner)):
                 await runner.run(self._on_result)

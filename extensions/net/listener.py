@@ -1,7 +1,7 @@
 """listener: begins a process for each HTTP request, and answers it."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -17,6 +17,7 @@ from heddle.extensions.extension import (
     Host,
     Kind,
     Node,
+    Payload,
     Port,
     Process,
     Schema,
@@ -35,6 +36,7 @@ from heddle.extensions.net.http.response import AnswerMode, status_of
 from heddle.extensions.net.http.server import Server
 from heddle.extensions.net.http.tls import TLS
 from heddle.extensions.net.listen_address import address_use
+from heddle.extensions.net.virtual import answer_virtual
 from heddle.runtime.flow.errors import InputError
 from heddle.runtime.flow.machine import PendingAnswer
 from heddle.runtime.flow.source import Source
@@ -282,6 +284,27 @@ class ListenerNode(Node):
                 exchange.reply(Error.of(error, symbol=self._label))
             if not isinstance(error, Exception):
                 raise
+
+    async def answer_virtual(
+        self, request: Mapping[str, Any], send: Callable[[Payload], Awaitable[Answer]]
+    ) -> dict[str, Any]:
+        """Answer a virtual request, whose packet `send` brings into the flow; return the response as a map.
+
+        This is how tests ask: no socket takes part. NodeError if the request cannot be written.
+        """
+        cors = self._cors
+
+        async def dispatch(real: HttpRequest) -> Answer:
+            preflight = cors.preflight(real) if cors is not None else None
+            return preflight if preflight is not None else await send(real)
+
+        return await answer_virtual(
+            request,
+            self._limits,
+            dispatch,
+            stream=self._fields.stream,
+            cors=cors.lines if cors is not None else None,
+        )
 
     def _sent(self, source: Source, process: Process, complete: bool) -> None:
         """Note that a streamed answer was sent to its end, or could not be."""

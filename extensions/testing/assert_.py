@@ -23,9 +23,8 @@ from heddle.extensions.extension import (
     Schema,
     about,
 )
-from heddle.extensions.testing.explanation import explain, shown
+from heddle.extensions.testing.explanation import shown, unmet
 from heddle.extensions.testing.test_frames import record_of
-from heddle.runtime.flow.elsewhere import ElsewhereError
 from heddle.schemas.port import canonical
 
 
@@ -101,19 +100,9 @@ class AssertNode(Node):
         value, index = payload
         if self._target is not None:
             value, index = self._look(self._target, process, index)
-        try:
-            holds = self._expect(value)
-        except ElsewhereError:
-            raise
-        except Exception as error:
-            raise _failed(
-                f"expected {self._code}, but that fails: {error}; payload: {shown(value)}", value
-            ) from error
-        if not holds:
-            why = explain(self._code, value, self._compile)
-            if why is None:
-                raise _failed(f"expected {self._code}, found {shown(value)}", value)
-            raise _failed(f"{why}; payload: {shown(value)}", value)
+        mistake = unmet(self._code, self._expect, value, self._compile)
+        if mistake:
+            raise _failed(mistake, value)
         return [value, index]
 
     def _look(self, target: Spot, process: Process, index: int) -> tuple[Payload, int]:

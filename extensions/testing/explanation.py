@@ -46,6 +46,26 @@ class Comparison(msgspec.Struct, frozen=True):
         return f"expected {self.code}{value}, found {shown(self.left.value)}"
 
 
+def unmet(
+    code: str,
+    program: Program,
+    value: Any,
+    compile: Callable[[str], Program],  # noqa: A002 - the word of the contract
+) -> str:
+    """Return why a condition does not hold for this value; "" if it does."""
+    try:
+        if program(value):
+            return ""
+    except ElsewhereError:
+        raise
+    except Exception as error:
+        return f"expected {code}, but that fails: {error}; payload: {shown(value)}"
+    why = explain(code, value, compile)
+    if why is None:
+        return f"expected {code}, found {shown(value)}"
+    return f"{why}; payload: {shown(value)}"
+
+
 def explain(
     code: str,
     payload: Any,

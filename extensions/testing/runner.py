@@ -36,16 +36,23 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 class Runner:
     """Runs the tests whose `namespace/name` the pattern is found in, one after the other.
 
-    `limit` is the longest that one may take, in seconds, if the test says nothing itself.
+    `limit` is the longest that one may take, in seconds, if the test says nothing itself; with `update`,
+    golden files are written instead of compared.
     `running` is the test that runs, and when it began, by `perf_counter`.
     """
 
     def __init__(
-        self, rt: Runtime, pattern: re.Pattern[str] | None = None, *, limit: float = 30.0
+        self,
+        rt: Runtime,
+        pattern: re.Pattern[str] | None = None,
+        *,
+        limit: float = 30.0,
+        update: bool = False,
     ) -> None:
         self._rt = rt
         self._pattern = pattern
         self._limit = limit
+        self._update = update
         self.running: tuple[SymbolStatus, float, float] | None = None
         self.results: list[Result] = []
 
@@ -90,7 +97,7 @@ class Runner:
         limit = node.limit if node.limit is not None else self._limit
         began = perf_counter()
         self.running = status, began, limit
-        tried = await _limited(node, limit)
+        tried = await _limited(node, limit, update=self._update)
         mask = self._rt.events.shown
         return Result(
             name=name_of(status),
@@ -109,9 +116,9 @@ class Runner:
         return symbol.node if isinstance(symbol.node, TestNode) else None
 
 
-async def _limited(node: TestNode, limit: float) -> TestResult:
+async def _limited(node: TestNode, limit: float, *, update: bool) -> TestResult:
     """Run a test; one that does not even end when it is cancelled is left behind."""
-    task = Tasks().start(node.run(limit), awaited=True)
+    task = Tasks().start(node.run(limit, update=update), awaited=True)
     try:
         done, _ = await asyncio.wait({task}, timeout=limit + GRACE)
     except asyncio.CancelledError:

@@ -110,12 +110,9 @@ class Wiring:
         """Return the same wiring seen through a lens; processes that run go on with what they have."""
         return Wiring(self.symbols, self._sources, self.generation, lens)
 
-    def mocked(self, nodes: Mapping[Key, Node]) -> "Wiring":
-        """Return the same wiring with these nodes in the places of those of their symbols; links stay."""
-        symbols = dict(self.symbols)
-        for key, node in nodes.items():
-            symbols[key] = msgspec.structs.replace(symbols[key], node=node)
-        wiring = Wiring(symbols, self._sources, self.generation, self._lens)
+    def mocked(self, mocks: Mapping[Key, WiredSymbol]) -> "Wiring":
+        """Return the same wiring with these in the places of some symbols."""
+        wiring = Wiring({**self.symbols, **mocks}, self._sources, self.generation, self._lens)
         wiring._mocked = True
         return wiring
 

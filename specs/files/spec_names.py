@@ -9,6 +9,10 @@ SUFFIXES = (".yaml", ".yml", ".json")
 """The files of a folder that are read."""
 
 
+GOLDEN = "golden"
+"""The name of the folders of golden files: what tests expect is JSON, and no specs."""
+
+
 def is_spec_file(name: str) -> bool:
     """Return whether a file of this name is read: by its suffix, and not hidden or an editor's own."""
     return name.endswith(SUFFIXES) and not name.startswith((".", "#", "~"))
@@ -16,7 +20,7 @@ def is_spec_file(name: str) -> bool:
 
 def is_spec_folder(name: str) -> bool:
     """Return whether a folder of this name is looked into."""
-    return not name.startswith(".") and name not in ("__pycache__", "node_modules")
+    return not name.startswith(".") and name not in ("__pycache__", "node_modules", GOLDEN)
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:

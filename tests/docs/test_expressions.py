@@ -8,6 +8,7 @@ import pytest
 
 from heddle.extensions.net.http.head import parse_head, parse_line
 from heddle.extensions.net.http.request import HttpRequest, Peer, make_request
+from heddle.extensions.testing.expectation import Expectation
 from heddle.runtime.assembly.extension import registry
 from heddle.runtime.assembly.language import Options
 from heddle.runtime.flow.errors import Error
@@ -61,6 +62,7 @@ PAYLOADS: Mapping[tuple[str, str], Callable[[], Any]] = {
     ("assert", "expect"): lambda: {"status": 200, "body": None},
     ("auth", "allow"): request,
     ("breaker", "when"): failure,
+    ("test", "fails"): failure,
     ("cache", "keep"): lambda: {"status": 200, "body": "x"},
     ("cache", "key"): request,
     ("call", "choose"): request,
@@ -166,6 +168,7 @@ PACKETS: Mapping[str, tuple[Any, ...]] = {
     "retry.md": (failure(),),
     "snippet.md": ({"name": "Ada"},),
     "session.md": ({"user": "ada", "text": "hello"},),
+    "test.md": ({"status": 200, "body": {"id": 7}}, "0 orders", failure()),
     "throttle.md": ({"user": "ada"},),
     "timer.md": ({"at": "2026-01-01T00:00:00+00:00", "count": 1, "missed": 0},),
     "try.md": (4,),
@@ -190,6 +193,8 @@ def _written(spec: Spec) -> Iterator[str]:
         yield str(spec.fields["code"])
     for field in fields_of(schema.fields) if schema is not None else ():
         held = spec.fields.get(field.name)
+        if held is not None and any(shape.bare is Expectation for shape in _shapes(field.shape)):
+            yield from (condition.code for condition in Expectation.read(held).conditions)
         if any(
             shape.form == "custom" and shape.bare is Expression for shape in _shapes(field.shape)
         ):

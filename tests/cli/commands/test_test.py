@@ -209,3 +209,14 @@ def test_modules_beside_nested_specs_are_imported(here: Path, from_specs: bool) 
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_update_writes_the_golden_files_that_are_compared_then(here: Path) -> None:
+    golden = "- {kind: test, name: t, send: 1, expect: {golden: t.json}, ports: {out: pong}}\n"
+    (here / "flows" / "golden.yaml").write_text(golden)
+    result = heddle("test", "t$", "flows")
+    assert result.exit_code == 1
+    assert "golden/t.json (hint: heddle test --update writes it)" in result.stdout
+    assert heddle("test", "--update", "t$", "flows").exit_code == 0
+    assert (here / "flows" / "golden" / "t.json").read_text() == '"pong"\n'
+    assert heddle("test", "t$", "flows").exit_code == 0

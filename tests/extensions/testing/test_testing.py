@@ -371,8 +371,8 @@ async def test_a_mock_of_a_node_that_is_not_there_names_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("mock", "found"),
     [
-        ("{}", "neither answer nor fail"),
-        ("{answer: 1, fail: no}", "both answer and fail"),
+        ("{}", "neither answer, fail nor with"),
+        ("{answer: 1, fail: no}", "answer and fail"),
     ],
 )
 async def test_a_mock_answers_or_fails(mock: str, found: str) -> None:
