@@ -6,8 +6,8 @@ Content-Type: text/plain; charset=utf-8
 Not Found
 
 It stands in the comment at the top of a file, or in the `console` blocks of a README. With `-i` the
-status line is shown, and such headers as matter; without, the status is 200. A line end at the very
-end of a body is not told.
+status line is shown, and such headers as matter; without, the status is 200. Line ends at the very
+end of a body are not told.
 """
 
 import re
@@ -52,7 +52,7 @@ class Promise(NamedTuple):
         )
         phrase = self.told.status.partition(" ")[2].partition(" ")[2]
         header = {name: reply.headers.get(name, "") for name in self.told.header}
-        return Told(f"HTTP/1.1 {reply.status} {phrase}", header, reply.text.removesuffix("\n"))
+        return Told(f"HTTP/1.1 {reply.status} {phrase}", header, reply.text.rstrip("\n"))
 
 
 def promises(text: str) -> list[Promise]:
@@ -86,6 +86,8 @@ def _promise(command: str, told: list[str], folder: Path) -> Promise:
     for word in words:
         if word == "-i":
             whole = True
+        elif word == "-N":
+            continue
         elif word == "-X":
             method = next(words)
         elif word == "-d":

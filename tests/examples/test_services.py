@@ -17,6 +17,7 @@ from tests.support import port_of
 
 SERVICES = (
     "chat",
+    "chat-proxy",
     "csv-import",
     "daily-report",
     "gateway",
@@ -44,6 +45,9 @@ async def running(example: str) -> AsyncIterator[Runtime]:
             far = await stack.enter_async_context(started("backend"))
             urls = f"http://127.0.0.1:{port_of(far)}"
             rt = started(PASSWORD="lovelace", BACKENDS=urls)
+        elif example == "chat-proxy":
+            far = await stack.enter_async_context(started("model"))
+            rt = started(UPSTREAM=f"http://127.0.0.1:{port_of(far)}", KEY="secret")
         elif example == "webhook-relay":
             rt = started(TOKEN="letmein", TARGET=NOBODY)
         else:
@@ -107,6 +111,7 @@ def test_a_readme_starts_it_with_all_that_it_needs(example: str) -> None:
     first, *_ = commands(example, "start")
     given = {word.partition("=")[0] for word in first if "=" in word}
     wanted = {
+        "chat-proxy": {"UPSTREAM", "KEY"},
         "gateway": {"PASSWORD", "BACKENDS"},
         "webhook-relay": {"TOKEN", "TARGET"},
     }

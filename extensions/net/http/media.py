@@ -20,6 +20,7 @@ JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
 BYTES: Final = "application/octet-stream"
 FORM: Final = "application/x-www-form-urlencoded"
+EVENTS: Final = "text/event-stream"
 MULTIPART: Final = "multipart/form-data"
 
 VALUES: Final = 250_000

@@ -459,7 +459,7 @@ more is one too, unless `errors` is set. The body is unpacked. JSON is data, a f
 a text, anything else bytes; an empty body is null.
 
 With `body: lines`, `events` or `jsonl`, the body of a response below 400 is a [stream](../streams.md) of those pieces,
-which are made as they are read; that of a failure is data. An event is a map of `data`, as text, and of `event`, `id` and
+which are made as they are read; that of a failure is data, and with `events` every body that is not `text/event-stream`. An event is a map of `data`, as text, and of `event`, `id` and
 `retry` if it says them. Its reader may be slow: the other side waits. If the reader leaves, the connection is closed;
 if the other side breaks off, or is silent for longer than `limits.silence`, the stream fails with an Error.
 

@@ -11,6 +11,7 @@ from heddle.extensions.net.http.compression import unpack, unpack_stream
 from heddle.extensions.net.http.errors import RequestError
 from heddle.extensions.net.http.head import canonical
 from heddle.extensions.net.http.latin import kept_latin, text_of_bytes
+from heddle.extensions.net.http.media import EVENTS, media_type
 from heddle.extensions.net.http.path import text_of
 from heddle.extensions.net.http.turns import SLICE
 from heddle.extensions.net.http_client.pool import failure, one_line
@@ -111,9 +112,8 @@ async def _body(
     if form == "stream":
         return _stream(response, packing, silence)
     if form in ("lines", "events", "jsonl"):
-        if response.status < 400:
+        if _has_pieces(response, form):
             return split(_stream(response, packing, silence), form)
-        # A failure is told in a body of another type.
         form = "data"
     data = await read(response, limit, silence, held)
     if not data and form == "data":
@@ -127,6 +127,13 @@ async def _body(
         return decode(data, response.headers.get("Content-Type", "")) if form == "data" else data
     except RequestError as error:
         raise _broken(response, error) from None
+
+
+def _has_pieces(response: "aiohttp.ClientResponse", form: Form) -> bool:
+    """Return whether a body is a stream of such pieces: that of a failure is not, nor are events of another type."""
+    if response.status >= 400:
+        return False
+    return form != "events" or media_type(response.headers.get("Content-Type", "")) == EVENTS
 
 
 def _stream(response: "aiohttp.ClientResponse", packing: str, silence: float | None) -> ByteStream:

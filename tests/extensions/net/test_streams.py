@@ -168,15 +168,17 @@ async def test_a_failure_of_an_item_ends_the_stream_at_that_item() -> None:
     assert text == "data: 3\n\ndata: 6\n\nevent: error\ndata: failed\n\n"
 
 
-async def test_a_failure_of_the_far_side_is_data_and_no_stream() -> None:
-    answer = {"status": 429, "body": {"error": "slow down"}}
+@pytest.mark.parametrize(("status", "header"), [(429, EVENTS), (200, {})])
+async def test_what_is_no_stream_of_events_is_data(status: int, header: dict[str, str]) -> None:
+    given = {"Content-Type": "application/json", **header}
+    answer = {"status": status, "header": given, "body": b'{"error": "slow down"}'}
     flow = """
 - {kind: listener, name: listener, port: 0, ports: {out: ask}}
 - {kind: http, name: ask, url: '%s', method: GET, body: events}
 """
     async with remote(answer) as far, running(flow % far.url) as rt:
         reply = await fetch(port_of(rt))
-    assert (reply.status, json.loads(reply.body)) == (429, {"error": "slow down"})
+    assert (reply.status, json.loads(reply.body)) == (status, {"error": "slow down"})
 
 
 @pytest.mark.parametrize(
@@ -195,7 +197,9 @@ async def test_a_stream_of_data_is_answered_as_json_lines(
 - {kind: http, name: ask, url: '%s', method: GET, body: %s, ports: {out: body}}
 - {kind: snippet, name: body, language: cel, code: self.body}
 """
-    async with remote({"body": body}) as far, running(flow % (far.url, form)) as rt:
+    header = EVENTS if form == "events" else {}
+    answer = {"header": header, "body": body}
+    async with remote(answer) as far, running(flow % (far.url, form)) as rt:
         reply = await fetch(port_of(rt))
     assert reply.headers["Content-Type"] == "application/x-ndjson"
     assert [json.loads(line) for line in reply.text.splitlines()] == items
