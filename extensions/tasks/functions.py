@@ -25,7 +25,7 @@ from heddle.schemas.types.type_words import describe_schema
 Call: TypeAlias = Callable[[Any], Any]
 """Calls the function with a record and returns plain data; a coroutine if the function waits."""
 
-SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes})
+SCALARS: Final[frozenset[type]] = frozenset({str, int, float, bool, type(None), bytes})
 """Types whose values are plain data as they are."""
 
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
@@ -51,6 +51,14 @@ class ItemCall(NamedTuple):
     accepts: frozenset[type] = frozenset()
     write: Call | None = None
     gives: frozenset[type] = frozenset()
+
+
+class Starter(NamedTuple):
+    """A call whose result is awaited. `back` makes plain data of it; results of the types `plain` need nothing."""
+
+    call: Call
+    back: Call | None = None
+    plain: frozenset[type] = frozenset()
 
 
 class FunctionError(Exception):
@@ -101,21 +109,22 @@ class TaskFunction:
         back = _writer(self.signature, self.name)
         if self.signature.waits:
             return _waiting_call(self.fn, into, back, self.signature.streams)
-        return _plain_call(self.fn, into, back, self.signature.streams)
+        return _plain_call(self.fn, into, back, self.signature.streams, self._plain_types(back))
 
-    def starter(self, fitting: Iterable[str] = ()) -> "tuple[Call, Call | None]":
-        """Return a call of a function that waits, and what makes plain data of the awaited result.
+    def starter(self, fitting: Iterable[str] = ()) -> "Starter":
+        """Return a call of a function that waits, and what to do with the awaited result.
 
-        That saves a coroutine between the caller and the function. None if the result is plain.
+        That saves a coroutine between the caller and the function.
         """
         into = self._into(fitting)
         if self.signature.streams:
-            return _waiting_call(self.fn, into, None, True), None
+            return Starter(_waiting_call(self.fn, into, None, True))
         fn = self.fn
         back = _writer(self.signature, self.name)
+        plain = self._plain_types(back)
         if into:
-            return (lambda record: fn(**_built(record, into))), back
-        return (lambda record: fn(**record)), back
+            return Starter(lambda record: fn(**_built(record, into)), back, plain)
+        return Starter(lambda record: fn(**record), back, plain)
 
     def _into(self, fitting: Iterable[str]) -> tuple[tuple[str, Call], ...]:
         skip = set(fitting)
@@ -145,9 +154,13 @@ class TaskFunction:
         )
         accepts = frozenset({hint}) if hint in SCALARS else frozenset[type]()
         write = _writer(self.signature, self.name)
+        return ItemCall(fn, into.get(name), accepts, write, self._plain_types(write))
+
+    def _plain_types(self, back: Call | None) -> frozenset[type]:
+        """Return the types of results that `back` would return as they are."""
         answer = _TYPES.get(str(self.signature.answer.get("type")), ())
-        gives: frozenset[Any] = SCALARS if write is _plain else SCALARS.intersection(answer)
-        return ItemCall(fn, into.get(name), accepts, write, gives)
+        plain: frozenset[type] = SCALARS if back is _plain else SCALARS.intersection(answer)
+        return plain
 
     @cached_property
     def _takes_first(self) -> bool:
@@ -403,9 +416,16 @@ def _named_call(fn: Callable[..., Any], name: str) -> Callable[[Any], Any]:
 
 
 def _plain_call(
-    fn: Callable[..., Any], into: tuple[tuple[str, Call], ...], back: Call | None, streams: bool
+    fn: Callable[..., Any],
+    into: tuple[tuple[str, Call], ...],
+    back: Call | None,
+    streams: bool,
+    plain: frozenset[type],
 ) -> Call:
-    """Return the call of a function that does not wait; each case does only what it needs."""
+    """Return the call of a function that does not wait; each case does only what it needs.
+
+    Results of the types `plain` need no `back`: to see that here saves a call.
+    """
     if streams:
         return lambda record: _plain(list(fn(**_built(record, into))))
     if into:
@@ -414,12 +434,10 @@ def _plain_call(
         return lambda record: back(fn(**_built(record, into)))
     if back is None:
         return lambda record: fn(**record)
-    if back is not _plain:
-        return lambda record: back(fn(**record))
 
     def call(record: Any) -> Any:
         value = fn(**record)
-        return value if type(value) in SCALARS else _plain(value)
+        return value if type(value) in plain else back(value)
 
     return call
 

@@ -415,7 +415,9 @@ class LiveProcess:
             self._timer.cancel()
             self._timer = None
         error, waits = self._run_hooks(error)
-        if waits is None and (self._children or not self._at_work(current_task())):
+        if waits is None and (
+            self._children or not self._tasks or not self._at_work(current_task())
+        ):
             self._wind_up(error)
             return self.error
         self._ending = self.wiring.generation.tasks.start(self._end(error, waits, current_task()))

@@ -6,6 +6,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from itertools import count, repeat
 from typing import Any, Final
 
 import msgspec
@@ -44,8 +45,11 @@ from heddle.extensions.tasks.status import AttemptStatus, RunStatus, TaskStatus,
 LASTS: Final = 0.005
 """Seconds of work that a kill may cost: after them a turn is committed, although more could run."""
 
-BURST: Final = 256
+BURST: Final = 512
 """How many attempts begin in one turn at most."""
+
+QUICKLY: Final = 32
+"""How many times as many begin in the next turn, if at this rate they would take half of LASTS."""
 
 LINKS: Final = 256
 """Links after which a turn folds them: as rows of the attempts they cost less in numbers."""
@@ -140,8 +144,7 @@ class DurableJournal(RunJournal):
 
     def end_call(self, path: str, number: int, value: Any) -> bool:
         """Report that an attempt completed; True if the turn should be committed now. Raise UnstorableError."""
-        began = self._batch.get((path, number))
-        if began is None or self._outputs or self._written or self.idle is not None:
+        if self._outputs or self._written or self.idle is not None:
             return self.end(path, number, _COMPLETED, value)
         try:
             data = encode_payload(value)
@@ -150,7 +153,9 @@ class DurableJournal(RunJournal):
         size = len(data)
         if size >= BLOB:
             return self.end(path, number, _COMPLETED, value)
-        del self._batch[path, number]
+        began = self._batch.pop((path, number), None)
+        if began is None:
+            return self.end(path, number, _COMPLETED, value)
         now = self._clock()
         turn = self._turn
         turn.completed.append((path, number, began[0], began[1], now, bytearray(data)))
@@ -469,8 +474,7 @@ class DurableJournal(RunJournal):
         if begun:
             self._batch[begun.pop()] = at, seq
             self._adapt(1, at)
-        else:
-            self._turned = at
+        self._turned = self._clock()
         turn.size = 0
         return True
 
@@ -479,12 +483,14 @@ class DurableJournal(RunJournal):
 
         All that has begun counts as lost then, although most of it was not called yet.
         """
+        if not self._turned:
+            return
         took = now - self._turned
-        self._turned = now
         if took > LASTS:
             self.burst = max(1, self.burst // 2)
         elif begins >= self.burst and took < LASTS / 2:
-            self.burst = min(self.burst * 4, BURST)
+            factor = QUICKLY if took * QUICKLY < LASTS / 2 else 4
+            self.burst = min(self.burst * factor, BURST)
 
     def _commit(self, turn: RunTurn) -> Awaitable[None] | None:
         """Record a turn of any shape; it takes the links before it in."""
@@ -493,7 +499,6 @@ class DurableJournal(RunJournal):
         turn.seq = self._seq
         if turn.begun:
             self._adapt(len(turn.begun), turn.at)
-        self._turned = turn.at
         turn.folded = self._unfolded
         if turn.change or self._folded >= LINKS_KEPT:
             # What has begun and not ended is told by the row alone by which it began.
@@ -543,6 +548,8 @@ class DurableJournal(RunJournal):
 
     def _settled(self, turn: RunTurn) -> None:
         """Know the numbers of a turn that is recorded."""
+        # A turn lasts from here: what the commit before it took is no work of tasks.
+        self._turned = self._clock()
         self._seq = max(self._seq, turn.seq)
         self._folded += len(turn.folded)
         if turn.fold_before:
@@ -556,7 +563,7 @@ class DurableJournal(RunJournal):
         if begun:
             at = turn.at
             first = turn.seq - len(turn.history) - len(begun) + 1
-            self._batch.update((key, (at, seq)) for seq, key in enumerate(begun, first))
+            self._batch.update(zip(begun, zip(repeat(at), count(first)), strict=False))
 
     # -- companions: the end of an attempt inside the transaction of its own Process ------------------
 

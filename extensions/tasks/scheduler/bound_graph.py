@@ -35,7 +35,8 @@ class BoundWork:
     """The work of a task in one generation: how it is done, and its step or call.
 
     `action` is the step if it is a single action that waits, so that it can be awaited without the
-    machine. `back` makes plain data of what the awaited call gives. `owner` is the id of the symbol that does it, `label` its name for people.
+    machine. `back` makes plain data of what the awaited call gives, unless that is of one of the types
+    `plain`. `owner` is the id of the symbol that does it, `label` its name for people.
     """
 
     __slots__ = (
@@ -48,6 +49,7 @@ class BoundWork:
         "name",
         "nested",
         "owner",
+        "plain",
         "sole",
         "step",
     )
@@ -64,13 +66,14 @@ class BoundWork:
         self.action: ActionStep | None = None
         self.call: Callable[[Any], Any] = _never
         self.back: Callable[[Any], Any] | None = None
+        self.plain: frozenset[type] = frozenset()
         self.item_call: ItemCaller | None = None
         function = _function_at(targets[0], wiring) if len(targets) == 1 else None
         if function is not None:
             fitting = work.fitting if function is work.function else ()
             if function.waits:
                 self.mode = AWAIT
-                self.call, self.back = function.starter(fitting)
+                self.call, self.back, self.plain = function.starter(fitting)
             else:
                 self.mode = CALL
                 self.call = function.caller(fitting)
@@ -111,12 +114,13 @@ def _function_at(target: Target, wiring: Wiring) -> TaskFunction | None:
 class BoundGraph:
     """A TaskGraph with the work of each task. `modes` has a byte for each task.
 
-    `calls` are the functions of the tasks of mode CALL and AWAIT. `extra` tells of each task whether
+    `calls` are the functions of the tasks of mode CALL and AWAIT. `waits` has for the latter all that
+    the loop needs of one: its call, the types of results that need nothing more, whether its output is
+    kept or more has to be done than to hand it on, and the dataflows. `extra` tells of each task whether
     it has more to do, when it is settled, than to hand its output on.
     """
 
     __slots__ = (
-        "backs",
         "calls",
         "extra",
         "fallbacks",
@@ -125,6 +129,7 @@ class BoundGraph:
         "modes",
         "outgoing",
         "records",
+        "waits",
         "works",
     )
 
@@ -140,7 +145,6 @@ class BoundGraph:
             for task, work in zip(graph.tasks, self.works, strict=True)
         )
         self.calls = tuple(work.call for work in self.works)
-        self.backs = tuple(work.back for work in self.works)
         # Plain tuples of what carries data: the loop unpacks them quickest.
         self.outgoing = tuple(
             tuple((flow.task, flow.input, flow.get) for flow in flows if flow.input is not None)
@@ -149,6 +153,15 @@ class BoundGraph:
         self.extra = bytearray(
             bool(graph.arrivals[number]) or any(flow.input is None for flow in flows)
             for number, flows in enumerate(graph.outgoing)
+        )
+        self.waits = tuple(
+            (
+                work.call,
+                work.plain,
+                bool(self.extra[number]) or number in graph.kept,
+                self.outgoing[number],
+            )
+            for number, work in enumerate(self.works)
         )
         self.records = tuple(task.template for task in graph.tasks)
         self.firsts = tuple(number for number, count in enumerate(graph.needs) if not count)

@@ -3,9 +3,8 @@
 # One file: the state of a graph's run is read and written at every transition of a task.
 
 import asyncio
-from collections.abc import Mapping
-from functools import partial
-from heapq import heappop, heappush
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
 from time import monotonic, time
 from typing import Any
 
@@ -22,6 +21,7 @@ from heddle.extensions.tasks.scheduler.context import RunRoot
 from heddle.extensions.tasks.scheduler.for_each import ForEachRun
 from heddle.extensions.tasks.scheduler.journal import UnstorableError
 from heddle.extensions.tasks.scheduler.limit import Limit
+from heddle.extensions.tasks.scheduler.ready_queue import ReadyQueue
 from heddle.extensions.tasks.scheduler.work import Work
 from heddle.extensions.tasks.status import TaskState, TaskStatus
 from heddle.runtime.assembly.retry_rule import RetryRule, error_data
@@ -55,7 +55,7 @@ class GraphRun(Work):
         self.records: list[Any] = [record.copy() for record in bound.records]
         self.state = bytearray(len(graph))
         self.modes = bound.modes
-        self.ready: list[int] = list(bound.firsts)
+        self.ready = ReadyQueue(bound.firsts)
         self.left = len(graph)
         self.values: dict[int, Any] = {}
         self.errors: dict[int, Error] = {}
@@ -65,6 +65,8 @@ class GraphRun(Work):
         self._invalid: dict[int, Error] = {}
         self._prepared: set[int] = set()
         self._arrived: dict[int, tuple[int, int]] = {}
+        self._numbers: dict[int, int] = {}
+        """The number of the attempt that has begun, of tasks for which that is not the first."""
         self._inputs: Mapping[str, Any] = {}
 
     # -- the beginning and the end -------------------------------------------------------------
@@ -93,14 +95,16 @@ class GraphRun(Work):
     def _restore(self) -> None:
         """Settle the tasks that were settled before; one with a time to begin at waits for it."""
         recorded, completed, failed = self.journal.recorded, TaskStatus.COMPLETED, TaskStatus.FAILED
+        paths = self.paths
         paused: set[int] = set()
         for number in self.graph.order:
-            known = recorded.get(self.path_of(number))
+            known = recorded.get(paths[number])
             if known is None or self.state[number] == _SKIPPED:
                 continue
-            self.tries[number] = known.tries
+            if known.tries:
+                self.tries[number] = known.tries
             if known.status is completed:
-                self.complete(number, known.output)
+                self._restore_output(number, known.output)
             elif known.status is failed:
                 self.fail(number, known.error or Error("it failed before", code="failed"))
             elif known.status is TaskStatus.SKIPPED:
@@ -109,12 +113,29 @@ class GraphRun(Work):
                 paused.add(number)
                 self._pauses.append((number, max(0.0, known.due - time())))
         missing, state = self.missing, self.state
-        self.ready = [
-            number
-            for number in range(len(state))
-            if number not in paused
-            and (state[number] == _READY or (state[number] == _PENDING and not missing[number]))
-        ]
+        self.ready = ReadyQueue(
+            [
+                number
+                for number, settled in enumerate(state)
+                if (settled == _READY or (settled == _PENDING and not missing[number]))
+                and number not in paused
+            ]
+        )
+
+    def _restore_output(self, unit: int, value: Any) -> None:
+        """Hand on the output of a task that was completed before; what is ready is looked up after that."""
+        missing, records = self.missing, self.records
+        records[unit] = None
+        self.state[unit] = _COMPLETED
+        self.left -= 1
+        for target, name, get in self.bound.outgoing[unit]:
+            missing[target] -= 1
+            if get is None:
+                records[target][name] = value
+            else:
+                self._carry(target, name, get, value)
+        if unit in self.graph.kept or self.bound.extra[unit]:
+            self._complete_more(unit, value)
 
     def outputs(self) -> Any:
         """Return the output of the workflow; it may raise what goes wrong, and Elsewhere."""
@@ -143,15 +164,15 @@ class GraphRun(Work):
 
     def is_ready(self) -> bool:
         """Return whether there is a task to begin now."""
-        return bool(self.ready)
+        return bool(self.ready or self.ready.aside)
 
     def take(self) -> int:
         """Take the ready task that comes first."""
-        return heappop(self.ready)
+        return self.ready.take()
 
     def put_back(self, unit: int) -> None:
         """Make a task ready once more, for its next attempt."""
-        heappush(self.ready, unit)
+        self.ready.put(unit)
 
     def advance(self, unit: int, stage: int) -> None:
         """Go on with the next fallback of a task."""
@@ -166,7 +187,7 @@ class GraphRun(Work):
 
     def backlog(self) -> int:
         """Return how many runners more could be of use."""
-        ready = 0 if self.journal.draining else len(self.ready)
+        ready = 0 if self.journal.draining else self.ready.size()
         return len(self.later) + len(self.begun) + ready
 
     def is_settled(self) -> bool:
@@ -183,10 +204,15 @@ class GraphRun(Work):
         record: dict[str, Any] = self.records[unit]
         return record
 
+    @cached_property
+    def paths(self) -> Sequence[str]:
+        """The task paths of all tasks."""
+        names = self.graph.names
+        return [f"{self.path}/{name}" for name in names] if self.path else names
+
     def path_of(self, unit: int) -> str:
         """Return the task path of a task."""
-        name = self.graph.names[unit]
-        return f"{self.path}/{name}" if self.path else name
+        return self.paths[unit]
 
     def rules_of(self, unit: int) -> tuple[RetryRule | None, float | None, int]:
         """Return when a task is tried again, its limit of time, and how many fallbacks it has."""
@@ -200,11 +226,15 @@ class GraphRun(Work):
 
     def drain(self) -> None:
         """Run every task that is ready and does not wait, and those that become ready by that."""
+        # One function: a call more for each task would cost a tenth of a short task.
         ready, records, missing = self.ready, self.records, self.missing
         calls, outgoing, extra = self.bound.calls, self.bound.outgoing, self.bound.extra
         state, kept, values = self.state, self.graph.kept, self.values
         done = 0
-        while ready:
+        aside = ready.aside
+        while ready or aside:
+            if aside:
+                ready.settle()
             number = ready[0]
             if self.modes[number]:
                 self.left -= done
@@ -217,7 +247,7 @@ class GraphRun(Work):
                     self.breathes = True
                     return
                 continue
-            heappop(ready)
+            ready.popleft()
             try:
                 value = calls[number](records[number])
             except RAISED as error:
@@ -246,7 +276,10 @@ class GraphRun(Work):
                 left = missing[target] - 1
                 missing[target] = left
                 if not left:
-                    heappush(ready, target)
+                    if not ready or target > ready[-1]:
+                        ready.append(target)
+                    else:
+                        ready.put(target)
             if extra[number]:
                 self._spread(number, True, None, value)
             if not done & _LOOK and self.overdue():
@@ -261,56 +294,60 @@ class GraphRun(Work):
         mode = self.modes[number]
         if mode in (AWAIT, FORK):
             return False
-        heappop(self.ready)
+        self.ready.popleft()
         if mode == GENERAL and not self.admit(number):
             return True
         work = self.work_of(number)
         if not self.attempt_now(number, work, self.graph.tasks[number].timeout):
-            heappush(self.ready, number)
+            self.ready.put(number)
             return False
         return True
 
     async def _pull_ready(self) -> None:
         """Await tasks that are nothing but work that waits, as long as such are ready."""
-        # What completes a task stands here, too, as in `drain`: the call of `complete` would cost a
-        # tenth of a short task.
-        ready, calls, backs = self.ready, self.bound.calls, self.bound.backs
+        # One function: what completes a task stands here, too, as in `drain`.
+        ready, aside, waits = self.ready, self.ready.aside, self.bound.waits
         records, missing, state = self.records, self.missing, self.state
-        outgoing, extra = self.bound.outgoing, self.bound.extra
-        kept, values = self.graph.kept, self.values
         made = 0
-        while ready and not self.stopped:
-            mode = self.modes[ready[0]]
-            if mode != AWAIT and (mode != FORK or self.keeps):
-                break
-            unit = heappop(ready)
+        while not self.stopped:
+            if aside:
+                ready.settle()
+            if not ready:
+                return
+            unit = ready.popleft()
+            mode = self.modes[unit]
+            if mode != AWAIT:
+                if mode == FORK and not self.keeps:
+                    await self._await_forked(unit)
+                    continue
+                ready.appendleft(unit)
+                if mode == GENERAL:
+                    await super()._pull_ready()
+                return
             if ready and not self._looking:
                 self.spare()
+            call, plain, more, outgoing = waits[unit]
             answer: Any
             try:
-                if mode == AWAIT:
-                    answer = await calls[unit](records[unit])
-                    back = backs[unit]
-                    if back is not None:
-                        answer = back(answer)
-                else:
-                    work = self.bound.works[unit]
-                    answer = await self._forked(unit, work, records[unit], None)
+                answer = await call(records[unit])
+                failed = type(answer) not in plain
+                if failed:
+                    answer = self._plain_answer(unit, answer)
+                    failed = type(answer) is Error
             except FAILURES as error:
-                answer = Error.of(error, symbol=self.bound.works[unit].label, port="in")
+                answer, failed = (
+                    Error.of(error, symbol=self.bound.works[unit].label, port="in"),
+                    True,
+                )
             except asyncio.CancelledError as error:
-                answer = self._cancelled(unit, error, self.bound.works[unit])
-            if type(answer) is Error:
+                answer, failed = self._cancelled(unit, error, self.bound.works[unit]), True
+            if failed:
                 self._failed(unit, answer)
-            elif answer is NOTHING:
-                self.complete(unit, None)
             else:
                 records[unit] = None
                 state[unit] = _COMPLETED
                 self.left -= 1
-                if unit in kept:
-                    values[unit] = answer
-                for target, name, get in outgoing[unit]:
+                for target, name, get in outgoing:
                     if get is None:
                         records[target][name] = answer
                     else:
@@ -318,17 +355,48 @@ class GraphRun(Work):
                     left = missing[target] - 1
                     missing[target] = left
                     if not left and not state[target]:
-                        heappush(ready, target)
-                if extra[unit]:
-                    self._spread(unit, True, None, answer)
+                        ready.put(target)
+                if more:
+                    self._complete_more(unit, answer)
                 if not self.left:
                     self.settled()
             made += 1
             if not made & 0xF and self.overdue():
                 await asyncio.sleep(0)
                 self._since = monotonic()
-        if ready and not self.stopped and self.modes[ready[0]] == GENERAL:
-            await super()._pull_ready()
+
+    async def _await_forked(self, unit: int) -> None:
+        """Make an attempt at a task in a Process of its own."""
+        if self.is_ready() and not self._looking:
+            self.spare()
+        work, record = self.bound.works[unit], self.records[unit]
+        try:
+            if work.action is not None and not work.nested:
+                answer = await self._forked_action(work, record)
+            else:
+                answer = await self._forked(unit, work, record, None)
+        except FAILURES as error:
+            answer = Error.of(error, symbol=work.label, port="in")
+        except asyncio.CancelledError as error:
+            answer = self._cancelled(unit, error, work)
+        self.over(unit, answer)
+        if self.overdue():
+            await asyncio.sleep(0)
+            self._since = monotonic()
+
+    def _plain_answer(self, unit: int, answer: Any) -> Any:
+        """Return an awaited result as plain data; nothing is null for dependents."""
+        back = self.bound.works[unit].back
+        if back is not None:
+            answer = back(answer)
+        return None if answer is NOTHING else answer
+
+    def _complete_more(self, unit: int, value: Any) -> None:
+        """Keep the output of a completed task, and tell dependents that do not simply wait for it."""
+        if unit in self.graph.kept:
+            self.values[unit] = value
+        if self.bound.extra[unit]:
+            self._spread(unit, True, None, value)
 
     async def attempt(self, unit: int) -> None:
         """Make one attempt at a task, once it is prepared."""
@@ -380,7 +448,7 @@ class GraphRun(Work):
             self._fail_early(unit, Error.of(error, symbol=self.bound.works[unit].label))
             return
         if self.state[unit] != _SKIPPED:
-            heappush(self.ready, unit)
+            self.ready.put(unit)
 
     def _fail_early(self, unit: int, error: Error) -> None:
         """Fail a task before any attempt."""
@@ -411,26 +479,35 @@ class GraphRun(Work):
         """Report what begins next, and commit; `begun` has it then."""
         self._dirty = False
         ready, begun = self.ready, self.begun
-        names, prefix = self.graph.names, f"{self.path}/" if self.path else ""
-        next_number = self.root.next_number
+        paths = self.paths
         fresh = not (self.root.numbers or self.journal.recorded)
         keys: list[tuple[str, int]] = []
         room = 0 if self.journal.draining else self.room()
         suspects = self.journal.suspects
-        while ready and len(begun) < room:
-            unit = heappop(ready)
-            path = prefix + names[unit]
+        aside = ready.aside
+        while (ready or aside) and len(begun) < room:
+            if aside:
+                ready.settle()
+            unit = ready.popleft()
+            path = paths[unit]
             if suspects and not self.stands_alone(unit, path):
                 break
             if self.modes[unit] and not self.admit(unit):
                 continue
-            keys.append((path, 1 if fresh else next_number(path)))
+            keys.append((path, 1 if fresh else self._next_number(unit, path)))
             begun.append(unit)
         if keys:
             self.journal.begin_all(keys)
             self._active += len(keys)
         if begun or self.left:
             self._committing = self.journal.commit()
+
+    def _next_number(self, unit: int, path: str) -> int:
+        """Return the number of the attempt at a task that begins now."""
+        number = self.root.next_number(path)
+        if number > 1:
+            self._numbers[unit] = number
+        return number
 
     def call_begun(self) -> bool:
         """Call the plain functions at the front of what has begun; False if there are none.
@@ -442,11 +519,10 @@ class GraphRun(Work):
         # was counted.
         begun, records, state = self.begun, self.records, self.state
         calls, outgoing, extra = self.bound.calls, self.bound.outgoing, self.bound.extra
-        names, prefix = self.graph.names, f"{self.path}/" if self.path else ""
+        paths = self.paths
         kept, values, missing, ready = self.graph.kept, self.values, self.missing, self.ready
         journal = self.journal
-        end, next_number = journal.end_call, self.root.next_number
-        fresh = not (self.root.numbers or journal.recorded)
+        end, numbers = journal.end_call, self._numbers
         lone = not (self._own or self._outer or journal.suspects or self._alone)
         speaker = journal.enter_all()
         if self.modes[begun[0]]:
@@ -457,10 +533,16 @@ class GraphRun(Work):
                 # A chain begins its next task here: to come in again would cost as much as the task.
                 if self.stopped or self.later or self._committing is not None:
                     break
-                if lone and len(ready) == 1 and not self.modes[ready[0]] and not journal.draining:
+                if (
+                    lone
+                    and len(ready) == 1
+                    and not ready.aside
+                    and not self.modes[ready[0]]
+                    and not journal.draining
+                ):
                     unit = ready.pop()
-                    path = prefix + names[unit]
-                    journal.begin(path, 1 if fresh else next_number(path))
+                    path = paths[unit]
+                    journal.begin(path, self._next_number(unit, path))
                     begun.append(unit)
                     self._active += 1
                     self._committing = journal.commit()
@@ -472,8 +554,8 @@ class GraphRun(Work):
             if self.modes[unit]:
                 break
             begun.popleft()
-            path = prefix + names[unit]
-            number = 1 if fresh else next_number(path)
+            path = paths[unit]
+            number = numbers.get(unit, 1)
             speaker.path = path
             speaker.number = number
             try:
@@ -482,7 +564,6 @@ class GraphRun(Work):
                 value = Error.of(error, symbol=self.bound.works[unit].label, port="in")
             if type(value) is Error or value is NOTHING:
                 self.over(unit, value)
-                fresh = False
                 if self.stopped or self.later or self._committing is not None:
                     return True
                 continue
@@ -490,7 +571,6 @@ class GraphRun(Work):
                 late = end(path, number, value)
             except UnstorableError as error:
                 self.unstorable(unit, path, error)
-                fresh = False
                 if self.stopped or self.later:
                     return True
                 continue
@@ -508,7 +588,7 @@ class GraphRun(Work):
                 left = missing[target] - 1
                 missing[target] = left
                 if not left and state[target] == _PENDING:
-                    heappush(ready, target)
+                    ready.put(target)
             if extra[unit]:
                 self._spread(unit, True, None, value)
             if late:
@@ -609,7 +689,7 @@ class GraphRun(Work):
             left = missing[target] - 1
             missing[target] = left
             if not left and not self.state[target]:
-                heappush(self.ready, target)
+                self.ready.put(target)
         if bound.extra[unit]:
             self._spread(unit, True, None, value)
         if not self.left:
@@ -686,7 +766,7 @@ class GraphRun(Work):
     def _count_down(self, number: int) -> None:
         self.missing[number] -= 1
         if not self.missing[number] and self.state[number] == _PENDING:
-            heappush(self.ready, number)
+            self.ready.put(number)
 
     def _arrive(self, arrival: Arrivals, completed: bool, error: Error | None, value: Any) -> bool:
         """Hand over what a settled task has for a dependent; True if that can never begin now."""
@@ -715,7 +795,7 @@ class GraphRun(Work):
             begins, never = had >= wanted, had + total - seen < wanted
         if begins:
             self.state[number] = _READY
-            heappush(self.ready, number)
+            self.ready.put(number)
         return never
 
     def _carry(self, target: int, name: Any, get: Get | None, value: Any) -> None:

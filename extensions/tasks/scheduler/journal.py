@@ -16,7 +16,7 @@ from heddle.extensions.extension import Answer, Error, Process
 from heddle.extensions.tasks.status import AttemptStatus, RunStatus, TaskStatus
 
 
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+class Recorded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a journal knows of one task path from earlier in the run.
 
     `attempts` is the number of the last attempt, `tries` how many of them count against `retry`,

@@ -433,7 +433,23 @@ class Work:
             raise RuntimeError("a runner is a task")
         self._since = monotonic()
         try:
-            await (self._pull_kept() if self.keeps else self._pull())
+            if self.keeps:
+                await self._pull_kept()
+                return
+            # No coroutine of its own: each that a function suspends through costs.
+            while not self.stopped:
+                self.drain()
+                if self.later:
+                    later = self.later.popleft()
+                    self.spare()
+                    await later()
+                elif self._breathing():
+                    await asyncio.sleep(0)
+                    self._since = monotonic()
+                elif self.is_ready():
+                    await self._pull_ready()
+                else:
+                    return
         except asyncio.CancelledError:
             # Whoever cancelled it waits for its end, or has cancelled the process of the run.
             if not self._closing and self.process.reason is None:
@@ -449,22 +465,6 @@ class Work:
         """Give back the slots of a runner that has ended."""
         for limit in self._runners.pop(task, ()):
             limit.give()
-
-    async def _pull(self) -> None:
-        while not self.stopped:
-            self.drain()
-            if self.later:
-                later = self.later.popleft()
-                self.spare()
-                await later()
-                continue
-            if self._breathing():
-                await asyncio.sleep(0)
-                self._since = monotonic()
-                continue
-            if not self.is_ready():
-                return
-            await self._pull_ready()
 
     async def _pull_ready(self) -> None:
         """Make an attempt at the unit that comes first."""
@@ -573,6 +573,39 @@ class Work:
         failed = answer if type(answer) is Error else None
         if self.keeps:
             self.journal.closing(child, path, number, answer)
+        ended = child.end(failed)
+        if ended is not None and not isinstance(ended, Error):
+            ended = await ended
+        return ended if failed is None and ended is not None else answer
+
+    async def _forked_action(self, work: BoundWork, record: dict[str, Any]) -> Answer:
+        """Make such an attempt at work that is one action, without a limit and a journal, in one coroutine."""
+        action, task = work.action, asyncio.current_task()
+        if action is None or task is None:
+            raise RuntimeError("a runner is a task, and its work is an action")
+        payload = record["in"] if work.sole else record
+        child = self.process.fork(work.label)
+        child.enter(task)
+        answer: Answer
+        try:
+            answer = await (action.fn(payload, child) if action.process else action.fn(payload))
+        except FAILURES as error:
+            answer = Error.of(error, symbol=action.label, port=action.port)
+        except BaseException as error:
+            reason = child.reason
+            given_up = reason is None or self._closing or self.process.reason is not None
+            if given_up or not isinstance(error, asyncio.CancelledError):
+                child.leave(task)
+                child.cancel(self.process.reason)
+                ended = child.end(child.reason or Error.of(error))
+                if isinstance(ended, Awaitable):
+                    await ended
+                raise
+            # Its Process was cancelled, and not the run: the reason is the answer.
+            task.uncancel()
+            answer = reason
+        child.leave(task)
+        failed = answer if type(answer) is Error else None
         ended = child.end(failed)
         if ended is not None and not isinstance(ended, Error):
             ended = await ended
