@@ -13,6 +13,7 @@ from heddle.cli.extensions import installed, reachable_specs
 from heddle.cli.killer import Killer
 from heddle.cli.late_imports import spare_imports
 from heddle.cli.masked_streams import masked_streams
+from heddle.cli.process_health import ProcessHealth
 from heddle.cli.settings import SYSTEM, Settings
 from heddle.cli.shutdown import Shutdown
 from heddle.cli.stores import check_path
@@ -50,8 +51,14 @@ class Serve:
         values: Sequence[str] = (),
         *,
         seat: "Callable[[], WorkerClient] | None" = None,
+        health: str = "",
     ) -> None:
-        """`seat` makes the place of a worker that is one of several; its log goes there."""
+        """`seat` makes the place of a worker that is one of several; its log goes there.
+
+        `health` is the address at which probes are answered.
+        """
+        # Of a worker, its supervisor says how it is.
+        self._health = ProcessHealth(settings.namespace, health) if seat is None else None
         self._settings = settings
         self._take_seat = seat
         self._seat: WorkerClient | None = None
@@ -61,11 +68,13 @@ class Serve:
         self._log = make_log(settings.log_format, settings.log_level, source=self._source)
         self._listening: list[Event] = []
         self._killer = Killer(
-            settings.drain, json=isinstance(self._log, JsonLog), namespace=settings.namespace
+            settings.drain + settings.lag,
+            json=isinstance(self._log, JsonLog),
+            namespace=settings.namespace,
         )
         self._ending = Shutdown(
             self._drain_requested,
-            drain=settings.drain,
+            drain=settings.drain + settings.lag,
             report=self._cut,
             alive=self._killer.note_alive,
         )
@@ -90,6 +99,8 @@ class Serve:
             masked_streams(lambda text: self._shown(text)),
         ):
             self._starting = asyncio.current_task()
+            if self._health is not None:
+                await self._health.open()
             if self._take_seat is not None:
                 self._sit(self._take_seat())
             try:
@@ -99,6 +110,7 @@ class Serve:
                         self._starting = None
                         await self._ready(rt)
                         await self._end(rt)
+                        await self._linger()
                         rt.events.emit(
                             "runtime stopping",
                             reason=self._ending.reason or "it was closed",
@@ -112,6 +124,8 @@ class Serve:
             finally:
                 if self._seat is not None:
                     await self._seat.close()
+                if self._health is not None:
+                    await self._health.close()
 
     def _watchdog(self, rt: Runtime) -> AbstractContextManager[object]:
         """Return what watches the event loop, unless the settings turn that off."""
@@ -152,6 +166,13 @@ class Serve:
         finally:
             for end in ends:
                 end.cancel()
+
+    async def _linger(self) -> None:
+        """Say that it ends, and go on for the lag, so that others learn of it before it does."""
+        if self._health is not None:
+            self._health.stopping(self._ending.reason or "it was closed")
+            if self._ending.reason == "SIGTERM":
+                await asyncio.sleep(self._settings.lag)
 
     # --- beginning ---
 
@@ -269,13 +290,18 @@ class Serve:
             why = "every spec has a problem" if some else "no specs were given"
             raise CommandError(f"nothing runs: {why} (expected: specs). Try heddle check")
         counts: dict[str, Any] = {"waiting": report.waiting, "rejected": report.rejected}
+        url = self._health.url if self._health is not None else ""
+        health: dict[str, Any] = {"health": url} if url else {}
         rt.events.emit(
             "runtime started",
             reason="" if active else await self._idle(rt, some),
             store=rt.store.url,
             active=active,
             **{state: count for state, count in counts.items() if count},
+            **health,
         )
+        if self._health is not None:
+            self._health.started(rt)
         spare_imports()
         # What a start made stays: a collection that looks at all of it would stop the traffic.
         COLLECTOR.take_over(report.active + report.waiting)

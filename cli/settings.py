@@ -33,8 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of every command.
 
     `store` is an address or a path; `given` tells whether anybody named it. `folder` is where
-    `heddle.toml` stands, or the working directory. `drain` is in seconds, and so is
-    `lease`: how long a runtime may act for all others without asking the store. `environment` is what
+    `heddle.toml` stands, or the working directory. `drain` is in seconds, and so are `lag` (how long
+    everything goes on after SIGTERM while probes already say that it ends) and `lease`: how long a runtime may act for all others without asking the store. `environment` is what
     blanks of specs are filled from. `watchdog` says whether a thread watches the event loop. `workers` is how many processes run a namespace (0: one for each
     processor), `buffers` how many bytes one of them keeps for all of its connections (0: no limit;
     None: a quarter of the memory, shared by the workers), `health` for how many seconds nothing may be heard of one of them, `health_address`
@@ -59,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     language: str = "cel"
     extensions: tuple[str, ...] = ()
     drain: float = 30.0
+    lag: float = 0.0
     watchdog: bool = True
     lease: float = 15.0
     buffers: int | None = None
@@ -189,6 +190,7 @@ VARIABLES = {
     "HEDDLE_LANGUAGE": "language",
     "HEDDLE_EXTENSIONS": "extensions",
     "HEDDLE_DRAIN": "drain",
+    "HEDDLE_LAG": "lag",
     "HEDDLE_WATCHDOG": "watchdog",
     "HEDDLE_LEASE": "lease",
     "HEDDLE_WORKERS": "workers",
@@ -273,7 +275,7 @@ def _convert(path: str, text: str) -> Any:
         return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
     if path == "workers" and text.isdecimal() and len(text) < 10:
         return int(text)
-    if path in ("drain", "lease"):
+    if path in ("drain", "lag", "lease"):
         try:
             return float(text)
         except ValueError:

@@ -276,6 +276,7 @@ class SettingsFile(NamespaceTable):
     """The whole file. A table gives its keys the prefix of its name, unless they say another."""
 
     namespace: Annotated[NamespaceName, setting(NAMESPACE_RULE)]
+    lag: Annotated[float, _SECONDS]
     limits: Annotated[LimitsTable, setting("", name="limit")]
     author: Annotated[str, setting("who changes a store, a text", min_length=1)]
     log: LogTable

@@ -37,6 +37,17 @@ FORMAT = click.option(
     type=click.Choice(["auto", "text", "json"]),
     help="How events are told.  [default: auto, which is text on a terminal and json elsewhere]",
 )
+LAG = click.option(
+    "--lag",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="How long it goes on after SIGTERM while /readyz already says no.  [default: 0]",
+)
+ADDRESS = click.option(
+    "--health-address",
+    metavar="HOST:PORT",
+    help="Answer probes there: /livez, /readyz, /startupz, /healthz, and / with all that is known.",
+)
 LEVEL = click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
@@ -78,7 +89,19 @@ SYSTEM = click.option(
 )
 @click.argument("path", required=False)
 @options(
-    STORE, SPECS, VALUES, NAMESPACE, ENVIRONMENT, EXTENSION, FORMAT, LEVEL, DRAIN, WORKERS, SYSTEM
+    STORE,
+    SPECS,
+    VALUES,
+    NAMESPACE,
+    ENVIRONMENT,
+    EXTENSION,
+    FORMAT,
+    LEVEL,
+    DRAIN,
+    LAG,
+    WORKERS,
+    ADDRESS,
+    SYSTEM,
 )
 def command(
     path: str | None,
@@ -87,6 +110,7 @@ def command(
     from_values: tuple[str, ...],
     config: str | None,
     extensions: tuple[str, ...],
+    health_address: str | None,
     **flags: object,
 ) -> None:
     """Run specs, and follow every change of them.
@@ -99,6 +123,10 @@ def command(
     SIGINT (Ctrl-C) and SIGTERM stop it: nothing new begins, what is in flight is answered, and the
     exit code is 0. A second signal stops it at once, with 130.
 
+    With --health-address, probes are answered there. SIGTERM makes /readyz say no at once; --lag seconds
+    later nothing new begins, so that a load balancer has had the time to look elsewhere. [up] address of
+    the settings is for several workers. Under systemd, Type=notify and WatchdogSec work as they are.
+
     With --workers, several processes follow the store and share the sockets of its listeners. SIGHUP
     replaces them, one after the other, and no connection is refused meanwhile.
 
@@ -106,13 +134,20 @@ def command(
     values and runtimes are managed over HTTP. `-n system` runs that alone. An address that others can
     reach takes at least one token: see heddle token.
     """
+    # One function: the options of a command are its parameters; the body only hands them on.
     if path == "-":
         path, from_specs = None, ("-", *from_specs)
     if path is not None and store is not None:
         raise click.UsageError("give PATH or --store, not both")
     if path is not None and flags.get("server") is not None:
         raise click.UsageError("give PATH or --server, not both")
-    settings = settings_of(config, extensions, store=path if path is not None else store, **flags)
+    settings = settings_of(
+        config,
+        extensions,
+        store=path if path is not None else store,
+        health_address=health_address,
+        **flags,
+    )
     if settings.system:
         from heddle.cli.system import address
 
@@ -134,4 +169,4 @@ def command(
         return
     from heddle.cli.serve import Serve
 
-    Serve(settings, from_specs, from_values).run()
+    Serve(settings, from_specs, from_values, health=health_address or "").run()

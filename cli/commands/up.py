@@ -2,7 +2,7 @@
 
 import click
 
-from heddle.cli.commands.start import DRAIN, FORMAT, LEVEL
+from heddle.cli.commands.start import ADDRESS, DRAIN, FORMAT, LAG, LEVEL
 from heddle.cli.group import ExampleCommand
 from heddle.cli.options import ENVIRONMENT, EXTENSION, options, settings_of
 
@@ -11,11 +11,6 @@ HEALTH = click.option(
     type=click.FloatRange(min=0),
     metavar="SECONDS",
     help="Kill a process of which nothing was heard for so long; 0 is never.  [default: 30]",
-)
-ADDRESS = click.option(
-    "--health-address",
-    metavar="HOST:PORT",
-    help="Answer GET /healthz there, and at / with all that is known.",
 )
 
 
@@ -31,14 +26,14 @@ ADDRESS = click.option(
         (
             "GET / at the health address",
             (
-                "{ok, namespaces: [{namespace, ok, restarts, "
-                "workers: [{worker, pid, ready, seconds, silent}]}]}"
+                "{ok, started, ready, reasons: [text], namespaces: [{namespace, ok, restarts, "
+                "workers: [{worker, pid, ready, draining, seconds, silent}]}]}"
             ),
         )
     ],
 )
 @click.argument("names", nargs=-1, metavar="[NAMESPACE]...")
-@options(ENVIRONMENT, EXTENSION, FORMAT, LEVEL, DRAIN, HEALTH, ADDRESS)
+@options(ENVIRONMENT, EXTENSION, FORMAT, LEVEL, DRAIN, LAG, HEALTH, ADDRESS)
 def command(
     names: tuple[str, ...],
     config: str | None,

@@ -27,6 +27,7 @@ def run_several(every: Sequence[Settings], common: Settings) -> None:
         level=common.log_level,
         health=common.health,
         address=common.health_address,
+        lag=common.lag,
     ).run()
 
 

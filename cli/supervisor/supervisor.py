@@ -10,9 +10,10 @@ from types import FrameType
 from typing import Any, Final
 
 from heddle.cli.exit_codes import INTERRUPTED, CommandError
+from heddle.cli.health import HealthServer
 from heddle.cli.settings import Settings
-from heddle.cli.supervisor.health import HealthServer
 from heddle.cli.supervisor.worker_group import WorkerGroup
+from heddle.cli.systemd import ServiceManager
 from heddle.cli.views.log import form_of, make_log
 from heddle.cli.views.output import colored
 from heddle.runtime.events.events import Event
@@ -26,7 +27,8 @@ class Supervisor:
 
     SIGINT and SIGTERM stop everything in order, a second one at once; SIGHUP replaces the workers, one
     after the other; SIGUSR1 and SIGUSR2 go to the first worker of each crew. `health` is for how many
-    seconds nothing may be heard of a worker (0: for ever), `address` where GET /healthz is answered.
+    seconds nothing may be heard of a worker (0: for ever), `address` where probes are answered, `lag` how
+    many seconds everything goes on after the signal, for others to learn that it will end.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Supervisor:
         level: str,
         health: float = 30.0,
         address: str = "",
+        lag: float = 0.0,
     ) -> None:
         self._text = form_of(form, sys.stdout) == "text"
         self._color = self._text and colored(sys.stdout)
@@ -46,6 +49,9 @@ class Supervisor:
         self._health = HealthServer(address, self.state) if address else None
         self._stop = asyncio.Event()
         self._reason = ""
+        self._started = False
+        self._lag = lag
+        self._manager = ServiceManager()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rolling: set[asyncio.Task[None]] = set()
 
@@ -57,17 +63,30 @@ class Supervisor:
     def state(self) -> dict[str, Any]:
         """Return how all of them are, as plain data."""
         crews = [crew.state() for crew in self._crews]
-        reasons = [
-            f"{crew['namespace']}: {why}"
-            for crew in crews
-            for why in dict.fromkeys(
-                value["unready"] for value in crew["workers"] if value["unready"]
-            )
-        ]
-        return {"ok": all(crew["ok"] for crew in crews), "reasons": reasons, "namespaces": crews}
+        reasons = []
+        if self._reason:
+            reasons.append(f"stopping: {self._reason}")
+        elif not self._started:
+            reasons.append("starting")
+        for crew in crews:
+            workers = crew["workers"]
+            lacks = list(dict.fromkeys(each["unready"] for each in workers if each["unready"]))
+            if not (crew["ok"] or lacks) and self._started:
+                lacks = [f"{crew['serving']} of {crew['size']} workers serve"]
+            reasons += [f"{crew['namespace']}: {why}" for why in lacks]
+        ending = bool(self._reason)
+        return {
+            "ok": all(crew["ok"] for crew in crews) and not ending,
+            "started": self._started,
+            # The sockets are shared: one worker that serves is enough to answer.
+            "ready": self._started and not ending and all(crew["serving"] for crew in crews),
+            "reasons": reasons,
+            "namespaces": crews,
+        }
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
+        watching = asyncio.create_task(self._manager.watch())
         with self._signals(self._loop):
             if self._health is not None:
                 await self._health.open()
@@ -80,6 +99,9 @@ class Supervisor:
                     self._began(starting.result())
                     await stopped
                 self._emit("stopping", reason=self._reason)
+                self._manager.stopping(self._reason)
+                if self._started and self._reason == "SIGTERM":
+                    await asyncio.sleep(self._lag)
             finally:
                 stopped.cancel()
                 await asyncio.gather(*(crew.stop() for crew in self._crews))
@@ -87,6 +109,7 @@ class Supervisor:
                 await asyncio.gather(starting, *self._rolling, return_exceptions=True)
                 if self._health is not None:
                     await self._health.close()
+                watching.cancel()
             self._emit("stopped")
 
     async def _start(self) -> list[bool]:
@@ -97,6 +120,8 @@ class Supervisor:
         if failed:
             names = ", ".join(failed)
             raise CommandError(f"the namespace {names} cannot begin: what is wrong stands above")
+        self._started = True
+        self._manager.ready(self._summary())
         health = {"health": self._health.url} if self._health is not None else {}
         self._emit(
             "all workers ready",
@@ -105,6 +130,9 @@ class Supervisor:
             pid=os.getpid(),
             **health,
         )
+
+    def _summary(self) -> str:
+        return ", ".join(f"{crew.namespace}: {crew.size} workers" for crew in self._crews)
 
     # --- telling ---
 
@@ -182,7 +210,17 @@ class Supervisor:
             crew.signal(number)
 
     def _roll(self) -> None:
-        for crew in self._crews:
-            task = asyncio.ensure_future(crew.roll())
-            self._rolling.add(task)
-            task.add_done_callback(self._rolling.discard)
+        if self._reason:
+            return
+        self._manager.reloading()
+        task = asyncio.ensure_future(self._replace_all())
+        self._rolling.add(task)
+        task.add_done_callback(self._rolling.discard)
+
+    async def _replace_all(self) -> None:
+        """Replace the workers of every crew; systemd waits for the end of it, however it ends."""
+        try:
+            await asyncio.gather(*(crew.roll() for crew in self._crews))
+        finally:
+            if not self._reason:
+                self._manager.ready(self._summary())

@@ -119,7 +119,7 @@ class WorkerGroup:
         self._since = time.monotonic()
         self._stopped.set()
         for worker in self._workers.values():
-            worker.signal(signal.SIGTERM)
+            worker.drain()
         # The very first one has nobody else who sees to its end until it is ready.
         watched = [self._watch(worker) for worker in self._workers.values()]
         await asyncio.gather(*self._keepers, *watched, return_exceptions=True)
@@ -142,7 +142,7 @@ class WorkerGroup:
                 if worker is None or worker.over.done() or self._stopping:
                     continue
                 self._rolled.add(number)
-                worker.signal(signal.SIGTERM)
+                worker.drain()
                 await worker.over
                 fresh = await self._until_ready(number, after=worker)
                 why = await self._less(fresh, [worker]) if fresh is not None else ""
@@ -181,7 +181,7 @@ class WorkerGroup:
         finally:
             ready.cancel()
             stopped.cancel()
-            probe.signal(signal.SIGTERM)
+            probe.drain()
             await watching
             self._lost(probe)
 
@@ -231,16 +231,19 @@ class WorkerGroup:
                 "silent": round(now - worker.last_message, 3),
                 "active": worker.active,
                 "unready": worker.unready,
+                "draining": worker.draining,
             }
             for number, worker in sorted(self._workers.items())
             if number < self.size
         ]
-        well = len(workers) == self.size and all(
-            worker["ready"] and not worker["unready"] for worker in workers
+        serving = sum(
+            worker.serves for number, worker in self._workers.items() if number < self.size
         )
         return {
             "namespace": self.namespace,
-            "ok": well,
+            "ok": serving == self.size,
+            "size": self.size,
+            "serving": serving,
             "restarts": self.restarts,
             "replacement": self.failure,
             "workers": workers,
@@ -262,7 +265,7 @@ class WorkerGroup:
                         return
                     continue
             if self._stopping:
-                worker.signal(signal.SIGTERM)
+                worker.drain()
             code = await self._watch(worker)
             self._lost(worker)
             lasted = time.monotonic() - worker.began

@@ -1,6 +1,7 @@
 """A WorkerProcess is one process of a crew, and what was heard of it."""
 
 import asyncio
+import signal
 import time
 from contextlib import suppress
 
@@ -18,10 +19,22 @@ class WorkerProcess:
         self.beating = False
         self.blocked = ""
         self.hung = False
+        self.draining = False
         self.ready = asyncio.Event()
         self.active = 0
         self.unready = ""
         self.over = asyncio.ensure_future(process.wait())
+
+    @property
+    def serves(self) -> bool:
+        """Whether it takes what comes: it has begun, is not about to end, and lacks nothing."""
+        ended = self.draining or self.hung or self.over.done()
+        return self.ready.is_set() and not (ended or self.unready)
+
+    def drain(self) -> None:
+        """Have it begin nothing new, and end."""
+        self.draining = True
+        self.signal(signal.SIGTERM)
 
     def signal(self, number: int) -> None:
         """Send it a signal, if it still runs."""

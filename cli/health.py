@@ -1,10 +1,12 @@
-"""Health answers over HTTP whether every worker is there and ready: GET /healthz, and all that is known at /.
+"""Health answers over HTTP how the workers are: for probes, and at / with all that is known.
 
-GET /livez answers as long as this process does: a restart would not help against what /healthz tells.
+`/livez` answers 200 as long as this process does: a restart would not help against what the others say.
+`/startupz` is 200 once everything has begun, and stays so. `/readyz` is 200 while requests can be served: it
+ends with the signal to stop, before any listener closes. `/healthz` is 200 while nothing at all is amiss.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from heddle.cli.exit_codes import CommandError
 
@@ -12,9 +14,15 @@ if TYPE_CHECKING:
     from heddle.extensions.net.http.exchange import Exchange
     from heddle.extensions.net.http.server import Server
 
+_PROBES: Final[Mapping[str, str]] = {"/healthz": "ok", "/readyz": "ready", "/startupz": "started"}
+"""What each path asks of the state."""
+
 
 class HealthServer:
-    """A small HTTP server at `host:port`; `state` gives what there is to say, with `ok` in it."""
+    """A small HTTP server at `host:port`; `state` gives what there is to say.
+
+    In the state, `ok`, `ready` and `started` answer the probes, and `reasons` says why not.
+    """
 
     def __init__(self, address: str, state: Callable[[], dict[str, Any]]) -> None:
         """CommandError if the address is none."""
@@ -27,7 +35,7 @@ class HealthServer:
 
     @property
     def url(self) -> str:
-        """The address to ask, once it is open."""
+        """Where to ask, once it is open."""
         host, port = self._server.address if self._server is not None else self._where
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -48,16 +56,16 @@ class HealthServer:
         path, method = request.raw_path, request.method_text
         if method not in ("GET", "HEAD"):
             exchange.reply({"status": 405, "header": {"Allow": "GET, HEAD"}, "body": None})
-            return
-        state = self._state()
-        status = 200 if state["ok"] else 503
-        if path == "/healthz":
-            why = "; ".join(state.get("reasons", ()))
-            body = "ok" if state["ok"] else f"not ok: {why}" if why else "not ok"
-            exchange.reply({"status": status, "body": body})
+        elif path in _PROBES:
+            state = self._state()
+            good = state[_PROBES[path]]
+            reasons = "; ".join(state["reasons"])
+            text = f"not ok: {reasons}" if reasons else "not ok"
+            exchange.reply({"status": 200 if good else 503, "body": "ok" if good else text})
         elif path == "/livez":
             exchange.reply({"status": 200, "body": "ok"})
         elif path == "/":
-            exchange.reply({"status": status, "body": state})
+            state = self._state()
+            exchange.reply({"status": 200 if state["ok"] else 503, "body": state})
         else:
             exchange.reply({"status": 404, "body": "not found"})
