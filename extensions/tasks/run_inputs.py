@@ -1,15 +1,20 @@
 """The inputs of a run: what is given by name, with defaults filled in, or every mistake in it."""
 
+import asyncio
 from collections.abc import Mapping
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, Final
 
 import msgspec
 
 from heddle.extensions.extension import Error, NodeError
 from heddle.extensions.tasks.fields import InputFields, is_plain
+from heddle.runtime.flow.elsewhere import ElsewhereError, is_on_loop, outcome
 from heddle.runtime.flow.errors import InputError
 from heddle.schemas.data_type import describe_type
 from heddle.schemas.suggestion import nearest
+from heddle.schemas.types.effort import EffortError
 from heddle.schemas.types.mistakes import Mask, list_mistakes
 
 _TYPES: Mapping[str, Any] = {
@@ -25,18 +30,59 @@ INVALID = "invalid"
 """The code of the Error of inputs that do not fit; its data lists each mistake."""
 
 
+HOLD: Final = 0.005
+"""Seconds of the processor that a check of inputs may hold the event loop; the rest is done in a thread."""
+
+
+class InputReader:
+    """Reads the inputs of runs of one workflow. It raises ElsewhereError if that would hold the event loop."""
+
+    def __init__(self, declared: Mapping[str, InputFields]) -> None:
+        self._declared = declared
+        self.mask: Mask | None = None
+
+    def __call__(self, given: Any) -> dict[str, Any]:
+        """Return the value of each declared input; NodeError `invalid` with every mistake, by path."""
+        done = outcome(self, given)
+        if done is not None:
+            if not done.succeeded:
+                raise done.value
+            read: dict[str, Any] = done.value
+            return read
+        try:
+            return read_inputs(self._declared, given, mask=self.mask, hold=HOLD)
+        except EffortError:
+            if not is_on_loop():
+                return self._read(given)
+            raise ElsewhereError(self, given, self._read_apart) from None
+
+    def _read(self, given: Any) -> dict[str, Any]:
+        return read_inputs(self._declared, given, mask=self.mask)
+
+    async def _read_apart(self, given: Any) -> dict[str, Any]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(_threads(), self._read, given)
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Return the threads that check inputs, apart from those that others wait for."""
+    return ThreadPoolExecutor(2, "heddle-inputs")
+
+
 def read_inputs(
     declared: Mapping[str, InputFields],
     given: Any,
     *,
     strict: bool = False,
     mask: Mask | None = None,
+    hold: float | None = None,
 ) -> dict[str, Any]:
     """Return the value of each declared input; NodeError `invalid` with every mistake, by path.
 
     A packet that is not a map is the value of the only input. Names that are not declared are left
     out, or are mistakes if it is `strict`. `mask` is applied to what mistakes show of the declarations:
-    a schema may hold a secret Value.
+    a schema may hold a secret Value. If a check takes longer than `hold`, it ends with EffortError.
     """
     if not declared and not isinstance(given, Mapping):
         return {}
@@ -57,7 +103,7 @@ def read_inputs(
                 mistakes.append((name, "missing", wanted))
             values[name] = None if field.default is msgspec.UNSET else field.default
             continue
-        values[name] = _fitted(name, field, value, mistakes, mask)
+        values[name] = _fitted(name, field, value, mistakes, mask, hold)
     if strict:
         known = ", ".join(declared) or "none"
         mistakes += [
@@ -89,10 +135,11 @@ def _fitted(
     value: Any,
     mistakes: list[tuple[str, str, str]],
     mask: Mask | None,
+    hold: float | None,
 ) -> Any:
     """Return a value as its type takes it; what does not fit is noted."""
     if field.schema is not None:
-        for list_mistake in list_mistakes(value, field.schema, mask=mask):
+        for list_mistake in list_mistakes(value, field.schema, mask=mask, hold=hold):
             path = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in list_mistake.path)
             mistakes.append((f"{name}{path}", list_mistake.found, list_mistake.expected))
         return value

@@ -35,7 +35,7 @@ from heddle.extensions.tasks.fields import InputFields, WorkflowFields
 from heddle.extensions.tasks.graph.compiler import compile_graph
 from heddle.extensions.tasks.graph.completions import complete_workflows
 from heddle.extensions.tasks.graph.task_graph import TaskGraph
-from heddle.extensions.tasks.run_inputs import blame_run, read_inputs
+from heddle.extensions.tasks.run_inputs import InputReader, blame_run
 from heddle.extensions.tasks.scheduler.bound_graph import BoundGraph
 from heddle.extensions.tasks.scheduler.context import RUN, RunContext, RunRoot
 from heddle.extensions.tasks.scheduler.graph_run import GraphRun
@@ -52,7 +52,6 @@ from heddle.schemas.common_fields import SPEC_FIELDS
 from heddle.schemas.field import read_field, written
 from heddle.schemas.path import Path
 from heddle.schemas.problem import Problem
-from heddle.schemas.types.mistakes import Mask
 from heddle.specs.model.spec import Spec
 
 
@@ -77,7 +76,7 @@ class WorkflowNode(Node):
         self._running: dict[GraphRun, None] = {}
         self._events: EventPort | None = None
         self._host: Host | None = None
-        self._mask: Mask | None = None
+        self._read = InputReader(fields.inputs)
         self._durable: DurableWorkflow | None = None
         self._key_of: Program | None = None
         if fields.idempotency_key is not None and fields.runs:
@@ -98,7 +97,7 @@ class WorkflowNode(Node):
 
     async def open(self, host: Host) -> None:
         """Take the host, which sends events out."""
-        self._host, self._mask = host, host.mask
+        self._host, self._read.mask = host, host.mask
         self._events = EventPort(host)
         if self.fields.is_durable and self.graph is not None:
             await self.durable.open()
@@ -183,13 +182,13 @@ class WorkflowNode(Node):
             if self.fields.answer == "run":
                 return output
         else:
-            output = await self._finished(self._begin(flow.process, payload))
+            output = await self._finished(await self._begin(flow.process, payload))
         return await flow.send("out", output)
 
     async def _run(self, flow: Flow, payload: Payload) -> Answer:
         """Run the tasks, and answer with the outputs or the Error: nothing leaves by a port."""
         try:
-            return await self._finished(self._begin(flow.process, payload))
+            return await self._finished(await self._begin(flow.process, payload))
         except NodeError as failure:
             return failure.error
 
@@ -204,7 +203,7 @@ class WorkflowNode(Node):
         The key is None if the Spec has none, or if its expression gives null for these inputs.
         NodeError lists every mistake in the inputs.
         """
-        inputs = read_inputs(self.fields.inputs, payload, mask=self._mask)
+        inputs = await await_program(self._read, payload)
         if self._key_of is None:
             return inputs, None
         key = await await_program(self._key_of, inputs)
@@ -234,12 +233,12 @@ class WorkflowNode(Node):
     def _report(self, host: Host, error: BaseException) -> None:
         host.emit("watcher failed", level="warning", error=Error.of(error, symbol=self.label))
 
-    def _begin(self, process: Process, payload: Payload) -> GraphRun:
+    async def _begin(self, process: Process, payload: Payload) -> GraphRun:
         """Begin a run, or the part of a run that this workflow is inside of."""
         context = process.get(RUN)
         if not isinstance(context, RunContext) or context.owner != self.key:
             context = self._own_context(process)
-        inputs = read_inputs(self.fields.inputs, payload, mask=self._mask)
+        inputs = await await_program(self._read, payload)
         most = self.fields.max_parallel
         own = (Limit(most),) if most is not None else ()
         bound = self.bound(process.wiring)

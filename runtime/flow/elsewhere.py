@@ -44,6 +44,15 @@ class ElsewhereError(Exception):
         self.expired: Exception | None = None
 
 
+def is_on_loop() -> bool:
+    """Return whether an event loop runs in this thread: others wait for it."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 def outcome(program: object, payload: Any) -> ProgramResult | None:
     """Take the outcome of a program for this payload, if its caller runs anew and it had its run."""
     outcomes: list[ProgramResult] = getattr(_here, "outcomes", None) or []

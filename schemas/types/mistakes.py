@@ -43,22 +43,34 @@ class Mistake(msgspec.Struct, frozen=True):
         return f"{place.lstrip('.') or 'the value'}: {self.found} (expected: {self.expected})"
 
 
+TOO_DEEP: Final = Mistake((), "data that is nested too deep", "data that is less deep")
+"""The only one of data that cannot be checked to its end."""
+
 MORE: Final = Mistake((), "more mistakes than are listed", "a value without mistakes")
 """The last one of a list that does not hold all of them."""
 
 
 def list_mistakes(
-    value: Any, schema: JsonSchema, *, most: int = MOST, mask: Mask | None = None
+    value: Any,
+    schema: JsonSchema,
+    *,
+    most: int = MOST,
+    mask: Mask | None = None,
+    hold: float | None = None,
 ) -> list[Mistake]:
     """Return the mistakes of a value, in the order of their paths: MORE is the last if there are more.
 
     An empty list if the value is valid. jsonschema is imported here: nobody needs it who makes no
     mistakes. Raise ValueError if the schema itself is not valid, or has an expression that RE2 does not
-    take. `mask` is applied to whatever is taken of the schema.
+    take. `mask` is applied to whatever is taken of the schema. EffortError if it takes more than `hold`
+    seconds of the processor; without it, the list ends after some.
     """
-    listing = MistakeList(schema, mask)
-    with at_most(SECONDS):
-        return listing.of(_lister_of(schema).iter_errors(value), most=most)
+    listing, lister = MistakeList(schema, mask), _lister_of(schema)
+    try:
+        with at_most(SECONDS if hold is None else hold):
+            return listing.of(lister.iter_errors(value), most=most, cut=hold is None)
+    except RecursionError:
+        return [TOO_DEEP]
 
 
 _listers: Final[dict[int, tuple[Any, Any]]] = {}

@@ -23,7 +23,7 @@ from heddle.schemas.path import Path
 from heddle.schemas.problem import Place
 from heddle.schemas.types.effort import EffortError, at_most
 from heddle.schemas.types.keywords import lister
-from heddle.schemas.types.mistakes import Mask, Mistake, MistakeList
+from heddle.schemas.types.mistakes import TOO_DEEP, Mask, Mistake, MistakeList
 from heddle.schemas.types.schema_parts import all_parts, bad_pattern, parts_of
 
 rust: Any
@@ -35,7 +35,6 @@ except ImportError:
 _USUAL: Final = "https://json-schema.org/draft/2020-12/schema"
 _VALIDATION: Final = "https://json-schema.org/draft/2020-12/vocab/validation"
 
-_TOO_DEEP: Final = Mistake((), "data that is nested too deep", "data that is less deep")
 _UNKNOWN: Final = Mistake((), "a value that cannot be checked", "a value that fits the schema")
 _LONGEST: Final = 300
 
@@ -125,7 +124,7 @@ class SchemaValidator:
         except EffortError:
             raise
         except RecursionError:
-            return [_TOO_DEEP]
+            return [TOO_DEEP]
         except Exception:  # as above
             return [_UNKNOWN]
 

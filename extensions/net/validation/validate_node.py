@@ -16,7 +16,7 @@ from heddle.extensions.net.validation.checks import (
 )
 from heddle.extensions.net.validation.references import SchemaFiles
 from heddle.extensions.net.validation.schema_watch import follow_schemas
-from heddle.runtime.flow.elsewhere import ElsewhereError, outcome
+from heddle.runtime.flow.elsewhere import ElsewhereError, is_on_loop, outcome
 from heddle.schemas.types.effort import EffortError
 
 _WORKERS: Final = 2
@@ -87,7 +87,7 @@ class ValidateNode(Node):
                 return checks.check(payload, values, ON_LOOP)
             except EffortError:
                 pass
-        if not _is_on_loop():
+        if not is_on_loop():
             return checks.check(payload, values, APART)
         raise ElsewhereError(self._apart, payload, self._check_apart)
 
@@ -98,12 +98,3 @@ class ValidateNode(Node):
             self._threads = ThreadPoolExecutor(_WORKERS, "heddle-validate")
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, checks.check, payload, values, APART)
-
-
-def _is_on_loop() -> bool:
-    """Return whether an event loop runs in this thread: others wait for it."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

@@ -13,6 +13,7 @@ from heddle.extensions.tasks.durable import NAMED
 from heddle.runtime.runtime import Runtime
 from heddle.specs.model.mask import MASK
 from tests.extensions.tasks.work import problems, workflow
+from tests.holding import held
 from tests.support import fetch, port_of, stored
 
 pytestmark = pytest.mark.anyio
@@ -112,3 +113,16 @@ async def test_an_expression_of_an_input_takes_linear_time(tmp_path: Path) -> No
         reply = await post(runtime, {"day": "a" * 35 + "!"})
         assert reply.status == 422
         assert process_time() - begun < 1.5
+
+
+@pytest.mark.parametrize("durable", ["false", "true"])
+async def test_mistakes_in_inputs_are_listed_beside_other_work(
+    durable: str, tmp_path: Path
+) -> None:
+    schema = "{type: array, items: {type: integer, minimum: 0, maximum: 9}}"
+    inputs = f"{{day: {{schema: {schema}}}}}"
+    flow = workflow("- {name: a, run: '$:numbers'}", inputs=inputs, durable=durable)
+    async with serving(flow, tmp_path) as runtime:
+        reply, longest = await held(post(runtime, {"day": [*([1] * 40_000), "x"]}))
+        assert [each["path"] for each in json.loads(reply.body)["problems"]] == ["day[40000]"]
+        assert longest < 0.15

@@ -7,7 +7,8 @@ import pytest
 
 from heddle.extensions.net.validation import schema_validator
 from heddle.runtime.flow.errors import Error
-from tests.extensions.net.validation.support import held, problems_of
+from tests.extensions.net.validation.support import problems_of
+from tests.holding import held
 from tests.support import fetch, port_of, running
 
 pytestmark = pytest.mark.anyio
