@@ -14,6 +14,7 @@ from heddle.extensions.extension import (
     Node,
     Port,
     Schema,
+    TypeOfCode,
     about,
 )
 from heddle.extensions.net.validation.part_schema import PARTS
@@ -77,6 +78,19 @@ class Validate(Fields):
             )
 
 
+def _types(fields: Validate, type_of_code: TypeOfCode) -> dict[str, Any]:
+    """Return what leaves it: what fits its schemas."""
+    del type_of_code
+    from heddle.extensions.net.validation.sent_types import type_of_payload, type_of_request
+
+    if fields.schema is not None:
+        return {"out": type_of_payload(fields.schema)}
+    given = {name: getattr(fields, name) for name in PARTS}
+    return {
+        "out": type_of_request({name: each for name, each in given.items() if each is not None})
+    }
+
+
 def compile_validate(fields: Validate, build: Build) -> Node:
     """Compile each schema; one that is not valid, or names one that cannot be had, is a Problem."""
     # jsonschema takes a while to import, and most runtimes have no such node.
@@ -102,6 +116,7 @@ VALIDATE: Kind[Any] = Kind(
     Schema(
         kind="validate",
         fields=Validate,
+        types=_types,
         summary="Checks a request, or any payload, against JSON Schemas.",
         category="net",
         ins=(IN,),
@@ -130,7 +145,8 @@ VALIDATE: Kind[Any] = Kind(
   code: '{"limit": query.limit, "task": body}'
 """,
         details="""\
-What fits goes to `out`, with defaults filled in and with the types that its schema asks for. Schemas are
+What fits goes to `out`, with defaults filled in and with the types that its schema asks for: `heddle check`
+compares them with what the next node accepts. Schemas are
 [JSON Schema](https://json-schema.org) of draft 2020-12.
 
 `query`, `params`, `header` and `cookies` are texts: the values that go on have the types of their schemas, `"7"` is 7

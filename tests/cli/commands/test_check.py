@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from heddle.specs.model.mask import MASK
 from tests.cli.support import PING, heddle, ran, ran_json
 
 WRONG = """\
@@ -114,6 +115,25 @@ def test_secrets_never_show_in_problems() -> None:
     for result in (heddle("check", "-", stdin=text), heddle("check", "-", "--json", stdin=text)):
         assert result.exit_code == 1
         assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "kind: snippet, language: text, code: '{{ .PW }}'",
+        "kind: validate, schema: {const: '{{ .PW }}'}",
+    ],
+)
+def test_secrets_never_show_in_types(source: str) -> None:
+    text = (
+        "- {name: pw, secret: true, data: hunter2}\n"
+        f"- {{name: a, {source}, env: {{PW: {{name: pw}}}}, ports: {{out: {{name: b}}}}}}\n"
+        "- {name: b, kind: csv, op: format}\n"
+    )
+    result = heddle("check", "-", stdin=text)
+    assert result.exit_code == 1
+    assert f'"a" sends "{MASK}" by "out"' in result.output
+    assert "hunter2" not in result.output
 
 
 def test_what_cannot_be_read_is_told_once(tmp_path: Path) -> None:

@@ -93,6 +93,31 @@ def cel(code: str) -> str:
         ("kind: csv", "kind: label", "array of array or object", "Order"),
         ("kind: merge", "kind: double", "array", "number"),
         (cel("1"), "kind: csv, op: format", "1", "array or object"),
+        ("kind: validate, schema: {type: string}", "kind: double", "string", "number"),
+        (
+            "kind: validate, schema: {$ref: '#/$defs/a', $defs: {a: {type: boolean}}}",
+            "kind: double",
+            "boolean",
+            "number",
+        ),
+        (
+            "kind: validate, schema: {type: boolean, default: [1]}",
+            "kind: double",
+            "boolean or [1]",
+            "number",
+        ),
+        (
+            "kind: validate, query: {net: {type: string}}, body: {type: object}",
+            "kind: double",
+            "object with body and query",
+            "number",
+        ),
+        (
+            "kind: validate, schema: {required: [net], properties: {net: {type: string}}, type: object}",
+            "kind: label",
+            "object with net",
+            "Order",
+        ),
     ],
 )
 def test_a_link_that_cannot_fit_is_an_error_with_both_types(
@@ -120,6 +145,12 @@ def test_a_link_that_cannot_fit_is_an_error_with_both_types(
         ("kind: snippet, language: json, code: '{\"net\": 1.5}'", "kind: label"),
         ("kind: if, when: self.x", "kind: double"),
         (cel("not an expression"), "kind: double"),
+        ("kind: validate, schema: {minimum: 1}", "kind: double"),
+        ("kind: validate, schema: {type: string, default: 1}", "kind: double"),
+        ("kind: validate, schema: {type: [number, string]}", "kind: double"),
+        ("kind: validate, schema: {$ref: 'https://a.b/c', type: string}", "kind: double"),
+        ("kind: validate, body: {$ref: '#/$defs/a', $defs: {a: {type: string}}}", "kind: log"),
+        ("kind: validate, query: {items: {type: array}}", "kind: double"),
     ],
 )
 def test_nothing_is_reported_that_may_work(registry: Registry, source: str, target: str) -> None:
