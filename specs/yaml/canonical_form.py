@@ -20,7 +20,7 @@ from heddle.specs.yaml.scalar import is_bare, quoted
 from heddle.specs.yaml.tree import Entry, Tree, TreeDocument, TreeError, TreeStream, nodes
 from heddle.specs.yaml.tree_reader import read_tree
 
-WIDTH = 100
+WIDTH = 130
 """Columns that what is written in braces may reach; what is longer goes over several lines."""
 
 _ROUNDS = 4

@@ -198,6 +198,9 @@ class _Comments:
     def blanks(self) -> None:
         """Note where blank lines stand above an entry with its comments."""
         for entry, _ in self.entries:
+            if self.text[line_start(self.text, entry.start) : entry.start].strip():
+                # Others stand left of it on its line: what is above the line is above those.
+                continue
             if not entry.before:
                 entry.blank = self.gap(entry.line)
             elif self.gap(entry.line):

@@ -7,6 +7,7 @@ import pytest
 
 from tests.cli.support import PING, heddle, ran, ran_json
 
+EXAMPLES = Path(__file__).parents[3] / "examples"
 UNTIDY = "- code: hi   # why\n  kind: snippet\n  name: a\n  language: text\n"
 TIDY = "- kind: snippet\n  name: a\n  language: text\n  code: hi  # why\n"
 
@@ -94,7 +95,13 @@ def test_a_setting_keeps_the_links_as_they_are(tmp_path: Path) -> None:
     assert ran("fmt", "-", *settings, stdin=short) == short
     (tmp_path / "heddle.toml").write_text('[fmt]\nlinks = "long"\n')
     assert ran("fmt", "-", *settings, stdin=text) == text
-    assert "out[0]:\n      - {name: b, port: in}" in ran("fmt", "-", *settings, stdin=short)
+    assert "[{name: c, port: in}, {name: d, port: 'in[1]'}]" in ran(
+        "fmt", "-", *settings, stdin=short
+    )
+
+
+def test_our_examples_are_canonical() -> None:
+    ran("fmt", "--check", EXAMPLES)
 
 
 def test_what_apply_writes_is_canonical(tmp_path: Path) -> None:

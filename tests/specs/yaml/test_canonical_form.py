@@ -45,7 +45,7 @@ UNTIDY = """\
     port: '{{ .PORT }}'
     # the end of listener
 # about router
-- {kind: router, name: router, routes: [{method: GET,   path: /ping,      port: "out[0]"}], ports: {'out[0]': {name: pong}}} # beside router
+- {kind: router, name: router, routes: [{method: GET,   path: /a-long-way-to-the-ping-of-ours,      port: "out[0]"}], ports: {'out[0]': {name: pong}}} # beside router
 - kind: snippet
   name: pong
   code: |
@@ -126,7 +126,7 @@ TIDY = """\
 # beside router
 - kind: router
   name: router
-  routes: [{method: GET, path: /ping, port: 'out[0]'}]
+  routes: [{method: GET, path: /a-long-way-to-the-ping-of-ours, port: 'out[0]'}]
   ports: {'out[0]': pong}
 
 - kind: snippet
@@ -502,3 +502,12 @@ def test_the_links_of_json_are_short_too() -> None:
         {"name": "c", "port": "in"},
         {"name": "d.in", "port": "in"},
     ]
+
+
+def test_braces_that_open_bring_no_blank_lines() -> None:
+    long = "x" * 60
+    text = f"- {{kind: nop, name: first}}\n\n- {{kind: text, name: second, code: {long}, more: [{long}]}}\n"
+    assert formatted(text) == (
+        "- {kind: nop, name: first}\n\n"
+        f"- kind: text\n  name: second\n  code: {long}\n  more: [{long}]\n"
+    )
