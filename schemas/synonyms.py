@@ -144,6 +144,8 @@ FIELDS: Final = _synonyms(
         "source": "url dsn connection connection_string database uri",
         "driver": "dialect engine",
         "url": "uri address endpoint target host href",
+        "message": "text msg title",
+        "items": "each over list elements values",
         "text": "message msg template content",
         "header": "headers",
         "query": "params parameters querystring search",

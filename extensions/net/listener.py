@@ -54,7 +54,7 @@ class TlsFields(Fields):
 class LimitFields(Fields):
     """The limits of one listener, in bytes and seconds. Zero is no limit."""
 
-    header: Annotated[Size, about("HttpRequest line and headers together.")] = Size(32 * 1024)
+    header: Annotated[Size, about("The request line and the headers together.")] = Size(32 * 1024)
     headers: Annotated[int, about("How many headers.", ge=1)] = _DEFAULT.headers
     target: Annotated[Size, about("The request target: path and query.")] = Size(8 * 1024)
     body: Annotated[Size, about("A body, as it arrives and after it was unpacked.")] = Size(

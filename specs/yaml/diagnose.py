@@ -388,6 +388,10 @@ def _conflict(line: int) -> TextProblem:
 
 def _hinted(fault: TextProblem, text: str) -> TextProblem:
     lines = text.splitlines()
+    if fault.line > len(text.rstrip().splitlines()) > 0:
+        # What is missing is missing at the end of what stands there: that line can be shown.
+        last = text.rstrip().splitlines()
+        fault = msgspec.structs.replace(fault, line=len(last), column=len(last[-1]) + 1)
     line = lines[fault.line - 1] if 0 < fault.line <= len(lines) else ""
     blank = line[: len(line) - len(line.lstrip())]
     hint = ""

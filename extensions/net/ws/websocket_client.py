@@ -83,8 +83,8 @@ class WebSocketClient(Fields):
     singleton: Annotated[
         Singleton,
         about(
-            "LinkSettings it is connected: in one runtime of all that follow the store (`cluster`), in one "
-            "of each machine, or in every worker."
+            "What connects: one runtime of all that follow the store (`cluster`), one "
+            "of each machine, or every worker."
         ),
     ] = "cluster"
 

@@ -71,8 +71,24 @@ def test_a_hint_on_syntax_names_what_is_wrong(text: str, hint: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("a: [1, 2", 1, 9),
+        ("kind: snippet\ncode: \"abc\n", 2, 11),
+        ("kind: snippet\nports: {out: [b\n\n\n", 2, 16),
+    ],
+)
+def test_what_is_missing_at_the_end_is_shown_at_the_last_line(
+    text: str, line: int, column: int
+) -> None:
+    (problem,) = ran_json("check", "-", stdin=text)["problems"]
+    assert (problem["line"], problem["column"]) == (line, column)
+
+
+@pytest.mark.parametrize(
     ("fields", "hint"),
     [
+        ("kind: log, text: x", 'Did you mean "message"?'),
         ("kind: proxy, to: 'http://x'", 'Did you mean "backends" or "ports"?'),
         ("kind: proxy, upstream: 'http://x'", 'Did you mean "backends"?'),
         ("kind: snippet, language: cel, code: json.encode(1)", "Write base64.encode or hex.encode"),
