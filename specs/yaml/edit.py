@@ -37,6 +37,8 @@ class Editor(EntryEditor):
     def change(self, entry: Entry, owner: Tree | None, old: Any, new: Any) -> None:
         """Bring the value of an entry from saying `old` to saying `new`; equal parts stay."""
         node = entry.value
+        if self.apart and node.entries and id(node) in self.shared:
+            self.left.add(id(node))
         if node.sort in ("mapping", "scalar") and _is_alone(old) and _is_alone(new):
             # One link may stand without its list.
             return self.change(entry, owner, old[0], new[0])
@@ -294,7 +296,10 @@ class Editor(EntryEditor):
     # --- anchors ---
 
     def rehome(self, data_of: Any) -> None:
-        """Write what goes with an anchor if the first alias stands that still leads to it."""
+        """Write what goes with an anchor if the first alias stands that still leads to it.
+
+        Where an alias is to keep what changes at its anchor, it says that itself.
+        """
 
         def is_gone(node: Tree) -> bool:
             return any(start <= node.head and node.end <= end for start, end in self.gone)
@@ -302,6 +307,9 @@ class Editor(EntryEditor):
         homes: set[int] = set()
         for alias in self.all:
             target = alias.target
+            if target is not None and id(target) in self.left and not is_gone(alias):
+                self.patch(alias.head, alias.end, self.layout.flow(data_of(target)))
+                continue
             if target is None or id(target) in homes or not is_gone(target) or is_gone(alias):
                 continue
             homes.add(id(target))

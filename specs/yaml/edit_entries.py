@@ -22,6 +22,8 @@ class EntryEditor:
         self.text = stream.text
         self.layout = layout
         self.json = json
+        self.apart = False
+        self.left: set[int] = set()
         self.patches: list[Patch] = []
         self.gone: list[tuple[int, int]] = []
         roots = [each.root for each in stream.documents if each.root is not None]

@@ -48,10 +48,14 @@ class _Task(msgspec.Struct, frozen=True):
 
 
 class _TextStyle(msgspec.Struct, frozen=True, kw_only=True):
-    """The options for writing a text: as a JSON file; JSON in it as JSON; every changed entry anew."""
+    """The options for writing a text: as a JSON file; JSON in it as JSON; every changed entry anew.
+
+    With `apart`, the aliases of an entry that lead to what changes keep what they had.
+    """
 
     is_json: bool
     strict: bool
+    apart: bool = False
     afresh: bool = False
 
 
@@ -103,14 +107,12 @@ def patches_of(
     """As `rewrite`, but what has to be replaced in the text, whose lines end with a line feed."""
     tasks = [_task(edit, namespace, unnumbered) for edit in edits]
     # What is JSON goes on as JSON, whatever its name, as long as JSON can say it.
-    ways = (
-        ((True, False), (True, True)) if is_json else ((True, False), (False, False), (False, True))
-    )
-    for strict, afresh in ways:
+    ways = [_TextStyle(is_json=is_json, strict=True)]
+    if not is_json:
+        ways += [_TextStyle(is_json=False, strict=False, apart=apart) for apart in (False, True)]
+    for way in (*ways, _TextStyle(is_json=is_json, strict=is_json, afresh=True)):
         try:
-            patches = _rewritten(
-                text, tasks, _TextStyle(is_json=is_json, strict=strict, afresh=afresh)
-            )
+            patches = _rewritten(text, tasks, way)
             if check(patched(text, patches)):
                 return patches
         except Exception:
@@ -187,6 +189,7 @@ class _EntryWriter:
         strict = way.is_json or (way.strict and filled)
         json = JsonLayout.of(self.text, root) if strict else None
         self.editor = Editor(stream, TextLayout(), json)
+        self.editor.apart = way.apart
 
     def change(self, path: Path, old: dict[str, Any], new: dict[str, Any] | None) -> None:
         """Bring an entry from saying `old` to saying `new`, or note that it goes."""

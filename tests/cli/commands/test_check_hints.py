@@ -74,7 +74,7 @@ def test_a_hint_on_syntax_names_what_is_wrong(text: str, hint: str) -> None:
     ("text", "line", "column"),
     [
         ("a: [1, 2", 1, 9),
-        ("kind: snippet\ncode: \"abc\n", 2, 11),
+        ('kind: snippet\ncode: "abc\n', 2, 11),
         ("kind: snippet\nports: {out: [b\n\n\n", 2, 16),
     ],
 )

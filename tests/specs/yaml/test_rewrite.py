@@ -154,6 +154,32 @@ def test_a_new_port_is_linked_as_its_neighbours_are(before: str, after: str) -> 
     assert f"ports: {after}".replace(": \n", ":\n") in new
 
 
+def test_an_alias_in_the_same_entry_keeps_what_it_had() -> None:
+    text = """\
+- kind: nop   # kind
+  name: a
+  # above
+  one: &x   {a: 1,   b: [2]}   # one
+  two: *x   # two
+  ports: {out: &y [b, c],
+    error: *y}   # end
+"""
+    one = changed(text, "a", fields={"one": {"a": 3, "b": [2]}, "two": {"a": 1, "b": [2]}})
+    assert diff(text, rewritten(text, one)) == [
+        "-  one: &x   {a: 1,   b: [2]}   # one",
+        "-  two: *x   # two",
+        "+  one: &x   {a: 3,   b: [2]}   # one",
+        "+  two: {a: 1, b: [2]}   # two",
+    ]
+    ports = {"out": (Link("b"), Link("d")), "error": (Link("b"), Link("c"))}
+    assert diff(text, rewritten(text, changed(text, "a", ports=ports))) == [
+        "-  ports: {out: &y [b, c],",
+        "-    error: *y}   # end",
+        "+  ports: {out: &y [b, d],",
+        "+    error: [b, c]}   # end",
+    ]
+
+
 def test_the_first_links_of_an_entry_are_short() -> None:
     text = "- kind: nop\n  name: a\n"
     new = rewritten(text, changed(text, "a", ports={"out": (Link("b"), Link("c"))}))
