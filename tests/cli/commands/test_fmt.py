@@ -62,7 +62,7 @@ def test_a_file_with_problems_is_left_alone_and_the_others_are_not(flows: Path) 
     (flows / "broken.yaml").write_text("- kind: nop\n  ports: [")
     result = heddle("fmt", flows, flows / "missing.yaml")
     assert result.exit_code == 1
-    assert "broken.yaml:3" in result.stderr
+    assert "broken.yaml:2" in result.stderr
     assert "missing.yaml" in result.stderr
     assert (flows / "broken.yaml").read_text() == "- kind: nop\n  ports: ["
     assert (flows / "a.yaml").read_text() == TIDY

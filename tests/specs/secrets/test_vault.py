@@ -72,7 +72,7 @@ def test_what_is_not_there_is_a_problem_at_its_line() -> None:
 
 def test_what_cannot_be_read_is_told_without_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("hunter2: [")
-    for form, why in {"json": "it is not JSON", "yaml": "it is not YAML (line 2)"}.items():
+    for form, why in {"json": "it is not JSON", "yaml": "it is not YAML (line 1)"}.items():
         problem = rejected(f"{{name: a, from: {{file: {tmp_path}/secret, format: {form}}}}}")
         assert problem.code == "unreadable-source"
         assert problem.found.endswith(why)

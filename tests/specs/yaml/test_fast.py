@@ -125,11 +125,11 @@ def test_json_tells_both_places_too() -> None:
     [
         ("a: 1\n\tb: 2\n", 2, "spaces"),
         ("a: [1, 2\nb: 3\n", 2, "bracket"),
-        ("a: 'x\n", 2, "quote"),
+        ("a: 'x\n", 1, "quote"),
         ("a: b: c\n", 1, "quotes"),
         ("a: @x\n", 1, "quotes"),
         ("a:\n  - 1\n - 2\n", 3, "indentation"),
-        ("a: [\n", 2, "bracket"),
+        ("a: [\n", 1, "bracket"),
         ("ports: {out[0]: {name: x}}\n", 1, "in quotes between braces: 'out[0]'"),
         ("ports: {error: {name: x}, out[12] : {name: y}}\n", 1, "braces: 'out[12]'"),
     ],
