@@ -1,5 +1,7 @@
 """heddle test: run the tests of flows, and tell which passed, which failed, and which did not run."""
 
+from collections.abc import Sequence
+
 import click
 
 from heddle.cli.exit_codes import FAILED
@@ -23,6 +25,9 @@ LIMIT = click.option(
     help="The longest that a test may take, if it does not say so itself.",
 )
 JUNIT = click.option("--junit", metavar="FILE", help="Write the results as JUnit XML, too.")
+WATCH = click.option(
+    "--watch", is_flag=True, help="Run the tests again whenever a file is saved, until Ctrl-C."
+)
 UPDATE = click.option(
     "--update", is_flag=True, help="Write the golden files of the tests instead of comparing them."
 )
@@ -40,6 +45,20 @@ VALUES = click.option(
 )
 
 
+def _watch(store: str, files: Sequence[str]) -> int:
+    """Run the tests after each save; return the last exit code."""
+    import sys
+    from pathlib import Path
+
+    paths = files or (store.removeprefix("file://"),)
+    missing = [path for path in paths if not Path(path).exists()]
+    if missing:
+        raise click.UsageError(f"--watch needs files or a folder (found: {missing[0]})")
+    from heddle.cli.views.test_watch import watch_tests
+
+    return watch_tests(paths, [word for word in sys.argv[1:] if word != "--watch"])
+
+
 @click.command(
     cls=ExampleCommand,
     short_help="Run the tests of flows.",
@@ -50,6 +69,7 @@ VALUES = click.option(
             "Write the golden files anew; read the difference before you commit",
             "heddle test --update",
         ),
+        ("Again after each save", "heddle test --watch"),
         ("For a CI service", "heddle test --junit results.xml"),
     ],
     shapes=[
@@ -65,7 +85,7 @@ VALUES = click.option(
 )
 @click.argument("regex", required=False)
 @click.argument("path", required=False)
-@options(STORE, SPECS, VALUES, NAMESPACE, ENVIRONMENT, EXTENSION, LIMIT, UPDATE, JUNIT, JSON)
+@options(STORE, SPECS, VALUES, NAMESPACE, ENVIRONMENT, EXTENSION, LIMIT, UPDATE, WATCH, JUNIT, JSON)
 def command(
     regex: str | None,
     path: str | None,
@@ -76,6 +96,7 @@ def command(
     extensions: tuple[str, ...],
     timeout: float,
     update: bool,
+    watch: bool,
     junit: str | None,
     as_json: bool,
     **flags: object,
@@ -86,6 +107,9 @@ def command(
     argument that is a file or a folder is the PATH. Tests run one after the other, each in a
     process of its own, in a runtime in which everything else is live, too. Blanks are filled from
     `[test.environment]` of the settings file, over its `[environment]`.
+
+    With --watch, each round is a process of its own: specs, settings and modules of Python are read
+    anew, and the exit code is that of the last round.
 
     The exit code is 1 if a test failed or could not run, where a spec has a problem, and where
     REGEX is found in no name.
@@ -118,6 +142,8 @@ def command(
         store=path if path is not None else store,
         **flags,
     )
+    if watch:
+        raise click.exceptions.Exit(_watch(settings.store, (*from_specs, *from_values)))
 
     from heddle.cli.views.output import print_json, print_problems
     from heddle.cli.views.test_run import Ran, TestRun, as_data, print_result, summary

@@ -1,5 +1,6 @@
 """heddle test: what passed, what failed, what did not run, for people, programs and CI services."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from tests.cli.support import heddle, ran, ran_json
 
+MAIN = "from heddle.cli.__main__ import main; main()"
 FLOW = """\
 - {kind: snippet, name: pong, language: text, code: pong}
 - kind: test
@@ -165,10 +167,9 @@ def test_a_flow_that_never_gives_control_back_ends_run_with_its_name(here: Path)
         "    extension.kind(hog)\n"
     )
     (here / "heddle.toml").write_text('extensions = ["hogs_for_tests"]\n')
-    code = "from heddle.cli.__main__ import main; main()"
     args = ["test", "flows", "--timeout", "0.05", "--junit", "results.xml"]
     done = subprocess.run(
-        [sys.executable, "-c", code, *args], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", MAIN, *args], capture_output=True, text=True, timeout=30, check=False
     )
     assert done.returncode == 1
     assert "PASS  default/good" in done.stdout
@@ -197,12 +198,11 @@ def test_modules_beside_nested_specs_are_imported(here: Path, from_specs: bool) 
     nested.mkdir(parents=True)
     (nested / "flow.yaml").write_text(TASKS)
     (nested / "nested_work.py").write_text("def eight() -> int:\n    return 8\n")
-    code = "from heddle.cli.__main__ import main; main()"
     given = ["--from-specs", nested / "flow.yaml"] if from_specs else ["eight", "flows"]
     # A process of its own: what one command made importable stays so.
     for words in (["test", *given], ["check", "flows"]):
         done = subprocess.run(
-            [sys.executable, "-c", code, *map(str, words)],
+            [sys.executable, "-c", MAIN, *map(str, words)],
             cwd=here,
             capture_output=True,
             text=True,
@@ -220,3 +220,34 @@ def test_update_writes_the_golden_files_that_are_compared_then(here: Path) -> No
     assert heddle("test", "--update", "t$", "flows").exit_code == 0
     assert (here / "flows" / "golden" / "t.json").read_text() == '"pong"\n'
     assert heddle("test", "t$", "flows").exit_code == 0
+
+
+def test_watch_runs_the_tests_again_after_each_save(here: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", MAIN, "test", "--watch", "flows"],
+        cwd=here,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    lines = iter(process.stdout.readline, "")
+    try:
+        assert any(line.startswith("1 passed in ") for line in lines)
+        (here / "flows" / "bad.yaml").write_text(BAD)
+        assert any("a file has changed" in line for line in lines)
+        assert any(line.startswith("1 passed, 1 failed in ") for line in lines)
+        (here / "flows" / "bad.yaml").unlink()
+        assert any(line.startswith("1 passed in ") for line in lines)
+        assert any(line.startswith("waiting for a save") for line in lines)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.stdout.close()
+
+
+def test_watch_needs_files() -> None:
+    result = heddle("test", "--watch", "--from-specs", "-")
+    assert result.exit_code == 2
+    assert "--watch needs files or a folder (found: -)" in result.output
