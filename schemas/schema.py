@@ -72,6 +72,8 @@ class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
     """Whether, by its fields as written, it begins processes without being sent a packet."""
     asks: tuple[str, ...] = ()
     """The out ports by which requests leave: somebody waits for what each of them is answered."""
+    reads: Callable[[F], tuple[str, ...]] | None = None
+    """The names by which it takes a map that is answered for more than data, if it looks at them; by its fields."""
     ways: Callable[[F], tuple[str, ...]] | None = None
     """The out ports that its answers come from, but for Errors and rejections, if all are linked."""
     answers: bool = True

@@ -62,7 +62,8 @@ def command(
 
     The graph of the links is looked at, too: nodes that nothing leads to, requests that are never
     answered, packets that are never merged, Errors that go round, and what no packet can reach. These
-    are warnings. A link whose types cannot fit is an error: every packet that takes it would fail.
+    are warnings. A link whose types cannot fit is an error: every packet that takes it would fail. Answers that
+    a listener with `answer: auto` would take now for data, now for a response, are a hint.
 
     With --watch, each save is checked, and what it has changed is shown: problems that are new in full,
     and those that are gone. With --json, that is the whole result, on one line. Functions of Python

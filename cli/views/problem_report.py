@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from heddle.runtime.assembly.graph_codes import GRAPH_CODES
+from heddle.runtime.assembly.graph_codes import ANSWER_SHAPE, GRAPH_CODES
 from heddle.schemas.problem import Place, Problem
 from heddle.schemas.words import listed
 from heddle.specs.secrets.mask_text import concealed
@@ -24,7 +24,7 @@ SourceOf: TypeAlias = Callable[[str], str | None]
 WARNINGS = frozenset({"missing-link"})
 """Codes that keep nothing from running: what is missing may come later."""
 
-HINTS = frozenset({"unfilled-blank", "code-hint"})
+HINTS = frozenset({"unfilled-blank", "code-hint", ANSWER_SHAPE})
 """Codes of what is allowed, but probably not what its author means."""
 
 _TOKEN = re.compile(

@@ -383,6 +383,7 @@ LISTENER: Kind[Any] = Kind(
         begins=lambda _: True,
         exclusive=lambda fields: address_use(fields.host, fields.port),
         asks=("out",),
+        reads=lambda fields: ("status", "header", "body") if fields.answer == "auto" else (),
         fields=ListenerFields,
         summary="Begins a process for each HTTP request, and answers it.",
         category="net",

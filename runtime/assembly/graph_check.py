@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 from uuid import UUID
 
+from heddle.runtime.assembly.answer_types import check_answer_types
 from heddle.runtime.assembly.cycles import endless_cycles, error_loops
 from heddle.runtime.assembly.flow_graph import (
     ENTRY,
@@ -25,7 +26,7 @@ from heddle.runtime.assembly.graph_codes import (
     UNREACHED,
 )
 from heddle.runtime.assembly.link_check import SchemaOf
-from heddle.runtime.assembly.link_types import check_link_types
+from heddle.runtime.assembly.link_types import PortTypes, check_link_types
 from heddle.schemas.check import in_order
 from heddle.schemas.path import Path
 from heddle.schemas.port import canonical
@@ -50,7 +51,8 @@ def check_graph(
     """
     graph = FlowGraph(parts, schema_of)
     problems = [*_unreached(graph), *endless_cycles(graph), *error_loops(graph)]
-    problems += check_link_types(graph, type_of_code)
+    types = PortTypes(graph, type_of_code)
+    problems += [*check_link_types(graph, types), *check_answer_types(graph, types)]
     if whole:
         problems += [*_dead_nodes(graph), *_no_answers(graph), *_never_merged(graph)]
     return in_order(problems)

@@ -12,4 +12,7 @@ ENDLESS_CYCLE: Final = "endless-cycle"
 LINK_TYPE: Final = "link-type"
 """An error: every packet that takes such a link fails."""
 
+ANSWER_SHAPE: Final = "answer-shape"
+"""A hint: answers may be read in another way than they are meant."""
+
 GRAPH_CODES: Final = frozenset({DEAD_NODE, NO_ANSWER, NEVER_MERGED, ERROR_LOOP, UNREACHED})

@@ -15,12 +15,11 @@ from heddle.schemas.types.fit import Fit
 from heddle.schemas.types.type_words import describe_schema
 
 
-def check_link_types(graph: FlowGraph, type_of_code: TypeOfCode) -> Iterator[Problem]:
+def check_link_types(graph: FlowGraph, types: "PortTypes") -> Iterator[Problem]:
     """Yield a Problem for each link over which nothing can go that the target accepts.
 
     A type that is not known fits everything, so nothing is reported that may work.
     """
-    types = _PortTypes(graph, type_of_code)
     for edge in graph.edges:
         if not edge.path:
             continue
@@ -33,7 +32,7 @@ def check_link_types(graph: FlowGraph, type_of_code: TypeOfCode) -> Iterator[Pro
             yield _problem(graph, edge, sent, accepted, fit)
 
 
-class _PortTypes:
+class PortTypes:
     """The types of the ports of a graph, as far as their kinds know them; each node is asked once."""
 
     def __init__(self, graph: FlowGraph, type_of_code: TypeOfCode) -> None:
@@ -47,7 +46,11 @@ class _PortTypes:
 
     def sent(self, edge: FlowEdge) -> Any:
         """Return what leaves by the out port of an edge; None if that is not known."""
-        return self._type(edge.source, edge.out, inward=False)
+        return self.sent_by(edge.source, edge.out)
+
+    def sent_by(self, node: UUID, port: str) -> Any:
+        """Return what leaves a node by an out port; None if that is not known."""
+        return self._type(node, port, inward=False)
 
     def _type(self, node: UUID, port: str, *, inward: bool) -> Any:
         schema = self._graph.schema(node)

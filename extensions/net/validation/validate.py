@@ -117,6 +117,7 @@ VALIDATE: Kind[Any] = Kind(
         kind="validate",
         fields=Validate,
         types=_types,
+        ways=lambda _: ("out",),
         summary="Checks a request, or any payload, against JSON Schemas.",
         category="net",
         ins=(IN,),
