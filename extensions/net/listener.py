@@ -40,6 +40,7 @@ from heddle.extensions.net.virtual import answer_virtual
 from heddle.runtime.flow.errors import InputError
 from heddle.runtime.flow.machine import PendingAnswer
 from heddle.runtime.flow.source import Source
+from heddle.runtime.flow.tasks import current_task
 
 _DEFAULT = HttpLimits()
 
@@ -268,6 +269,8 @@ class ListenerNode(Node):
             streamed = isinstance(body, ByteStream) or hasattr(body, "__aiter__")
             if streamed and not isinstance(body, Live):
                 # The process lives until its stream is sent: what feeds it may belong to it.
+                # It is sent by a task of the process: cancelled with it, even if it waits for a piece.
+                exchange.on_sending = lambda task: _send_for(process, task)
                 exchange.on_sent = lambda complete: self._sent(source, process, complete)
                 exchange.reply(answer)
                 return
@@ -308,6 +311,9 @@ class ListenerNode(Node):
 
     def _sent(self, source: Source, process: Process, complete: bool) -> None:
         """Note that a streamed answer was sent to its end, or could not be."""
+        task = current_task()
+        if task is not None:
+            process.leave(task)
         ended = process.end(None if complete else Error("the client went away", code="cancelled"))
         if isinstance(ended, Awaitable):
             source.tasks.start(_await(ended))
@@ -328,6 +334,13 @@ class ListenerNode(Node):
             return
         shown = error if isinstance(error, Error) else Error.of(error, symbol=self._label)
         self._host.emit(phrase, level="error", error=shown, **data)
+
+
+def _send_for(process: Process, task: "asyncio.Task[None]") -> None:
+    """Count the task that sends its answer among those of a process."""
+    process.enter(task)
+    if process.reason is not None:
+        task.cancel()
 
 
 async def _await(ended: Awaitable[Any]) -> None:

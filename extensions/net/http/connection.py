@@ -613,11 +613,18 @@ class HttpConnection(Channel):
     ) -> None:
         complete = False
         # Only what has begun may be cancelled: a task that never ran would not close its source.
-        self._task = asyncio.current_task()
+        task = self._task = asyncio.current_task()
         try:
+            if exchange.on_sending is not None and task is not None:
+                exchange.on_sending(task)
             if self._state == SENDING:
                 await send_body(self, body, chunked=chunked, size=size, packer=work)
                 complete = True
+        except asyncio.CancelledError:
+            # Half a body is no body: the client has to see that it is cut off.
+            if self._state != CLOSED:
+                self._cut()
+            raise
         except Exception as error:
             if self._state != CLOSED:
                 self._shared.report("a streamed answer failed", error, exchange.request)

@@ -1,5 +1,6 @@
 """An Exchange is one request and the right to answer it, once."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -20,17 +21,19 @@ class Exchange:
     """`request` came; `reply` to it once, at once or later, on the loop's own thread.
 
     `on_hangup` is called when nobody waits for the answer any more: the client went away, or the
-    answer timeout struck. `on_sent(complete)` is called once a reply was handed to the network:
+    answer timeout struck. `on_sending(task)` is called by the task that sends a streamed body, before
+    its first byte: cancel it to cut the connection. `on_sent(complete)` is called once a reply was handed to the network:
     before `reply` returns, or for a streamed body after its last byte; `complete` is False when
     the client went away or the body failed in the middle.
     """
 
-    __slots__ = ("_replier", "answered", "on_hangup", "on_sent", "request")
+    __slots__ = ("_replier", "answered", "on_hangup", "on_sending", "on_sent", "request")
 
     def __init__(self, request: HttpRequest, replier: Replier) -> None:
         self.request = request
         self.answered = False
         self.on_hangup: Callable[[], None] | None = None
+        self.on_sending: Callable[[asyncio.Task[None]], None] | None = None
         self.on_sent: Callable[[bool], None] | None = None
         self._replier: Replier | None = replier
 

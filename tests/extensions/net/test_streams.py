@@ -11,7 +11,7 @@ from aiohttp import ClientSession
 
 from heddle.extensions.extension import ByteStream, node
 from tests.extensions.net.http_client.remote import remote
-from tests.support import fetch, port_of, running
+from tests.support import change, fetch, port_of, running
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -61,7 +61,8 @@ class Source:
             while self.most is None or self.made < self.most:
                 self.made += 1
                 yield f"data: {self.data}{self.made}\n\n".encode()
-            await self.go_on.wait()
+                if self.made == self.most:
+                    await self.go_on.wait()
         finally:
             self.closed.set()
 
@@ -81,9 +82,10 @@ async def events_of(response: Any, most: int) -> list[str]:
     """Return the first events of a response."""
     events: list[str] = []
     while len(events) < most:
-        line = (await response.content.readline()).decode().strip()
-        if line:
-            events.append(line)
+        line = (await response.content.readline()).decode()
+        assert line, f"the response has ended after {events}"
+        if line.strip():
+            events.append(line.strip())
     return events
 
 
@@ -281,3 +283,46 @@ async def test_an_async_generator_of_an_extension_makes_a_stream() -> None:
     async with running(flow + "- {kind: raw, name: made}", extensions=[raw]) as rt:
         reply = await fetch(port_of(rt))
         assert (reply.headers["Content-Type"], reply.text) == ("application/octet-stream", "ab")
+
+
+ENDLESS = """
+- {kind: listener, name: listener, port: 0, ports: {out: made}}
+- kind: snippet
+  name: made
+  language: python
+  code: |
+    import asyncio
+    async def main(payload):
+        yield "first"
+        await asyncio.Event().wait()
+"""
+SENT_ON = "  ports: {out: sse}\n- {kind: sse, name: sse}\n"
+REPLACED = "- {kind: snippet, name: made, language: text, code: new}"
+
+
+@pytest.mark.parametrize("sent_on", ["", SENT_ON])
+async def test_a_stream_that_outlasts_the_drain_is_cut_off(sent_on: str) -> None:
+    async with (
+        running(ENDLESS + sent_on, drain=0.05) as rt,
+        listening(port_of(rt)) as response,
+    ):
+        assert b"first" in await response.content.readline()
+        await change(rt, REPLACED)
+        with pytest.raises(Exception, match="payload is not completed"):
+            await response.content.read()
+        await until(lambda: not rt.processes)
+
+
+async def test_a_stream_goes_on_with_the_nodes_that_it_began_with() -> None:
+    source = Source(most=1)
+    async with remote(source.response) as far, running(relay(far.url)) as rt:
+        async with listening(port_of(rt)) as response:
+            assert await events_of(response, 1) == ["data: 1!"]
+            await change(
+                rt, '- {kind: snippet, name: change, language: json, code: \'{"data": "new"}\'}'
+            )
+            source.most = None
+            source.go_on.set()
+            assert await events_of(response, 1) == ["data: 2!"]
+        async with listening(port_of(rt)) as response:
+            assert await events_of(response, 1) == ["data: new"]
