@@ -249,7 +249,7 @@ def unknown_variables(environ: Environ | None = None) -> list[str]:
         if name.startswith(_PREFIX)
         and name not in known
         and not name.startswith(_NAMES)
-        and not _OF_SERVICES.match(name)
+        and not (_OF_SERVICES.match(name) and (name != "HEDDLE_PORT" or "://" in environ[name]))
     )
     return [_unknown_variable(name, known) for name in unknown]
 

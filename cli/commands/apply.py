@@ -113,7 +113,8 @@ def command(
     A document with an id is the one with that id; without, the one with its name in its namespace;
     with neither, it is new and gets an id. Everything is checked first, among what is stored
     already: with one problem anywhere, nothing is written. Links and values that are not there may
-    come later. What the files do not name stays as it is, unless --prune is given; then, on a
+    come later. A blank in a spec without an env stays as text: that is a hint, and no problem.
+    What the files do not name stays as it is, unless --prune is given; then, on a
     terminal, what would be deleted is shown first, and you are asked.
 
     `specs` and `values` take files that hold nothing else, `all` takes both, and is what is meant
@@ -126,7 +127,7 @@ def command(
     """
     from heddle.cli.resource_files import Planner, ResourceFiles
     from heddle.cli.views.apply_view import end, outcome_data, print_outcome
-    from heddle.cli.views.output import print_json
+    from heddle.cli.views.output import print_json, print_problems
 
     given = ResourceFiles(files, sort, settings_of(config, extensions, **flags))
     change_options = ChangeOptions(
@@ -138,6 +139,10 @@ def command(
         print_json(outcome_data(outcome))
     else:
         print_outcome(outcome, source=given.documents.source, nothing=given.nothing)
+        if outcome.applied.revision or outcome.dry_run:
+            from heddle.specs.binding.unfilled import unfilled_blanks
+
+            print_problems(unfilled_blanks(given.reading.specs), source=given.documents.source)
     end(outcome)
 
 

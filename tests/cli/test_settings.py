@@ -194,7 +194,12 @@ def test_known_variables_are_not_reported() -> None:
     services = ["HEDDLE_SERVICE_HOST", "HEDDLE_PORT", "HEDDLE_PORT_8000_TCP_ADDR"]
     others = ["HEDDLE_KEY", "HEDDLE_TOKEN", "HEDDLE_CONFIG", "HEDDLE_DEBUG", "PATH"]
     names = [*VARIABLES, *services, *others, "HEDDLE_ENVIRONMENT_PROT"]
-    assert unknown_variables(dict.fromkeys(names, "x")) == []
+    assert unknown_variables(dict.fromkeys(names, "tcp://10.0.0.1:8000")) == []
+
+
+def test_a_port_that_no_cluster_sets_is_reported() -> None:
+    (warning,) = unknown_variables({"HEDDLE_PORT": "8000"})
+    assert "call it HEDDLE_ENVIRONMENT_PORT" in warning
 
 
 def keys_of(table: type[msgspec.Struct], above: tuple[str, ...] = ()) -> Iterator[str]:

@@ -49,6 +49,13 @@ def test_what_the_file_does_not_name_stays_with_its_comments(store: Path) -> Non
     assert names(store) == ["a", "b"]
 
 
+def test_a_blank_that_stays_as_text_is_named(store: Path) -> None:
+    text = "{kind: snippet, name: a, language: text, code: 'hi {{ .NAME }}'}"
+    result = heddle("apply", "-f", "-", "--store", store, stdin=text)
+    assert result.exit_code == 0
+    assert "hint[unfilled-blank]: {{ .NAME }} stays as text" in result.stderr
+
+
 def test_a_name_belongs_to_its_namespace(store: Path) -> None:
     args = ("apply", "specs", "-f", "-", "--store", store)
     ran(*args, stdin="{kind: nop, name: a}")
