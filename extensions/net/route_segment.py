@@ -156,12 +156,17 @@ def parse_path(path: str) -> list[RouteSegment]:
 
 
 def template_of(path: str) -> str:
-    """Return a route's path as OpenAPI writes it: `/tasks/{id}`; `*` becomes `{path}`."""
+    """Return a route's path as OpenAPI writes it: `/tasks/{id}`; `*` becomes `{path}`, literal braces `%7B` and `%7D`."""
     parts: list[str] = []
     for segment in parse_path(path):
         name = {None: "", "*": "{path}"}.get(segment.name, f"{{{segment.name}}}")
-        parts.append(segment.prefix + name + segment.suffix)
+        parts.append(_escaped(segment.prefix) + name + _escaped(segment.suffix))
     return "/" + "/".join(parts)
+
+
+def _escaped(text: str) -> str:
+    """Return literal text in which no brace can be taken for that of a parameter."""
+    return text.replace("{", "%7B").replace("}", "%7D")
 
 
 def _colon(text: str) -> int:

@@ -73,7 +73,7 @@ def test_what_is_wrong_with_a_path_is_named(path: str, found: str) -> None:
 def test_templates_are_those_of_openapi() -> None:
     assert template_of("/tasks/{id:integer}/v:part") == "/tasks/{id}/v{part}"
     assert template_of("/files/*") == "/files/{path}"
-    assert template_of(r"/a\:b/\{c\}") == "/a:b/{c}"
+    assert template_of(r"/a\:b/\{c\}/x{d}\}") == "/a:b/%7Bc%7D/x{d}%7D"
     assert template_of("/") == "/"
 
 
