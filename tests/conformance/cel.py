@@ -11,7 +11,6 @@ FILES: Final = {
     "block_ext": "cel.block and cel.index are for code that other programs make",
     "enums": "payloads have no enums",
     "network_ext": "no functions for addresses",
-    "optionals": "no optional values",
     "proto2": "payloads have no protobuf messages",
     "proto2_ext": "payloads have no protobuf messages",
     "proto3": "payloads have no protobuf messages",
@@ -88,15 +87,11 @@ def case_of(name: str, test: dict[str, list[Any]]) -> Case:
 
 _NOT_PROMISED: Final = (
     (
-        r"\boptional\b|\.\?|\[\?|\{\?|\boptMap\b|\boptFlatMap\b|\.orValue\(|\.or\(",
-        "no optional values",
-    ),
-    (
         r"\bTest(All|Required)?\w*\{|TestAllTypes|NestedTestAllTypes|GlobalEnum|NestedEnum",
         "payloads have no protobuf messages",
     ),
     (r"google\.protobuf\.\w+\s*\{", "messages are rejected: payloads have none"),
-    (r"\bcel\.(bind|block|index|iterVar)\b", "no macros of that name"),
+    (r"\bcel\.(block|index|iterVar)\b", "no macros of that name"),
 )
 
 

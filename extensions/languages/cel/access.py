@@ -1,17 +1,15 @@
 """How a program reaches into data: fields, keys, indexes and the names of the payload."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from heddle.extensions.languages.cel.budget import spend
 from heddle.extensions.languages.cel.errors import CelError
-from heddle.extensions.languages.cel.values import TYPES, kind
+from heddle.extensions.languages.cel.values import ABSENT, NONE, TYPES, OptionalValue, kind
 from heddle.schemas.suggestion import did_you_mean
 
 MANY_KEYS: Final = 200
 """A map with more keys than this is not searched for the nearest one."""
-
-ABSENT: Final = object()
-"""What `entry` gives for a key that is not there."""
 
 
 def entry(table: Any, key: Any) -> Any:
@@ -53,6 +51,8 @@ def select(value: Any, field: str) -> Any:
         if field in _ERROR_FIELDS:
             return getattr(value, field)
         raise _no_part(field)
+    if name == "optional":
+        return _inside(value, has, select, field)
     raise CelError(f'no field "{field}" in a value of type {name} (expected: a map)')
 
 
@@ -63,7 +63,45 @@ def has(value: Any, field: str) -> bool:
         return field in value
     if name == "error":
         return field in _ERROR_FIELDS
+    if name == "optional":
+        return value is not NONE and has(value.held, field)
     raise CelError(f'no field "{field}" in a value of type {name} (expected: a map)')
+
+
+def _inside(
+    value: OptionalValue,
+    has_it: Callable[[Any, Any], bool],
+    read: Callable[[Any, Any], Any],
+    key: Any,
+) -> OptionalValue:
+    """Return a part of an optional value as an optional value itself."""
+    if value is NONE or not has_it(value.held, key):
+        return NONE
+    return OptionalValue(read(value.held, key))
+
+
+def holds(value: Any, key: Any) -> bool:
+    """Return whether an entry of a map or an element of a list is there; True for everything else."""
+    name = kind(value)
+    if name == "optional":
+        return value is not NONE and holds(value.held, key)
+    if name == "map":
+        return stored_key(value, key) is not ABSENT
+    if name == "list" and kind(key) in ("int", "uint", "double") and float(key).is_integer():
+        return 0 <= int(key) < len(value)
+    return True
+
+
+def optional_select(value: Any, field: str) -> OptionalValue:
+    """`value.?field`: none if a map does not have it, or if there is no value."""
+    wrapped = value if kind(value) == "optional" else OptionalValue(value)
+    return _inside(wrapped, has, select, field)
+
+
+def optional_index(value: Any, key: Any) -> OptionalValue:
+    """`value[?key]`: none if a map or a list does not have it, or if there is no value."""
+    wrapped = value if kind(value) == "optional" else OptionalValue(value)
+    return _inside(wrapped, holds, index, key)
 
 
 def _no_part(field: str) -> CelError:
@@ -110,6 +148,8 @@ def index(value: Any, key: Any) -> Any:
         if given is ABSENT:
             raise missing(value, key)
         return given
+    if name == "optional":
+        return _inside(value, holds, index, key)
     if name != "list":
         if name == "error" and isinstance(key, str):
             return select(value, key)

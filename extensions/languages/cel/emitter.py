@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from heddle.extensions.languages.cel import macros
+from heddle.extensions.languages.cel.access import optional_index, optional_select
 from heddle.extensions.languages.cel.binaries import binary
 from heddle.extensions.languages.cel.body import EXACT, CodeText, FunctionBody
 from heddle.extensions.languages.cel.errors import CelError
@@ -12,6 +13,7 @@ from heddle.extensions.languages.cel.folding import NotFoldedError
 from heddle.extensions.languages.cel.library import LIBRARY
 from heddle.extensions.languages.cel.library.function import Function
 from heddle.extensions.languages.cel.operators import invert, negate
+from heddle.extensions.languages.cel.optionals import entries_of, items_of
 from heddle.extensions.languages.cel.patterns import search
 from heddle.extensions.languages.cel.results import deep_plain
 from heddle.extensions.languages.cel.syntax import (
@@ -173,7 +175,7 @@ class Emitter(FunctionBody):
         quick = f"{head}[{field!r}]"
         for _ in range(_AT_ONCE):
             part = spine[-1] if spine else None
-            if not isinstance(part, Select):
+            if not isinstance(part, Select) or part.optional:
                 break
             spine.pop()
             quick += f"[{part.field!r}]"
@@ -199,6 +201,8 @@ class Emitter(FunctionBody):
             return self._has(node, head)
         inside = 2 if head.special == 2 else 0
         self.place(node.at)
+        if node.optional:
+            return self._optional(node, head)
         if isinstance(node, IndexExpression):
             code = self._index(head, self.value(node.key), node.at)
         else:
@@ -206,6 +210,16 @@ class Emitter(FunctionBody):
             slow = f"select({name}, {node.field!r})"
             code = self._fields(name, slow, node.field, spine)
         return CodeText(code.text, code.type, inside)
+
+    def _optional(self, node: Select | IndexExpression, head: CodeText) -> CodeText:
+        """Write `head.?field` or `head[?key]`."""
+        if isinstance(node, IndexExpression):
+            key = self.value(node.key)
+            self.place(node.at)
+            run = f"{self.keep(optional_index)}({self.named(head)}, {self.named(key)})"
+        else:
+            run = f"{self.keep(optional_select)}({self.named(head)}, {node.field!r})"
+        return self.let(run, special=2)
 
     def _has(self, node: Has, head: CodeText) -> CodeText:
         self.place(node.at)
@@ -326,23 +340,35 @@ class Emitter(FunctionBody):
 
     def _items(self, node: Items, *, out: bool) -> CodeText:
         start = len(self.reads)
-        codes = [self.value(item, out=out) for item in node.items]
+        codes = [
+            self.value(item, out=out and number not in node.optional)
+            for number, item in enumerate(node.items)
+        ]
         special = 2 if any(code.special for code in codes) else 0
-        if not out and all(code.constant for code in codes):
+        if not out and not node.optional and all(code.constant for code in codes):
             with suppress(NotFoldedError):
                 values = self.folding.run(lambda *parts: [*parts], *(code.value for code in codes))
                 return self.constant(values, "list", special)
         self.weight += 2 + len(codes) // 4
         self.place(node.at)
-        return self._built(f"[{', '.join(code.text for code in codes)}]", "list", special, start)
+        made = [
+            f"*{self.keep(items_of)}({code.text})" if number in node.optional else code.text
+            for number, code in enumerate(codes)
+        ]
+        return self._built(f"[{', '.join(made)}]", "list", special, start)
 
     def _entries(self, node: Entries, *, out: bool) -> CodeText:
         start = len(self.reads)
-        pairs = [(self._key(key), self.value(value, out=out)) for key, value in node.entries]
+        pairs = [
+            (self._key(key), self.value(value, out=out and number not in node.optional))
+            for number, (key, value) in enumerate(node.entries)
+        ]
         self.place(node.at)
         self.weight += 5 + 2 * len(pairs)
         special = 2 if any(key.special or value.special for key, value in pairs) else 0
         texts = [key.value for key, _ in pairs if key.constant and key.type == "string"]
+        if node.optional:
+            return self._optional_entries(node, pairs, start)
         if len(texts) == len(pairs) == len(set(texts)):
             made = ", ".join(f"{key.text}: {value.text}" for key, value in pairs)
             return self._built(f"{{{made}}}", "map", special, start)
@@ -357,6 +383,18 @@ class Emitter(FunctionBody):
         code = self.let(text, type_, special)
         self.weigh(code.text, start)
         return code
+
+    def _optional_entries(
+        self, node: Entries, pairs: list[tuple[CodeText, CodeText]], start: int
+    ) -> CodeText:
+        """Write a map some of whose entries may not be there."""
+        made = [
+            f"*{self.keep(entries_of)}({key.text}, {value.text})"
+            if number in node.optional
+            else f"({key.text}, {value.text})"
+            for number, (key, value) in enumerate(pairs)
+        ]
+        return self._built(f"build_map([{', '.join(made)}])", "map", 2, start)
 
     def _note_bare(self, key: Node, value: Node) -> None:
         """Note a key such as that of `{id: self.id}`: its name is an expression, not a text."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from heddle.extensions.languages.cel.budget import LETTERS, spend
+from heddle.extensions.languages.cel.values import OptionalValue
 
 FOLDED: Final = 10_000
 """How many elements folding may visit and make, beside four for each character of the text.
@@ -47,4 +48,6 @@ def weigh(budget: list[int], value: Any) -> Any:
         elif isinstance(part, list | dict):
             spend(budget, 1 + len(part))
             waiting.extend(part if isinstance(part, list) else part.values())
+        elif isinstance(part, OptionalValue):
+            waiting.append(part.held)
     return value

@@ -9,6 +9,12 @@ from typing import Final, TypeAlias
 from heddle.extensions.languages.cel.access import merged, pairs
 from heddle.extensions.languages.cel.body import CodeText, FunctionBody
 from heddle.extensions.languages.cel.library.lists import sort_by
+from heddle.extensions.languages.cel.optional_macros import (
+    either,
+    opt_flat_map,
+    opt_map,
+    or_value,
+)
 from heddle.extensions.languages.cel.syntax import Method, Name, Node
 
 _Macro: TypeAlias = Callable[[FunctionBody, Method, CodeText, bool], CodeText]
@@ -268,6 +274,10 @@ _MACROS: Final[dict[tuple[str, int], _Macro]] = {
     ("existsOne", 3): _exists_one,
     ("filter", 2): _filter,
     ("map", 2): _map,
+    ("optFlatMap", 2): opt_flat_map,
+    ("optMap", 2): opt_map,
+    ("or", 1): either,
+    ("orValue", 1): or_value,
     ("map", 3): _map_where,
     ("sortBy", 2): _sort_by,
     ("transformList", 3): _transform_list,

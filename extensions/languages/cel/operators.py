@@ -5,9 +5,10 @@ import operator
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from heddle.extensions.languages.cel.access import ABSENT, entry, stored_key
+from heddle.extensions.languages.cel.access import entry, stored_key
 from heddle.extensions.languages.cel.errors import CelError
 from heddle.extensions.languages.cel.values import (
+    ABSENT,
     INT_MAX,
     CelDuration,
     Timestamp,
@@ -200,6 +201,8 @@ def equal(a: Any, b: Any) -> bool:
         return moment(a) == moment(b)
     if first == "duration":
         return span(a) == span(b)
+    if first == "optional":
+        return a is b or (ABSENT not in (a.held, b.held) and equal(a.held, b.held))
     return bool(a == b)
 
 

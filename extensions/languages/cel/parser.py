@@ -137,9 +137,11 @@ class _Parser:
                 self.unexpected("a name")
             return self._named(self._take(), rooted=True)
         if self._accept("["):
-            return Items(token.at, self._list("]"))
+            marks: set[int] = set()
+            return Items(token.at, self._list("]", marks), frozenset(marks))
         if self._accept("{"):
-            return Entries(token.at, self._entries())
+            marks = set()
+            return Entries(token.at, self._entries(marks), frozenset(marks))
         return self.unexpected("a value")
 
     def _literal(self, prefixes: list[CelToken]) -> Node:
@@ -177,37 +179,31 @@ class _Parser:
         return Name(token.at, token.text, rooted)
 
     def _has(self, token: CelToken, args: tuple[Node, ...]) -> Node:
-        if len(args) == 1 and isinstance(args[0], Select):
+        if len(args) == 1 and isinstance(args[0], Select) and not args[0].optional:
             return Has(token.at, args[0].head, args[0].field)
         raise self._source.error(token.at, "has() wants one field", 'As in "has(self.name)"')
 
     def _member(self, head: Node) -> Node:
         mark = self._take()
         if mark.text == "[":
-            if self._at("?"):
-                self._optional()
+            optional = self._accept("?")
             key = self.expression()
             self._expect("]")
-            return IndexExpression(mark.at, head, key)
-        if self._at("?"):
-            self._optional()
+            return IndexExpression(mark.at, head, key, optional)
+        optional = self._accept("?")
         if self.token.kind not in ("name", "field"):
             self.unexpected("the name of a field")
         field = self._take()
-        if field.kind == "name" and self._accept("("):
+        if not optional and field.kind == "name" and self._accept("("):
             return Method(field.at, head, field.text, self._list(")"))
-        return Select(field.at, head, field.text)
+        return Select(field.at, head, field.text, optional)
 
-    def _optional(self) -> Never:
-        raise self._source.error(
-            self.token.at, "optional fields are not offered", "has(a.b) ? a.b : null"
-        )
-
-    def _list(self, closing: str) -> tuple[Node, ...]:
+    def _list(self, closing: str, marks: set[int] | None = None) -> tuple[Node, ...]:
+        """Return the items up to a bracket; `marks` takes the places of optional ones."""
         items: list[Node] = []
         while not self._accept(closing):
-            if self._at("?"):
-                self._optional()
+            if marks is not None and self._accept("?"):
+                marks.add(len(items))
             if closing == "]" and self._lone_comma(items, closing):
                 break
             items.append(self.expression())
@@ -225,11 +221,11 @@ class _Parser:
         self._expect(closing)
         return True
 
-    def _entries(self) -> tuple[tuple[Node, Node], ...]:
+    def _entries(self, marks: set[int]) -> tuple[tuple[Node, Node], ...]:
         entries: list[tuple[Node, Node]] = []
         while not self._accept("}"):
-            if self._at("?"):
-                self._optional()
+            if self._accept("?"):
+                marks.add(len(entries))
             if self._lone_comma(entries, "}"):
                 break
             key = self.expression()

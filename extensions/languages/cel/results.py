@@ -4,7 +4,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from heddle.extensions.languages.cel.times import format_duration, format_timestamp
-from heddle.extensions.languages.cel.values import CelDuration, Timestamp, Type, Uint
+from heddle.extensions.languages.cel.values import (
+    NONE,
+    CelDuration,
+    OptionalValue,
+    Timestamp,
+    Type,
+    Uint,
+)
 
 _PLAIN: Final[dict[type, Callable[[Any], Any]]] = {
     Uint: int,
@@ -15,7 +22,12 @@ _PLAIN: Final[dict[type, Callable[[Any], Any]]] = {
 
 
 def plain(value: Any) -> Any:
-    """Return what leaves a program: uint as int, timestamps and durations as text, a type as its name."""
+    """Return what leaves a program: uint as int, timestamps and durations as text, a type as its name.
+
+    An optional value leaves as its value, or as null.
+    """
+    if type(value) is OptionalValue:
+        return None if value is NONE else deep_plain(value.held)
     make = _PLAIN.get(type(value))
     return value if make is None else make(value)
 

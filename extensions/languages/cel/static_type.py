@@ -134,6 +134,8 @@ def _either(yes: Json, no: Json) -> Json:
 
 
 def _items(node: Items, depth: int) -> Json:
+    if node.optional:
+        return {"type": "array"}
     parts = [_type_of(item, depth + 1) for item in node.items]
     count = len(parts)
     fixed: Json = {"type": "array", "minItems": count, "maxItems": count}
@@ -142,8 +144,8 @@ def _items(node: Items, depth: int) -> Json:
 
 def _entries(node: Entries, depth: int) -> Json:
     properties: dict[str, Json] = {}
-    for key, value in node.entries:
-        if not isinstance(key, Literal) or key.type != "string":
+    for number, (key, value) in enumerate(node.entries):
+        if not isinstance(key, Literal) or key.type != "string" or number in node.optional:
             return {"type": "object"}
         properties[key.value] = _type_of(value, depth + 1)
     return {

@@ -24,11 +24,12 @@ class Name:
 
 @dataclass(slots=True, frozen=True, eq=False, repr=False)
 class Select:
-    """`head.field`."""
+    """`head.field`, or `head.?field`."""
 
     at: int
     head: "Node"
     field: str
+    optional: bool = False
 
 
 @dataclass(slots=True, frozen=True, eq=False, repr=False)
@@ -42,11 +43,12 @@ class Has:
 
 @dataclass(slots=True, frozen=True, eq=False, repr=False)
 class IndexExpression:
-    """`head[key]`."""
+    """`head[key]`, or `head[?key]`."""
 
     at: int
     head: "Node"
     key: "Node"
+    optional: bool = False
 
 
 @dataclass(slots=True, frozen=True, eq=False, repr=False)
@@ -108,18 +110,20 @@ class Ternary:
 
 @dataclass(slots=True, frozen=True, eq=False, repr=False)
 class Items:
-    """`[a, b]`."""
+    """`[a, b]`; `optional` are the places of those with a question mark."""
 
     at: int
     items: "tuple[Node, ...]"
+    optional: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True, frozen=True, eq=False, repr=False)
 class Entries:
-    """`{key: value}`."""
+    """`{key: value}`; `optional` are the places of those with a question mark."""
 
     at: int
     entries: "tuple[tuple[Node, Node], ...]"
+    optional: frozenset[int] = frozenset()
 
 
 Headed: TypeAlias = Select | Has | IndexExpression | Method | Unary | Binary

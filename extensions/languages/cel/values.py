@@ -83,6 +83,22 @@ class Type:
         return hash(self.name)
 
 
+ABSENT: Final = object()
+"""Stands for a value that is not there."""
+
+
+class OptionalValue:
+    """A value that is there, or NONE."""
+
+    __slots__ = ("held",)
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+
+NONE: Final = OptionalValue(ABSENT)
+"""The optional value without a value: there is only this one."""
+
 KINDS: Final[dict[type, str]] = {
     NoneType: "null_type",
     bool: "bool",
@@ -96,6 +112,7 @@ KINDS: Final[dict[type, str]] = {
     Timestamp: "timestamp",
     CelDuration: "duration",
     Type: "type",
+    OptionalValue: "optional",
     datetime: "timestamp",
     timedelta: "duration",
     Error: "error",
@@ -129,6 +146,7 @@ TYPES: Final = {
         "list",
         "map",
         "null_type",
+        "optional_type",
         "string",
         "type",
         "uint",
@@ -139,6 +157,7 @@ TYPES: Final = {
 LONG_NAMES: Final = {
     "timestamp": "google.protobuf.Timestamp",
     "duration": "google.protobuf.Duration",
+    "optional": "optional_type",
 }
 
 

@@ -9,6 +9,7 @@ from heddle.extensions.languages.cel.library import (
     impure,
     lists,
     mathematics,
+    optional,
     sets,
     standard,
     strings,
@@ -28,6 +29,7 @@ LIBRARY: Final = Library(
         *texts.FUNCTIONS,
         *digests.FUNCTIONS,
         *impure.FUNCTIONS,
+        *optional.FUNCTIONS,
     )
 )
 """Every function there is."""

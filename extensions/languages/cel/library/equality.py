@@ -5,7 +5,7 @@ from typing import Any
 
 from heddle.extensions.languages.cel.errors import CelError
 from heddle.extensions.languages.cel.operators import NUMBERS
-from heddle.extensions.languages.cel.values import kind, moment, span
+from heddle.extensions.languages.cel.values import NONE, kind, moment, span
 
 
 def same_key(value: Any) -> Any:
@@ -22,6 +22,8 @@ def same_key(value: Any) -> Any:
         return (name, moment(value).nanos)
     if name == "duration":
         return (name, span(value).nanos)
+    if name == "optional":
+        return (name, value.held if value is NONE else same_key(value.held))
     if name in ("string", "bytes", "bool", "null_type", "type", "error"):
         return (name, value)
     return (name, id(value))
