@@ -49,8 +49,6 @@ REFUSED = [
     ("self.all(a.b, true)", 1, 12, "wants a variable", ""),
     ("has(self)", 1, 1, "wants one field", "has(self.name)"),
     ("has(self['a'])", 1, 1, "wants one field", ""),
-    ("a.?b", 1, 3, "optional", ""),
-    ("a[?b]", 1, 3, "optional", ""),
     ("Point{x: 1}", 1, 6, "unexpected", "map"),
     ("true &&\n  self.s.matches('(a')", 2, 18, "bad pattern", ""),
     ("s.matches('(?=a)')", 1, 11, "looking ahead", ""),
