@@ -38,6 +38,9 @@ COMMON = """
 How they compare with the nodes of others, and what is left out: [kinds, compared](../kinds.md).
 """
 
+RUN = "\nTo try this: `heddle start flow.yaml`. See [running heddle](../run.md).\n"
+"""Stands at the end of each generated page, as at the end of those that are written by hand."""
+
 
 def schemas() -> list[Schema[Any]]:
     """Return the Schema of every kind of this distribution, by name."""
@@ -51,9 +54,9 @@ def schemas() -> list[Schema[Any]]:
 def pages(known: Iterable[Schema[Any]]) -> dict[Path, str]:
     """Return every generated file and what it should say."""
     known = list(known)
-    written = {KINDS / f"{schema.kind}.md": markdown(schema) for schema in known}
-    written[KINDS / "index.md"] = index(known) + COMMON
-    written[KINDS / "common.md"] = common_page()
+    written = {KINDS / f"{schema.kind}.md": markdown(schema) + RUN for schema in known}
+    written[KINDS / "index.md"] = index(known) + COMMON + RUN
+    written[KINDS / "common.md"] = common_page() + RUN
     written[COMMANDS] = refreshed(COMMANDS.read_text(encoding="utf-8"))
     written[API] = api.refreshed(API.read_text(encoding="utf-8"), describe(shipped(), OPERATIONS))
     written[PICTURE] = draw(Picture.of(read_path(DRAWN).specs), "svg", "right")
