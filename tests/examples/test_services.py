@@ -22,6 +22,7 @@ SERVICES = (
     "daily-report",
     "gateway",
     "rest-api",
+    "schedule",
     "webhook",
     "webhook-relay",
 )
@@ -48,6 +49,8 @@ async def running(example: str) -> AsyncIterator[Runtime]:
         elif example == "chat-proxy":
             far = await stack.enter_async_context(started("model"))
             rt = started(UPSTREAM=f"http://127.0.0.1:{port_of(far)}", KEY="secret")
+        elif example == "schedule":
+            rt = started(PAGES="http://localhost:9/")
         elif example == "webhook-relay":
             rt = started(TOKEN="letmein", TARGET=NOBODY)
         else:
@@ -113,6 +116,7 @@ def test_a_readme_starts_it_with_all_that_it_needs(example: str) -> None:
     wanted = {
         "chat-proxy": {"UPSTREAM", "KEY"},
         "gateway": {"PASSWORD", "BACKENDS"},
+        "schedule": {"PAGES"},
         "webhook-relay": {"TOKEN", "TARGET"},
     }
     assert given == wanted.get(example, set())
