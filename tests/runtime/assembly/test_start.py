@@ -82,7 +82,7 @@ MISTAKES: dict[str, tuple[dict[str, str | None], str, str]] = {
     "an unknown field": ({"b": B + "  colour: red\n"}, "b", "b.yaml:6"),
     "an unknown kind": ({"b": B.replace("snippet", "snipet")}, "b", "b.yaml:1"),
     "code that does not compile": ({"b": B.replace('"b{{ X }}"', "1 +")}, "b", "b.yaml:4"),
-    "a document that cannot be read": ({"b": B + "  colour: [\n"}, "b", "b.yaml:7"),
+    "a document that cannot be read": ({"b": B + "  colour: [\n"}, "b", "b.yaml:6"),
     "an empty env": ({"b": B.replace("{name: x}", "[]")}, "b", "b.yaml:5"),
     "a file that is gone": ({"b": None}, "b", "routes.yaml:8"),
     "a spec that is renamed": ({"b": B.replace("name: b", "name: bb")}, "b", "routes.yaml:8"),
