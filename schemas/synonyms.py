@@ -52,12 +52,15 @@ KINDS: Final = _synonyms(
         "log": "debug logger",
         "listener": "http_in httpin http_response http_server server sync_response compress "
         "decompress tls_config endpoint webhook rest",
-        "router": "http_in route routes mux",
+        "router": "http_in http_response route routes mux",
         "http": "http_request http_client request fetch curl compress decompress tls_config "
         "http_proxy aws_lambda jira slack_thread sentry_capture google_drive_download "
         "google_drive_list_labels google_drive_search openai_chat_completion ollama_chat "
-        "cohere_chat rest_client",
-        "proxy": "reverse_proxy gateway",
+        "cohere_chat rest_client a2a_message aws_bedrock_chat aws_bedrock_embeddings "
+        "cohere_embeddings cohere_rerank gcp_vertex_ai_chat gcp_vertex_ai_embeddings "
+        "ollama_embeddings ollama_moderation openai_embeddings openai_image_generation "
+        "openai_speech openai_transcription openai_translation",
+        "proxy": "reverse_proxy gateway compress decompress",
         "websocket": "websocket_in websocket_out websocket_listener websocket_server upgrader ws "
         "gateway",
         "websocket-client": "websocket_connect ws_client",

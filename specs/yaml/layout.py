@@ -183,12 +183,17 @@ def _is_short(data: dict[str, Any]) -> bool:
 
 
 class JsonLayout(msgspec.Struct):
-    """The layout of a JSON text: the indent of a level (None: all on one line), and its separators."""
+    """The layout of a JSON text: the indent of a level (None: all on one line), and its separators.
+
+    `braces` and `brackets` are true if short mappings and short lists stand on one line all the same.
+    """
 
     indent: str | None = None
     comma: str = ", "
     colon: str = ": "
     ascii: bool = False
+    braces: bool = False
+    brackets: bool = False
 
     @staticmethod
     def of(text: str, root: Tree | None) -> "JsonLayout":
@@ -197,15 +202,21 @@ class JsonLayout(msgspec.Struct):
         if root is None or not text.strip():
             layout.indent = "  "
             return layout
+        lined: Counter[tuple[str, bool]] = Counter()
         for node in nodes(root):
             if not node.entries:
                 continue
             first = node.entries[0]
+            small = node.sort == "sequence" or len(node.entries) <= len(("id", "name", "port"))
+            if small and not any(each.value.entries for each in node.entries):
+                lined[node.sort, "\n" in text[node.start : node.end]] += 1
             if layout.indent is None and "\n" in text[node.start : first.start]:
                 own = text[line_start(text, node.start) :]
                 lead = own[: len(own) - len(own.lstrip(" \t"))]
                 inner = text[line_start(text, first.start) : first.start]
                 layout.indent = inner.removeprefix(lead) or "  "
+        layout.braces = lined["mapping", False] > lined["mapping", True]
+        layout.brackets = lined["sequence", False] > lined["sequence", True]
         tight = '": ' not in text and '":' in text
         if tight:
             layout.colon = ":"
@@ -216,6 +227,9 @@ class JsonLayout(msgspec.Struct):
     def value(self, data: Any, margin: str, *, inline: bool = False) -> str:
         """Return data as JSON; its lines after the first begin with the margin."""
         if self.indent is None or inline or not isinstance(data, dict | list) or not data:
+            return self.dumps(data)
+        plain = data if isinstance(data, dict) else dict(enumerate(data))
+        if (self.braces if isinstance(data, dict) else self.brackets) and _is_short(plain):
             return self.dumps(data)
         inner = margin + self.indent
         if isinstance(data, dict):

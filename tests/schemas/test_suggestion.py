@@ -143,7 +143,4 @@ def test_words_of_the_comparison_page_lead_to_its_kinds() -> None:
             for word in words
             if word not in known and not ours & set(candidates(word, known, "kind"))
         ]
-    # Providers of models are many, and what they stand for is in their row of the page.
-    assert [
-        word for word in lost if not re.match(r"(a2a|aws|cohere|gcp|ollama|openai)_", word)
-    ] == []
+    assert lost == []

@@ -154,6 +154,34 @@ def test_a_new_port_is_linked_as_its_neighbours_are(before: str, after: str) -> 
     assert f"ports: {after}".replace(": \n", ":\n") in new
 
 
+def test_what_is_new_in_json_stands_on_one_line_beside_such() -> None:
+    text = """\
+[
+  {
+    "kind": "nop",
+    "name": "a",
+    "methods": ["GET"],
+    "ports": {
+      "out": [
+        {"name": "b", "port": "in"}
+      ]
+    }
+  }
+]
+"""
+    ports = {"out": (Link("b"), Link("d")), "error": (Link("e"),)}
+    new = rewritten(text, changed(text, "a", fields={"methods": ["GET"], "x": [1, 2]}, ports=ports))
+    assert diff(text, new) == [
+        '+    "x": [1, 2],',
+        '-        {"name": "b", "port": "in"}',
+        '+        {"name": "b", "port": "in"},',
+        '+        {"name": "d", "port": "in"}',
+        "+      ],",
+        '+      "error": [',
+        '+        {"name": "e", "port": "in"}',
+    ]
+
+
 def test_an_alias_in_the_same_entry_keeps_what_it_had() -> None:
     text = """\
 - kind: nop   # kind
