@@ -171,8 +171,8 @@ def _look_item(text: str, column: int, value: Tree, signs: dict[str, Counter[Any
             signs.setdefault("gap", Counter())[value.start - begin - column] += 1
 
 
-def _is_short(data: dict[str, Any]) -> bool:
-    values = list(data.values())
+def _is_short(data: dict[str, Any] | list[Any]) -> bool:
+    values = list(data.values()) if isinstance(data, dict) else data
     plain = all(isinstance(value, str | int | float | bool | type(None)) for value in values)
     return (
         plain and 0 < len(str(data)) <= _SHORT and not any("\n" in str(value) for value in values)
@@ -228,8 +228,7 @@ class JsonLayout(msgspec.Struct):
         """Return data as JSON; its lines after the first begin with the margin."""
         if self.indent is None or inline or not isinstance(data, dict | list) or not data:
             return self.dumps(data)
-        plain = data if isinstance(data, dict) else dict(enumerate(data))
-        if (self.braces if isinstance(data, dict) else self.brackets) and _is_short(plain):
+        if (self.braces if isinstance(data, dict) else self.brackets) and _is_short(data):
             return self.dumps(data)
         inner = margin + self.indent
         if isinstance(data, dict):
