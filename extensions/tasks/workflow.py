@@ -141,6 +141,10 @@ class WorkflowNode(Node):
         """Return whether the task of this task path may run again after a crash; True if unknown."""
         return _is_idempotent(self.fields, path.split("/"))
 
+    def mask(self, value: Any) -> Any:
+        """Return the same plain data with every known secret masked."""
+        return value if self._mask is None else self._mask(value)
+
     def start(self) -> Process:
         """Return a new Process on the current generation; whoever starts it ends it."""
         if self._host is None:

@@ -37,6 +37,10 @@ class AuthoredWorkload:
         """Return whether the task may run again after a crash; True if it is not known."""
         return self._node.is_idempotent(path)
 
+    def mask(self, value: Any) -> Any:
+        """Return the same plain data with every known secret masked."""
+        return self._node.mask(value)
+
     def start(self) -> Process:
         """Return a new Process."""
         return LiveProcess(self._wiring, None, self._node.label)

@@ -77,7 +77,9 @@ class DurableJournal(RunJournal):
         run: RunRecord,
         *,
         clock: Callable[[], float] = time.time,
+        mask: Callable[[Any], Any] | None = None,
     ) -> None:
+        """`mask` returns plain data with every known secret masked: outputs are kept as they are."""
         self.run = run.id
         self.run_id = str(run.id)
         self.epoch = run.epoch
@@ -93,6 +95,7 @@ class DurableJournal(RunJournal):
         self.prefix: str = store.prefix
         self._store = store
         self._clock = clock
+        self._mask = mask if mask is not None else _same
         self._seq = run.seq
         self._skipped: set[str] = set()
         self._turn = RunTurn(run.id, run.epoch, run.seq)
@@ -251,7 +254,7 @@ class DurableJournal(RunJournal):
                 turn.size += len(data)
                 data = None
         elif type(answer) is Error:
-            error = msgspec.json.encode(error_fields(answer), enc_hook=repr).decode()
+            error = self._encode_error(answer)
             turn.size += len(error)
         began = self._batch.pop((path, number), None)
         turn.ended.append(
@@ -316,9 +319,17 @@ class DurableJournal(RunJournal):
         detail: Mapping[str, Any] | None = None,
     ) -> None:
         """Report a transition that no attempt can tell."""
-        text = msgspec.json.encode(dict(detail), enc_hook=str).decode() if detail else ""
+        text = self._encode(dict(detail), str) if detail else ""
         self._turn.history.append(HistoryRow(self._clock(), event, task, actor, text))
         self._turn.size += 100 + len(text)
+
+    def _encode(self, data: dict[str, Any], enc_hook: Callable[[Any], Any]) -> str:
+        """Return plain data as JSON, its secrets masked."""
+        plain = msgspec.json.decode(msgspec.json.encode(data, enc_hook=enc_hook))
+        return msgspec.json.encode(self._mask(plain)).decode()
+
+    def _encode_error(self, error: Error) -> str:
+        return self._encode(error_fields(error), repr)
 
     def drop(self, keys: Sequence[tuple[str, int]]) -> None:
         """Report that attempts which have begun are cancelled before any of their code was called."""
@@ -351,7 +362,7 @@ class DurableJournal(RunJournal):
         turn, now = self._turn, self._clock()
         change: dict[str, Any] = {
             "status": str(status),
-            "reason": reason,
+            "reason": self._mask(reason),
             "ended": now,
             "owner": "",
             "lease": None,
@@ -370,7 +381,7 @@ class DurableJournal(RunJournal):
             else:
                 change["output"] = data
         elif type(answer) is Error:
-            change["error"] = msgspec.json.encode(error_fields(answer), enc_hook=repr).decode()
+            change["error"] = self._encode_error(answer)
             detail |= {"code": answer.code, "message": answer.message}
         self.note(str(status), actor=actor, detail=detail)
         turn.change.update(change)
@@ -387,6 +398,7 @@ class DurableJournal(RunJournal):
         self.flush_output()
         self._stop_attempts(AttemptStatus.INTERRUPTED)
         self.note(str(status), detail={"reason": reason, **(detail or {})})
+        reason = self._mask(reason)
         self._turn.change.update(status=str(status), reason=reason, owner="", lease=None, wake=wake)
 
     def complete(self, path: str, number: int, data: bytes) -> None:
@@ -414,6 +426,7 @@ class DurableJournal(RunJournal):
 
         With `more`, the text comes after what was kept.
         """
+        text = self._mask(text)
         logs = self._turn.logs
         if not more:
             logs = [each for each in logs if each[0][:2] != (path, number)]
@@ -604,3 +617,8 @@ class DurableJournal(RunJournal):
                         number=number,
                     )
                 )
+
+
+def _same(value: Any) -> Any:
+    """Return it: no secret is known."""
+    return value

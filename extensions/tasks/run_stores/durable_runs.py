@@ -135,9 +135,10 @@ class DurableRuns:
         run, is_new = await self.store.begin(new, self._clock())
         if not is_new:
             return self._active.get(run.id) or run
-        return self._start(
-            workload, DurableJournal(self.store, run, clock=self._clock), run, record
-        )
+        return self._start(workload, self._journal(workload, run), run, record)
+
+    def _journal(self, workload: Workload, run: RunRecord) -> DurableJournal:
+        return DurableJournal(self.store, run, clock=self._clock, mask=workload.mask)
 
     def _define(self, workload: Workload) -> RunDefinition:
         """Return the Definition of a workflow, which stays the same as long as its node."""
@@ -169,12 +170,12 @@ class DurableRuns:
         except (FencedError, RunStoreError):
             raise
         except Exception as error:
-            await self._give_back(claim, error)
+            await self._give_back(workload, claim, error)
             raise
 
-    async def _give_back(self, claim: RunClaim, error: Exception) -> None:
+    async def _give_back(self, workload: Workload, claim: RunClaim, error: Exception) -> None:
         """Let go of a run that was claimed and cannot be resumed here: another program may be able to."""
-        journal = DurableJournal(self.store, claim.run, clock=self._clock)
+        journal = self._journal(workload, claim.run)
         reason = f"it cannot be resumed: {type(error).__name__}: {error}"
         journal.suspend(reason, wake=self._clock())
         with suppress(FencedError, RunStoreError):
@@ -184,7 +185,7 @@ class DurableRuns:
         self, workload: Workload, claim: RunClaim, *, again: bool, actor: str
     ) -> ActiveRun | RunRecord:
         """Go on with a run that was claimed."""
-        journal = DurableJournal(self.store, claim.run, clock=self._clock)
+        journal = self._journal(workload, claim.run)
         if any(each.verb == "cancel" for each in claim.requests):
             return await self._cancel_claimed(journal, claim)
         if again or claim.requests:

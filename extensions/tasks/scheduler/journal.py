@@ -189,6 +189,10 @@ class Workload(Protocol):
         """Return whether the task of this task path may run again after a crash; True if unknown."""
         ...
 
+    def mask(self, value: Any) -> Any:
+        """Return the same plain data with every known secret masked: nobody is to read one in a run."""
+        ...
+
     def start(self) -> Process:
         """Return a new Process on the current generation; whoever starts it ends it."""
         ...

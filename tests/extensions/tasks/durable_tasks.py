@@ -62,3 +62,19 @@ def hold(after: Any = None) -> Any:
     done.append("hold")
     time.sleep(0.05)
     return after
+
+
+def shout_quietly(text: str, after: Any = None) -> int:
+    """Print a text, and return how long it is."""
+    del after
+    print(f"the text is {text}")
+    return len(text)
+
+
+def fail_with(text: str, after: Any = None) -> None:
+    """Raise an error that says a text, with a cause that says it, too."""
+    del after
+    try:
+        raise KeyError(text)
+    except KeyError as error:
+        raise ValueError(f"cannot log in with {text}") from error
