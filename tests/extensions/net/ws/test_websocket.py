@@ -549,10 +549,14 @@ async def test_who_sends_faster_than_it_is_answered_has_to_wait() -> None:
         flooding = asyncio.ensure_future(flood())
         async with asyncio.timeout(60):
             await made.entered.wait()
-            before = -1
-            while before != sent:
-                before = sent
-                await asyncio.sleep(0.1)
+            symbol = rt.table.get("ws")
+            assert symbol is not None
+            (talk,) = symbol.node._hub.talks.values()  # type: ignore[attr-defined]
+            # It reads no more, and all buffers on the way are full.
+            await until(lambda: talk._paused)
+            assert client.transport is not None
+            await until(client.transport.get_write_buffer_size)
+            before = sent
         assert sent < 2000
         made.let_go.set()
         await until(lambda: sent > before + 100)
