@@ -1,4 +1,10 @@
-"""A Noticeboard keeps the Reports of runtimes as files of a folder, one each, whole at every moment."""
+"""A Noticeboard keeps the Reports of runtimes as files of a folder, one each, whole at every moment.
+
+    {"runtime": ..., "seen": ...}   the Report, without its symbols
+    {"id": ..., "state": ...}       a line for each of its symbols
+
+It works in a thread: a disk may be slow, and a Report may name many symbols.
+"""
 
 # Paths are text here, as the folder store has them.
 # ruff: noqa: PTH102, PTH105, PTH108, PTH112, PTH118, PTH208
@@ -6,9 +12,10 @@
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
@@ -16,9 +23,19 @@ import msgspec
 from heddle.schemas.errors import StoreError
 from heddle.specs.files.spare import SPARE
 from heddle.specs.model.report import Report
+from heddle.specs.model.symbol_status import SymbolStatus
 from heddle.specs.stores.folder.state_folder import FOLDER_MODE, write_private
 
 _SUFFIX = ".json"
+
+SOME: Final = 50
+"""Symbols that are encoded at once."""
+
+SIZE: Final = 32 * 1024
+"""Bytes that are decoded at once, about."""
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(SymbolStatus)
 
 
 class Noticeboard:
@@ -49,7 +66,9 @@ class Noticeboard:
             # Another runtime may begin at this moment.
             with suppress(FileExistsError):
                 os.mkdir(self.folder, FOLDER_MODE)
-        write_private(part, msgspec.json.encode(report))
+        # In pieces: an encoder holds all threads of Python until it is done.
+        head = msgspec.structs.replace(report, symbols=())
+        write_private(part, _ENCODER.encode(head) + b"\n", more=_lines(report.symbols))
 
     def drop(self, runtime: str) -> None:
         """Take the Report of a runtime away; nothing if there is none."""
@@ -84,9 +103,24 @@ class Noticeboard:
 def _read(path: str) -> Report | None:
     """Return a Report; None if the file is gone, or is none."""
     try:
-        return msgspec.json.decode(SPARE.attempt(Path(path).read_bytes), type=Report)
+        return SPARE.attempt(lambda: _read_lines(path))
     except (OSError, msgspec.DecodeError):
         return None
+
+
+def _read_lines(path: str) -> Report:
+    symbols: list[SymbolStatus] = []
+    with Path(path).open("rb") as file:
+        report = msgspec.json.decode(file.readline(), type=Report)
+        while lines := file.readlines(SIZE):
+            symbols += _DECODER.decode_lines(b"".join(lines))
+    return msgspec.structs.replace(report, symbols=tuple(symbols)) if symbols else report
+
+
+def _lines(symbols: Sequence[SymbolStatus]) -> Iterator[bytes]:
+    """Yield the lines of these symbols, some at a time."""
+    for first in range(0, len(symbols), SOME):
+        yield _ENCODER.encode_lines(symbols[first : first + SOME])
 
 
 def _alive(pid: int) -> bool:

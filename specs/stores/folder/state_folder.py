@@ -8,7 +8,7 @@ folder that somebody moved away.
 # ruff: noqa: PTH100, PTH101, PTH102, PTH103, PTH110, PTH111, PTH112, PTH116, PTH117, PTH118, PTH120
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -119,11 +119,15 @@ def state_of(
     return StateFolder(os.path.join(home, "heddle", name), store=full)
 
 
-def write_private(path: str, data: bytes, *, flags: int = os.O_TRUNC) -> None:
-    """Write a file that only its owner may read; OSError when that cannot be."""
+def write_private(
+    path: str, data: bytes, *, flags: int = os.O_TRUNC, more: Iterable[bytes] = ()
+) -> None:
+    """Write a file that only its owner may read, `more` piece by piece; OSError when that cannot be."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, FILE_MODE)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
+        for piece in more:
+            file.write(piece)
 
 
 def _name(store: str) -> str:

@@ -116,6 +116,7 @@ class FolderStore:
         self._changes: deque[ChangeSet] = deque()
         # What is accepted stands in a file of its own: nobody has to wait for it to read the specs.
         self._accepting = Aside()
+        self._reporting = Aside()
         self._failed: Problem | None = None
         self._unfinished: Problem | None = None
         self._following: set[asyncio.Task[None]] = set()
@@ -156,7 +157,7 @@ class FolderStore:
         self._stop()
         for task in self._following:
             task.cancel()
-        for aside in (self._aside, self._accepting):
+        for aside in (self._aside, self._accepting, self._reporting):
             await aside.do(lambda: None, long=False)
         self._feed.end()
 
@@ -398,7 +399,8 @@ class FolderStore:
         self._prepare()
         if self.state.reason:
             raise StoreError(f"the state folder cannot be written: {self.state.reason}")
-        self._board.put(report)
+        board = self._board
+        await self._reporting.do(lambda: board.put(report), long=True)
 
     def _prepare(self) -> None:
         """Make the state folder with the first write, and once in each folder that took its place."""
@@ -425,12 +427,14 @@ class FolderStore:
 
     async def withdraw(self, runtime: str) -> None:
         """Drop the Report of a runtime that ends."""
-        self._board.drop(runtime)
+        board = self._board
+        await self._reporting.do(lambda: board.drop(runtime), long=True)
 
     async def reports(self, namespace: str | None = None) -> Sequence[Report]:
         """Return the Reports of a namespace (None: of all) whose runtimes are not gone."""
         self._check_open()
-        return self._board.all(namespace)
+        board = self._board
+        return await self._reporting.do(lambda: board.all(namespace), long=True)
 
     async def accepted(self, namespace: str) -> AcceptedState:
         """Return what a runtime accepted last in this namespace."""

@@ -1,18 +1,26 @@
 """Runtimes say how they are in files; those that are gone say nothing, and leave nothing behind."""
 
+import asyncio
 import os
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import pytest
 
 from heddle.schemas.errors import StoreError
+from heddle.specs.model.names import new_id
 from heddle.specs.model.report import Report
+from heddle.specs.model.symbol_status import SymbolStatus
 from heddle.specs.stores.folder.report_files import Noticeboard
+from heddle.specs.stores.folder.store import FolderStore
+
+T = TypeVar("T")
 
 
 def names(folder: Path) -> list[str]:
@@ -72,3 +80,39 @@ def test_a_report_is_whole_at_every_moment(tmp_path: Path) -> None:
     board.put(msgspec.structs.replace(one, observed=5))
     assert [each.observed for each in board.all()] == [5]
     assert names(tmp_path) == ["r.json"]
+
+
+def test_a_report_of_many_symbols_holds_the_loop_only_for_moments(tmp_path: Path) -> None:
+    """Others have many turns while it is written, read and dropped."""
+    many = tuple(
+        SymbolStatus(id=new_id(), name=f"s{number}", state="rejected", reasons=("it is wrong",) * 9)
+        for number in range(10_000)
+    )
+
+    async def story() -> None:
+        turns = 0
+
+        async def turn() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        async def in_turns(work: Awaitable[T]) -> T:
+            before = turns
+            result = await work
+            assert turns > before + 10
+            return result
+
+        turning = asyncio.ensure_future(turn())
+        store = FolderStore(tmp_path)
+        await store.open()
+        full = msgspec.structs.replace(report("ada", pid=os.getpid()), symbols=many)
+        await in_turns(store.report(full))
+        assert await in_turns(store.reports()) == [full]
+        await store.withdraw("ada")
+        assert await store.reports() == []
+        await store.close()
+        turning.cancel()
+
+    asyncio.run(story())
