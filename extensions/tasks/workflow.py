@@ -143,7 +143,7 @@ class WorkflowNode(Node):
 
     def mask(self, value: Any) -> Any:
         """Return the same plain data with every known secret masked."""
-        return value if self._mask is None else self._mask(value)
+        return value if self._host is None else self._host.mask(value)
 
     def start(self) -> Process:
         """Return a new Process on the current generation; whoever starts it ends it."""

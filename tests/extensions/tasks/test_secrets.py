@@ -56,7 +56,7 @@ def test_secrets_of_values_never_reach_the_file_of_a_run_store(tmp_path: Path) -
             durable_tasks.gates["slow"].set()
             async with open_runs(str(path)) as runs:
                 failed = await until_status(runs, RunStatus.FAILED)
-                printed = [each.data for each in await runs.logs(failed.id)]
+                printed = [text for *_, text in await runs.logs(failed.id)]
                 assert printed == [f"the text is {MASK}\n"] * 2
                 assert failed.error is not None
                 assert failed.error.message == f"cannot log in with {MASK}"
