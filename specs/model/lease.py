@@ -6,8 +6,6 @@ from typing import Final, Protocol, runtime_checkable
 
 import msgspec
 
-from heddle.schemas.errors import StoreError
-
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", None)
 
 
@@ -87,28 +85,3 @@ class GrantedLease:
 
     async def release(self, mark: float | None = None) -> None:
         """Do nothing: nobody waits for it."""
-
-
-class WithheldLease:
-    """A Lease that is never granted: there may be others, and nobody knows who acts."""
-
-    exact = False
-
-    def __init__(self, reason: str) -> None:
-        self.mark: float | None = None
-        self.expires = -inf
-        self.holder: Holder | None = None
-        self._reason = reason
-
-    async def take(self, mark: float | None = None) -> bool:
-        """Raise StoreError, which says why there is none."""
-        del mark
-        raise StoreError(self._reason)
-
-    async def record(self, mark: float) -> bool:
-        """Return False."""
-        del mark
-        return False
-
-    async def release(self, mark: float | None = None) -> None:
-        """Do nothing: nobody has it."""

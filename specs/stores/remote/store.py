@@ -20,7 +20,7 @@ from heddle.schemas.errors import (
 from heddle.schemas.problem import Problem
 from heddle.specs.model.accepted import AcceptedKey, AcceptedResource, AcceptedState
 from heddle.specs.model.entry import data_of, spec_of, value_of
-from heddle.specs.model.lease import Holder, Lease, WithheldLease
+from heddle.specs.model.lease import Holder, Lease
 from heddle.specs.model.lossless_json import marked, unmarked
 from heddle.specs.model.report import Report
 from heddle.specs.model.revision import NO_NOTE, Note, Revision, RevisionChange
@@ -29,6 +29,7 @@ from heddle.specs.model.store import Change, ChangeSet, Put, Resource
 from heddle.specs.model.value import Value
 from heddle.specs.stores.remote.change_feed import SharedStream
 from heddle.specs.stores.remote.client import AnswerLostError, ApiClient, problem_of
+from heddle.specs.stores.remote.leases import RemoteLease
 
 R = TypeVar("R", Spec, Value)
 
@@ -81,12 +82,8 @@ class RemoteStore:
         await self._asking.close()
 
     def lease(self, name: str, ttl: float, holder: Holder) -> Lease:
-        """Return a Lease that is never granted: the runtimes behind the API may act, and do not say so here."""
-        del name, ttl, holder
-        return WithheldLease(
-            f"{self.url} is an API, which grants no leases, and runtimes behind it may act "
-            "(expected: the store itself, or `singleton: machine` if no other runtime has this node)"
-        )
+        """Return a lease of the store behind the API, which the runtimes beside that store use, too."""
+        return RemoteLease(self._request, name, ttl, holder)
 
     # --- reading ---
 
