@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from heddle.extensions.extension import Error, Host
@@ -39,6 +40,10 @@ async def follow(
     files = files_of(tls)
     seen = tried = stamp(files)
     pause = EVERY
+    if files:
+        # Once more: they may have changed since they were read for the server.
+        with suppress(ValueError):
+            SPARE.attempt(lambda: server.reload_tls(tls))
     while files:
         await asyncio.sleep(pause)
         now = stamp(files)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import trustme
 
 from heddle.extensions.extension import ByteStream, Extension, Process, about, node
+from heddle.extensions.net import certificate
 from heddle.runtime.assembly.codec import Kind
 from heddle.runtime.assembly.rollout import ShiftError
 from heddle.runtime.flow.errors import Error
@@ -19,6 +21,7 @@ from heddle.schemas.field import Fields
 from heddle.schemas.port import IN, OUT
 from heddle.schemas.schema import Schema
 from tests.support import change, degraded, fetch, parsed, port_of, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -466,6 +469,90 @@ async def test_certificate_files_that_change_are_read_again(tmp_path: Path) -> N
         async with asyncio.timeout(60):
             await told
         assert not degraded(rt, "listener")
+        assert await secure(port_of(rt), second) == b"ok"
+
+
+class MountedSecret:
+    """A folder as Kubernetes mounts one: `cert.pem` leads to `..data/cert.pem`, and `..data` is swapped."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._number = 0
+        folder.mkdir()
+        for name in ("cert.pem", "key.pem"):
+            (folder / name).symlink_to(f"..data/{name}")
+
+    @property
+    def flow(self) -> str:
+        """A listener with the certificate in it."""
+        tls = json.dumps(
+            {"cert": str(self.folder / "cert.pem"), "key": str(self.folder / "key.pem")}
+        )
+        listener = LISTENER.replace("port: 0", f"port: 0\n  tls: {tls}")
+        return listener + "- {kind: snippet, name: first, language: text, code: ok}"
+
+    def swap(self, ca: trustme.CA) -> None:
+        """Have the folder hold another certificate and its key, in one step."""
+        self._number += 1
+        issued = ca.issue_cert("localhost")
+        fresh, link = self.folder / f"..{self._number}", self.folder / "..data_tmp"
+        fresh.mkdir()
+        (fresh / "cert.pem").write_bytes(issued.cert_chain_pems[0].bytes())
+        (fresh / "key.pem").write_bytes(issued.private_key_pem.bytes())
+        link.symlink_to(fresh.name)
+        link.rename(self.folder / "..data")
+        if self._number > 1:
+            shutil.rmtree(self.folder / f"..{self._number - 1}")
+
+
+async def test_connections_see_each_certificate_of_a_mounted_secret(
+    tmp_path: Path,
+) -> None:
+    """Swap after swap; a connection that is open goes on with the one that it began with."""
+    mounted = MountedSecret(tmp_path / "tls")
+    before = trustme.CA()
+    mounted.swap(before)
+    async with running(mounted.flow) as rt:
+        port = port_of(rt)
+        context = ssl.create_default_context()
+        before.configure_trust(context)
+        reader, writer = await asyncio.open_connection("localhost", port, ssl=context)
+        assert await secure(port, before) == b"ok"
+        for _ in range(5):
+            told = asyncio.ensure_future(rt.events.wait("certificate changed"))
+            await asyncio.sleep(0)
+            now = trustme.CA()
+            mounted.swap(now)
+            async with asyncio.timeout(60):
+                await told
+            assert await secure(port, now) == b"ok"
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await secure(port, before)
+            before = now
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert parsed(await reader.read()).body == b"ok"
+        writer.close()
+        assert not degraded(rt, "listener")
+
+
+async def test_certificate_swapped_while_the_listener_begins_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounted = MountedSecret(tmp_path / "tls")
+    first, second = trustme.CA(), trustme.CA()
+    mounted.swap(first)
+    stamp = certificate.stamp
+    swaps: list[trustme.CA] = [second]
+
+    def swap_and_stamp(files: tuple[Path, ...]) -> tuple[object, ...]:
+        """Look at the files, at first just after they were swapped."""
+        if swaps:
+            mounted.swap(swaps.pop())
+        return stamp(files)
+
+    monkeypatch.setattr(certificate, "stamp", swap_and_stamp)
+    async with running(mounted.flow) as rt:
+        await until(lambda: not swaps)
         assert await secure(port_of(rt), second) == b"ok"
 
 
