@@ -56,10 +56,7 @@ from heddle.specs.model.spec import Spec
 
 
 class WorkflowNode(Node):
-    """Runs its tasks for each record that it is sent. `graph` is None if there are no tasks to run.
-
-    `code` are the modules of its functions.
-    """
+    """Runs its tasks for each record. `graph` is None if there are none to run; `code` are modules of functions."""
 
     def __init__(self, fields: WorkflowFields, build: Build) -> None:
         self.fields = fields

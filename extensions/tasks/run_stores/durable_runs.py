@@ -8,6 +8,8 @@ from typing import Any, Final
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
+import msgspec
+
 from heddle.extensions.extension import Answer, Error, Tasks
 from heddle.extensions.tasks.run_stores.active_run import ActiveRun
 from heddle.extensions.tasks.run_stores.attempt_output import CAPTURE
@@ -144,7 +146,8 @@ class DurableRuns:
         """Return the Definition of a workflow, which stays the same as long as its node."""
         definition = self._definitions.get(workload)
         if definition is None:
-            specs = workload.specs
+            # A parameter may be filled with a secret.
+            specs = msgspec.json.encode(workload.mask(msgspec.json.decode(workload.specs)))
             definition = self._definitions[workload] = RunDefinition(content_hash(specs), specs)
         return definition
 

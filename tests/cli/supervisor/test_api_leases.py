@@ -22,7 +22,7 @@ def begin(stack: ExitStack, store: str, folder: Path) -> Started:
 
 
 @pytest.mark.parametrize("beside", [False, True], ids=["two behind the API", "one at the store"])
-def test_a_killed_holder_behind_an_api_is_followed_and_no_tick_comes_twice(
+def test_a_killed_holder_behind_an_api_is_followed_without_double_ticks(
     tmp_path: Path, beside: bool
 ) -> None:
     flows = tmp_path / "flows"

@@ -21,6 +21,7 @@ FLOW = f"""\
     - {{name: inner, run: '{HERE}:shout_quietly', inputs: {{text: {{value: '{{{{ P }}}}'}}}}}}
 - {{name: key, secret: true, data: {SECRET}}}
 - {{kind: run-store, name: main, url: 'URL'}}
+- {{kind: workflow, name: filled, durable: main, uses: part, with: {{P: '{{{{ KEY }}}}'}}, env: {{KEY: {{name: key}}}}}}
 - kind: workflow
   name: report
   durable: main
@@ -47,6 +48,7 @@ def test_secrets_of_values_never_reach_the_file_of_a_run_store(tmp_path: Path) -
         path = tmp_path / "runs.sqlite"
         text = FLOW.replace("URL", str(path))
         async with Runtime(store=stored(text), drain=1.0) as runtime:
+            await runtime.send("filled", {})
             await node_of(runtime).durable.begin({"day": "monday"})
             await until(lambda: durable_tasks.done.count("slow") == 1)
             assert SECRET.encode() not in everything_in(tmp_path)
