@@ -64,7 +64,7 @@ async def test_a_lease_that_nobody_could_mean_is_rejected(
     assert lock_files(tmp_path) == []
 
 
-async def test_a_lease_that_is_not_renewed_is_free_for_those_at_the_store(tmp_path: Path) -> None:
+async def test_a_lease_without_renewal_is_free_for_those_at_the_store(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     async with managing(store=store) as one:
         mine = store.lease("symbol/default/0199", 60.0, ADA)
