@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from heddle.extensions.net.http.server import Server
 
 _PROBES: Final[Mapping[str, str]] = {"/healthz": "ok", "/readyz": "ready", "/startupz": "started"}
-"""What each path asks of the state."""
+"""The demands of each path on the state."""
 
 
 class HealthServer:
@@ -35,7 +35,7 @@ class HealthServer:
 
     @property
     def url(self) -> str:
-        """Where to ask, once it is open."""
+        """The address to ask, once it is open."""
         host, port = self._server.address if self._server is not None else self._where
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

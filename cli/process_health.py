@@ -1,4 +1,4 @@
-"""How a process that runs one namespace by itself is: over HTTP for probes, and to systemd."""
+"""The health of a process that runs one namespace by itself: over HTTP for probes, and to systemd."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from heddle.runtime.runtime import Runtime
 
 
 class ProcessHealth:
-    """What `heddle start` without workers says of itself; `address` is empty if nobody asks over HTTP."""
+    """The report of `heddle start` without workers about itself; `address` is empty if nobody asks over HTTP."""
 
     def __init__(self, namespace: str, address: str) -> None:
         self._namespace = namespace
@@ -26,7 +26,7 @@ class ProcessHealth:
 
     @property
     def url(self) -> str:
-        """Where to ask; empty if nobody can."""
+        """The address to ask; empty if there is none."""
         return self._server.url if self._server is not None else ""
 
     async def open(self) -> None:

@@ -307,7 +307,7 @@ class Serve:
         COLLECTOR.take_over(report.active + report.waiting)
 
     async def _idle(self, rt: Runtime, some: bool) -> str:
-        """Why nothing is active; if the store holds nothing but other namespaces, which."""
+        """Return why nothing is active: also the other namespaces, if the store holds only those."""
         reason = "nothing is active yet; it waits for specs"
         if some:
             return reason

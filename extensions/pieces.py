@@ -15,7 +15,7 @@ from heddle.runtime.flow.stream import ByteStream, Stream
 from heddle.specs.model.json_text import decode as decode_json
 
 Parts: TypeAlias = Literal["lines", "chunks", "events", "jsonl"]
-"""What a stream of bytes is taken apart into."""
+"""The pieces into which a stream of bytes is taken apart."""
 
 PIECE: Final = 16 * 1024 * 1024
 """Bytes that one piece of a stream may have."""

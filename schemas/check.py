@@ -305,7 +305,7 @@ def _shown(value: Any) -> str:
 
 
 def _rejection(shape: FieldShape, value: Any) -> msgspec.ValidationError | None:
-    """Why msgspec does not take the value; None if it does."""
+    """Return why msgspec does not take the value; None if it does."""
     try:
         msgspec.convert(value, shape.type, strict=False, dec_hook=read_field)
     except msgspec.ValidationError as error:

@@ -23,6 +23,14 @@ VAGUE = frozenset(
 )  # fmt: skip
 """Participles, pronouns and verbs without an object: none of them names the thing that it holds."""
 
+TALK = frozenset(
+    {
+        "asked", "came", "heard", "knew", "knows", "meant", "nobody", "ones", "said", "say", "says",
+        "somebody", "tell", "tells", "told", "took", "trouble", "wanted", "whoever", "whom", "whose",
+    }
+)  # fmt: skip
+"""The same as a part of a name, such as `_tell_once` or `binding_said`: a name says what it does or holds."""
+
 FIELD = "found"
 """The field of a Problem, and of what becomes one, that says what was written."""
 
@@ -43,8 +51,11 @@ REPLACED = {
 }  # fmt: skip
 """Words that name a state or an event no longer, each with the word that does."""
 
-PRONOUNS = re.compile(r"(What|Whoever|Whether|Where|Who)\b")
-"""What a docstring of a function does not begin with."""
+PRONOUNS = re.compile(r"(What|Whatever|Whoever|Who|Whom|Whose|Where|Wherever|Which)\b")
+"""The words with which no docstring begins."""
+
+CLAUSES = re.compile(r"(How|Why|Whether)\b")
+"""The words that may begin the docstring of a field or a property, but not that of anything else."""
 
 
 @cache
@@ -72,6 +83,11 @@ def bound(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 yield node.lineno, name
             case ast.MatchStar(name=str(name)) | ast.alias(asname=str(name)):
                 yield node.lineno, name
+
+
+def parts_of(name: str) -> list[str]:
+    """Return the words of a name: those of `RefusedSpec` are `refused` and `spec`."""
+    return re.findall(r"[a-z]+", re.sub(r"([A-Z])", r"_\1", name).lower())
 
 
 def fields_of_problems(tree: ast.AST) -> set[int]:
@@ -110,17 +126,41 @@ def test_no_file_is_named_by_a_vague_word() -> None:
     assert files == []
 
 
-def test_functions_are_described_by_what_they_do() -> None:
+def documented(tree: ast.AST) -> Iterator[tuple[ast.AST, int, str]]:
+    """Yield each docstring with what it describes: a field has one, too, on the line behind it."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", [])
+        for number, line in enumerate(body if isinstance(body, list) else []):
+            match line:
+                case ast.Expr(value=ast.Constant(value=str(text))):
+                    yield (body[number - 1] if number else node), line.lineno, text
+
+
+def is_value(node: ast.AST) -> bool:
+    """Return whether a docstring describes a field or a property."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return any("property" in ast.unparse(each) for each in node.decorator_list)
+    return isinstance(node, ast.Assign | ast.AnnAssign)
+
+
+def test_no_docstring_begins_with_a_pronoun() -> None:
     pronouns = [
-        f"{file}:{node.lineno} {text.splitlines()[0]}"
+        f"{file}:{line} {text.splitlines()[0]}"
         for file, tree in sources()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and not any("property" in ast.unparse(each) for each in node.decorator_list)
-        and (text := ast.get_docstring(node)) is not None
-        and PRONOUNS.match(text)
+        for node, line, text in documented(tree)
+        if PRONOUNS.match(text) or (CLAUSES.match(text) and not is_value(node))
     ]
     assert pronouns == []
+
+
+def test_no_part_of_a_name_is_a_word_of_talk() -> None:
+    talk = [
+        f"{file}:{line} {name}"
+        for file, tree in sources()
+        for line, name in bound(tree)
+        if not (name.startswith("test_") or TALK.isdisjoint(parts_of(name)))
+    ]
+    assert talk == []
 
 
 def test_names_of_states_are_those_of_the_glossary() -> None:
@@ -129,7 +169,7 @@ def test_names_of_states_are_those_of_the_glossary() -> None:
         f"{file}:{line} {name}: say {REPLACED[word]}"
         for file, tree in sources()
         for line, name in bound(tree)
-        for word in re.findall(r"[a-z]+", re.sub(r"([A-Z])", r"_\1", name).lower())
+        for word in parts_of(name)
         if word in REPLACED
     ]
     assert old == []
@@ -147,3 +187,18 @@ def test_names_of_states_are_those_of_the_glossary() -> None:
 )
 def test_a_vague_name_is_seen_wherever_it_is_bound(line: str, names: list[str]) -> None:
     assert sorted(name for _, name in bound(ast.parse(line))) == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("text", "docstrings"),
+    [
+        ('"""What it is."""', ["What it is."]),
+        (
+            'class A:\n    """Who asks."""\n    b: int\n    """Where it is."""',
+            ["Where it is.", "Who asks."],
+        ),
+        ('def f():\n    """Do it."""\n    "no docstring of f"', ["Do it.", "no docstring of f"]),
+    ],
+)
+def test_a_docstring_is_seen_wherever_it_stands(text: str, docstrings: list[str]) -> None:
+    assert sorted(each for _, _, each in documented(ast.parse(text))) == docstrings

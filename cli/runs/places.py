@@ -1,4 +1,4 @@
-"""Where the runs of this working directory are: the addresses of RunStores that commands look in.
+"""The addresses of the RunStores in which commands look for the runs of this working directory.
 
 `heddle run` keeps the runs of a file beside that file. So that `heddle runs show --last` finds them, it
 notes the address for its working directory in `$XDG_STATE_HOME/heddle/run-stores`.

@@ -1,4 +1,4 @@
-"""How a command goes on with a run: it gets the workflow from where the run began, and works on it here."""
+"""A command goes on with a run: it gets the workflow from where the run began, and works on it here."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -48,9 +48,9 @@ async def target_of(
     from heddle.cli.extensions import installed
 
     settings = msgspec.structs.replace(settings, namespace=run.namespace)
-    wanted = text or run.tags.get(TARGET) or run.workflow
+    name = text or run.tags.get(TARGET) or run.workflow
     try:
-        target = await find_target(wanted, settings, installed(settings))
+        target = await find_target(name, settings, installed(settings))
     except CommandError as error:
         raise CommandError(
             f"the workflow of the run {short(run.id)} cannot be read: {error}. Name it with --target"

@@ -51,7 +51,7 @@ LOOK: Final = 0.2
 
 
 class RunWatcher(Protocol):
-    """What shows a run while it goes on. Nothing of it may wait."""
+    """The view of a run while it goes on. Nothing of it may wait."""
 
     def begin(self, run: UUID, address: str, tasks: tuple[str, ...], done: frozenset[str]) -> None:
         """Show that a run begins, or goes on: `done` are the tasks that are settled already."""
@@ -71,7 +71,7 @@ class RunWatcher(Protocol):
 
 
 class RunEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """How a command left a run. `address` is that of its RunStore; `signal` the name of one that came.
+    """The end of a run for a command. `address` is that of its RunStore; `signal` the name of one that came.
 
     `unrecorded` says why the suspension could not be recorded; it is empty if it was.
     """

@@ -49,7 +49,7 @@ class RunTarget(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def line(self) -> str:
-        """Which workflow was taken, and from where."""
+        """The workflow that was taken, and its origin."""
         return f'the workflow "{self.name}" of the {self.origin} {self.source}'
 
     def find_spec(self) -> Spec | None:

@@ -67,14 +67,14 @@ def convert_values(
 def _convert(field: "InputFields | None", text: str) -> Any:
     if field is None:
         return text
-    wanted = field.json_schema.get("type")
-    if wanted == "string":
+    type_name = field.json_schema.get("type")
+    if type_name == "string":
         return text
     try:
         value = json.loads(text)
     except ValueError:
         return text
-    if field.schema is not None and not wanted and isinstance(value, int | float | bool):
+    if field.schema is not None and not type_name and isinstance(value, int | float | bool):
         # A schema such as {enum: ["1", "2"]} means the text.
         options = field.schema.get("enum")
         if isinstance(options, list) and value not in options and text in options:

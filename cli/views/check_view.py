@@ -1,4 +1,4 @@
-"""What `heddle check` finds in files, and how it is shown: as a report, or as JSON."""
+"""The report of `heddle check` about files: for people, or as JSON."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -48,7 +48,7 @@ LIMIT = 1_000_000
 
 
 class For(Fields):
-    """What a `for` says."""
+    """The fields of a `for`."""
 
     concurrency: Annotated[
         int,

@@ -21,7 +21,7 @@ BREATH = 0.01
 
 
 class StreamRules(NamedTuple):
-    """What the fields of a `for` say about a stream of answers; `limit` is None if there is none."""
+    """The settings of a `for` over a stream of answers; `limit` is None if there is none."""
 
     concurrency: int
     entries: bool

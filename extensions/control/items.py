@@ -14,7 +14,7 @@ PARTS_HELP = (
     "What a stream of bytes is taken apart into: `lines` of text, its `chunks`, `events` of server-sent "
     "events, or the values of JSON lines (`jsonl`)."
 )
-"""What the field says that takes a stream apart."""
+"""The name of the field that takes a stream apart."""
 
 
 def streams(payload: Payload) -> bool:

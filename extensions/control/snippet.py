@@ -31,11 +31,11 @@ from heddle.extensions.extension import (
 
 
 class TimeLimit(Duration, gt="0s", le="1h"):
-    """How long one run may take."""
+    """The time limit of one run."""
 
 
 class Snippet(Fields):
-    """What a snippet says."""
+    """The fields of a snippet."""
 
     language: Annotated[
         LanguageName,

@@ -40,7 +40,7 @@ _Token = Annotated[str, msgspec.Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
 
 
 class Cors(Fields):
-    """What a `cors` says."""
+    """The fields of a `cors`."""
 
     origins: Annotated[
         list[str],
@@ -78,7 +78,7 @@ class Cors(Fields):
 
 
 class CorsPolicy:
-    """What pages of each origin may, as header lines of responses."""
+    """The rights of the pages of each origin, as header lines of responses."""
 
     def __init__(self, fields: Cors, origins: Origins) -> None:
         self._origins = origins

@@ -98,7 +98,7 @@ class OutputFields(Fields):
 
 
 class ForEachFields(Fields):
-    """How a task works on each item of an input."""
+    """The rule by which a task works on each item of an input."""
 
     over: Annotated[
         str | list[str], about("The input whose items are worked on, or several of them.")
@@ -300,7 +300,7 @@ class TaskFields(Fields):
 
 
 class WorkflowFields(Fields):
-    """What a `workflow` says."""
+    """The fields of a `workflow`."""
 
     inputs: Annotated[
         dict[str, InputFields],

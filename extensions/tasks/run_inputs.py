@@ -97,10 +97,10 @@ def read_inputs(
         value = given.get(name, msgspec.UNSET)
         if value is msgspec.UNSET or (value is None and not field.must):
             if field.must:
-                wanted = (
+                expected = (
                     field.type if field.type != "any" else _masked(field.help, mask) or "a value"
                 )
-                mistakes.append((name, "missing", wanted))
+                mistakes.append((name, "missing", expected))
             values[name] = None if field.default is msgspec.UNSET else field.default
             continue
         values[name] = _fitted(name, field, value, mistakes, mask, hold)

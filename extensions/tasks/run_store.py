@@ -24,7 +24,7 @@ ADJUSTABLE: Final = ("lease", "heartbeat", "sync", "losses", "keep")
 
 
 class RunStoreFields(Fields):
-    """What a `run-store` says."""
+    """The fields of a `run-store`."""
 
     url: Annotated[
         str,

@@ -8,7 +8,7 @@ import msgspec
 
 
 class RunStatus(StrEnum):
-    """How far a run is."""
+    """The progress of a run."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -20,7 +20,7 @@ class RunStatus(StrEnum):
 
 
 class TaskStatus(StrEnum):
-    """How far a task of a run is."""
+    """The progress of a task of a run."""
 
     PENDING = "pending"
     READY = "ready"
@@ -32,7 +32,7 @@ class TaskStatus(StrEnum):
 
 
 class AttemptStatus(StrEnum):
-    """How one try at a task ended, or that it has not.
+    """The outcome of one try at a task, or that it has not ended.
 
     `lost`: its worker is gone. `interrupted`: it was cancelled because its runtime stops; this
     counts neither as a try nor as a loss.

@@ -38,7 +38,7 @@ from heddle.schemas.types.signature import Signature, record_schema
 
 
 class FunctionFields(Fields):
-    """What a `task` says."""
+    """The fields of a `task`."""
 
     run: Annotated[
         str | None,

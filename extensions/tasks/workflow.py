@@ -278,19 +278,19 @@ class WorkflowNode(Node):
 
     def _cancel_runs(self, payload: Payload) -> Answer:
         """Cancel the run with this id, or all runs if the packet names none; return their number."""
-        wanted = payload.get("run") if isinstance(payload, dict) else payload
+        run_id = payload.get("run") if isinstance(payload, dict) else payload
         runs = [
             run
             for run in self._running
             if not run.path
             and (not run.keeps or isinstance(run.journal, WatchedJournal))
-            and (not isinstance(wanted, str) or str(run.root.id) == wanted)
+            and (not isinstance(run_id, str) or str(run.root.id) == run_id)
         ]
         for run in runs:
             run.cancel(Error("the run was cancelled", code="cancelled", symbol=self.label))
         durable = 0
         if self._durable is not None:
-            durable = self._durable.cancel(wanted if isinstance(wanted, str) else None)
+            durable = self._durable.cancel(run_id if isinstance(run_id, str) else None)
         return {"cancelled": len(runs) + durable}
 
     def snapshot(self) -> dict[str, Any]:
@@ -419,7 +419,7 @@ _READ: Mapping[str, list[str]] = {
     "number": ["number", "string"],
     "boolean": ["boolean", "integer", "string"],
 }
-"""What an input of a type is read from: also from the text that a command line gives."""
+"""The decoders of inputs by their type: also of the text that a command line gives."""
 
 
 def _accepted(declared: InputFields) -> dict[str, Any]:

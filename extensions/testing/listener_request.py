@@ -1,4 +1,4 @@
-"""How a test asks a listener: by a virtual request, without a socket."""
+"""The request of a test to a listener: a virtual request, without a socket."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -22,7 +22,7 @@ class VirtualListener(Protocol):
         ...
 
 
-async def ask_listener(process: LiveProcess, request: Any, name: str | None) -> Answer:
+async def request_listener(process: LiveProcess, request: Any, name: str | None) -> Answer:
     """Send a virtual request into the flow of a listener; return its response.
 
     NodeError if the request is none, or there is not the one listener that it is for.

@@ -35,7 +35,7 @@ from heddle.extensions.testing.expectation import (
     compile_condition,
 )
 from heddle.extensions.testing.explanation import shown
-from heddle.extensions.testing.listener_request import ask_listener
+from heddle.extensions.testing.listener_request import request_listener
 from heddle.extensions.testing.mock import MockFields, mock_symbols
 from heddle.extensions.testing.test_frames import KEY, FrameRecord
 from heddle.runtime.flow.contracts import Key
@@ -181,7 +181,7 @@ class TestNode(Node):
         packet = copy.deepcopy(send)
         if process.wiring.targets(owner, "out"):
             return await settle(process.send(owner, "out", packet))
-        return await ask_listener(process, packet, self._fields.listener)
+        return await request_listener(process, packet, self._fields.listener)
 
     async def _mistake(self, answer: Answer, process: LiveProcess, update: bool) -> Error | None:
         """Return why the answer is not the one expected; None if it is."""

@@ -31,7 +31,7 @@ from heddle.specs.model.spec import Binding, Spec
 
 
 class AssembledSpec(NamedTuple):
-    """What one Spec comes to: its Symbols, those that it holds among them, or why there are none.
+    """The result of assembling one Spec: its Symbols, those that it holds among them, or why there are none.
 
     `binding` is what its blanks were filled with. `bound` is False if some stay open, or something is
     wrong with it. `same` is True if it comes to what runs already, which has no new Symbols then.
@@ -57,7 +57,7 @@ class AssembledSpec(NamedTuple):
 
 
 class Assembly(NamedTuple):
-    """What some Specs come to together. `around` are the neighbours that were asked about."""
+    """The result of assembling some Specs together. `around` are the neighbours that were asked about."""
 
     specs: Sequence[AssembledSpec]
     around: Sequence[AssembledSpec]
@@ -65,7 +65,7 @@ class Assembly(NamedTuple):
 
 
 class Context(ABC):
-    """What stands around the Specs that are assembled, and what they are made with.
+    """The surroundings of the Specs that are assembled, and the tools that they are made with.
 
     With `lenient`, a Spec with blanks whose names the environment does not give is looked at with these
     open. `partial` are the ids of Specs that could be read only in part.

@@ -26,16 +26,16 @@ from heddle.specs.secrets.mask import in_order as longest_first
 from heddle.specs.secrets.vault import Vault
 
 Served: TypeAlias = Mapping[UUID, Spec | None]
-"""What runs of the Specs of which a runtime has rejected the newest; None: nothing of it."""
+"""The running Specs of which a runtime has rejected the newest; None: nothing of it."""
 
 NOBODY: Served = {}
 
 LATER = frozenset({"missing-link", "missing-use", "missing-value"})
-"""What may come later: nothing that a file alone can know."""
+"""The Problems that may go away later: a file alone cannot know."""
 
 
 CLOSED = frozenset({"missing-key", "missing-source"})
-"""What only the place where the Specs run has to have: keys, and what Values come from."""
+"""The Problems that depend on the place where the Specs run: keys, and the sources of Values."""
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):

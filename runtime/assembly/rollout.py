@@ -241,7 +241,7 @@ class Shift:
     # -- retiring ------------------------------------------------------------------------------
 
     def _why(self, symbol: Symbol) -> str:
-        """Why a symbol has left."""
+        """Return why a symbol has left."""
         now = self._table.get(symbol.id)
         if now is None:
             return "removed"

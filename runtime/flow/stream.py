@@ -16,7 +16,7 @@ class Stream:
 
     __slots__ = ("__weakref__", "_feed", "_reading", "_taken")
     described: ClassVar[str] = "a stream"
-    """What stands for it in texts for people: it is not read for them."""
+    """The mark that stands for it in texts for people: it is not read for them."""
 
     def __init__(self, items: AsyncIterable[Any], *, close: Close | None = None) -> None:
         self._feed = _Feed(items, close)
@@ -83,7 +83,7 @@ class ByteStream(Stream):
 
 
 class _Feed:
-    """What the items come from, and who closes it. The reader of a stream holds this, not the stream."""
+    """The source of the items, and its owner, who closes it. The reader of a stream holds this, not the stream."""
 
     __slots__ = ("close", "items")
 

@@ -11,7 +11,7 @@ HINT: Final = (
     "Expressions cannot look ahead, behind or back: their time has to grow with the text and never "
     "faster. Write several `pattern` under `allOf`, or one under `not`"
 )
-"""What to try if an expression is rejected."""
+"""The hint if an expression is rejected."""
 
 _ESCAPE: Final = re.compile(
     r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"

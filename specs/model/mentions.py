@@ -14,7 +14,7 @@ from heddle.specs.model.names import MAX_NAME
 from heddle.specs.model.spec import Spec
 
 _ENDS: Final = (".in", "]")
-"""What a text that names a port ends with."""
+"""The ends of texts that name a port."""
 
 BLANK: Final = "{{"
 """Before the name of a kind: what its Specs with blanks mention, as nobody knows what those become."""

@@ -1,4 +1,4 @@
-"""How a program reaches into data: fields, keys, indexes and the names of the payload."""
+"""The access of a program to data: fields, keys, indexes and the names of the payload."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -207,7 +207,7 @@ def elements(value: Any) -> list[Any]:
 
 
 _PAIRED: Final = 3
-"""What a pair costs beside the turn that it is made for."""
+"""The cost of a pair beside the turn that it is made for."""
 
 
 def pairs(budget: list[int], value: Any) -> list[tuple[Any, Any]]:

@@ -40,7 +40,7 @@ class CodeText:
 
 
 class FunctionBody(ABC):
-    """What every part of the compiler writes into."""
+    """The text that every part of the compiler writes into."""
 
     def __init__(self, source: CelSource) -> None:
         self.source = source

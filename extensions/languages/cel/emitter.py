@@ -264,8 +264,8 @@ class Emitter(FunctionBody):
                 return self.elsewhere(lambda: macro(self, node, head, out), head)
             return macro(self, node, head, out)
         if node.name in macros.WANTED:
-            wanted = f"{node.name}() wants {macros.WANTED[node.name]} arguments"
-            raise self.source.error(node.at, f"{wanted}, not {len(node.args)}")
+            rule = f"{node.name}() wants {macros.WANTED[node.name]} arguments"
+            raise self.source.error(node.at, f"{rule}, not {len(node.args)}")
         return self._invoke(node, node.name, True, [head, *map(self.value, node.args)])
 
     def _call(self, node: CallExpression) -> CodeText:
@@ -449,13 +449,13 @@ class Emitter(FunctionBody):
 _SIZED: Final = ("string", "bytes", "list", "map")
 
 
-def _takes(code: CodeText, name: str, wanted: str) -> str | None:
+def _takes(code: CodeText, name: str, form: str) -> str | None:
     """Return the test that lets the inline form of a function take this argument."""
-    if wanted == "sized":
+    if form == "sized":
         return "" if code.type in _SIZED else None if code.type else f"type({name}) in SIZED"
     if code.type:
-        return "" if code.type == wanted else None
-    return f"type({name}) is {EXACT[wanted]}"
+        return "" if code.type == form else None
+    return f"type({name}) is {EXACT[form]}"
 
 
 def _long_type(node: Select) -> Type | None:

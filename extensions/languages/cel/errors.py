@@ -13,7 +13,7 @@ FILENAME: Final = "<cel>"
 
 
 class EvaluationError(HeddleError):
-    """What went wrong; `line` and `column` count from 1 inside the code, 0 is unknown.
+    """The error of a program; `line` and `column` count from 1 inside the code, 0 is unknown.
 
     `where` is the place in the file and the field, for code that stands in one.
     """
@@ -28,7 +28,7 @@ class EvaluationError(HeddleError):
 
 
 class CelError(Exception):
-    """What a helper raises; the text is made only when somebody will read it.
+    """Raised by helpers; the text is made only when somebody will read it.
 
     `a.b == 1 || true` forgives an error each time it runs, and looking for the nearest key costs
     a thousand times what the comparison does.

@@ -29,10 +29,10 @@ def _variables(body: FunctionBody, node: Method, count: int) -> list[str]:
     names: list[str] = []
     for given in node.args[:count]:
         if not isinstance(given, Name) or given.rooted:
-            wanted, shown = ("a variable", "x") if count == 1 else ("two variables", "i, x")
+            variables, shown = ("a variable", "x") if count == 1 else ("two variables", "i, x")
             raise body.source.error(
                 given.at,
-                f"{node.name}() wants {wanted} first",
+                f"{node.name}() wants {variables} first",
                 f'As in "list.{node.name}({shown}, …)"',
             )
         names.append(given.name)

@@ -1,4 +1,4 @@
-"""What the operators do, exactly; compiled code comes here whenever its short cuts do not apply."""
+"""The exact operators; compiled code comes here whenever its short cuts do not apply."""
 
 import math
 import operator

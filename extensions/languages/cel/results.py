@@ -1,4 +1,4 @@
-"""What leaves a run: results are plain data."""
+"""The results of a run: plain data."""
 
 from collections.abc import Callable
 from typing import Any, Final

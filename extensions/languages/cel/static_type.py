@@ -39,7 +39,7 @@ _TYPES: Final[dict[str, Json]] = {
     "map": {"type": "object"},
     "type": _STRING,
 }
-"""What the values of a CEL type are once they have left the program."""
+"""The types of the values of CEL once they have left the program."""
 
 _MACROS: Final[dict[str, Json]] = {
     "all": _BOOLEAN,

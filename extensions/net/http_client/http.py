@@ -66,7 +66,7 @@ _MOVED = (301, 302, 303, 307, 308)
 
 
 class HttpClient(Fields):
-    """What an `http` says."""
+    """The fields of an `http`."""
 
     url: Annotated[
         str | None,

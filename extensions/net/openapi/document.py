@@ -187,7 +187,7 @@ class _Describer:
 
     @property
     def files(self) -> tuple[SchemaFiles, ...]:
-        """What has read the files of the schemas."""
+        """The reader of the files of the schemas."""
         return tuple(self._files.values())
 
     @property

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class OpenApi(Fields):
-    """What an `openapi` says."""
+    """The fields of an `openapi`."""
 
     title: Annotated[str, about("The title of the API.")] = "API"
     version: Annotated[str, about("The version of the API.", examples=["1.0"])] = "1"

@@ -42,7 +42,7 @@ _OWN = ("header", "algorithm", "prefix", "encoding", "content", "timestamp_heade
 
 
 class SignatureFields(Fields):
-    """What a `signature` says."""
+    """The fields of a `signature`."""
 
     secrets: Annotated[
         list[SecretText],
@@ -210,8 +210,8 @@ def _raw(payload: Payload) -> bytes:
 
 def _encoded(request: Any, header: dict[str, Any]) -> tuple[bytes, str]:
     """Return the bytes of the body as they will be sent, and their Content-Type."""
-    as_it_came = type(request) is HttpRequest and not request.replaced("body")
-    if as_it_came and not request.head.get("Content-Encoding"):
+    unchanged = type(request) is HttpRequest and not request.replaced("body")
+    if unchanged and not request.head.get("Content-Encoding"):
         return _raw(request), ""
     body = request.get("body")
     if body is None:

@@ -26,7 +26,7 @@ class InvalidSignatureError(Exception):
 
 
 class SigningScheme(msgspec.Struct, frozen=True, kw_only=True):
-    """How one party signs.
+    """The scheme by which one party signs.
 
     `content` is what is signed, with `{body}`, `{timestamp}` and `{id}` in it. If `list_separator` is
     given, the header holds several signatures, and of those only the ones with the `prefix` count.

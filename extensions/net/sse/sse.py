@@ -38,7 +38,7 @@ METHODS = ("GET", "HEAD", "POST")
 
 
 class Sse(Fields):
-    """What an `sse` says."""
+    """The fields of an `sse`."""
 
     topics: Annotated[
         Expression | None,

@@ -30,7 +30,7 @@ INVALID: Final = "invalid"
 
 
 class Bounds(NamedTuple):
-    """How long a check may take, in seconds of the processor, until it `ends`: else EffortError is raised."""
+    """The time that a check may take, in seconds of the processor, until it `ends`: else EffortError is raised."""
 
     decide: float
     list_: float

@@ -18,7 +18,7 @@ _BOOLEANS: Final = {"true": True, "false": False}
 
 
 class Shaping:
-    """What one schema says of a value: its types, its default, its properties, its items."""
+    """The facts of one schema about a value: its types, its default, its properties, its items."""
 
     __slots__ = ("default", "filled", "fillers", "fills", "items", "properties", "types")
 

@@ -23,7 +23,7 @@ JsonSchema: TypeAlias = dict[str, Any] | bool | str
 
 
 class Validate(Fields):
-    """What a `validate` says."""
+    """The fields of a `validate`."""
 
     schema: Annotated[
         JsonSchema | None,

@@ -69,62 +69,62 @@ def has_code(inputs: Mapping[str, Any]) -> bool:
     return any(isinstance(value, Mapping) and "code" in value for value in inputs.values())
 
 
-def _choose(workflow: Any, call: Any, wanted: TaskInputDefinition) -> Output | None:
+def _choose(workflow: Any, call: Any, target: TaskInputDefinition) -> Output | None:
     """Return what fills an input; None if it may stay open. AutoConnectError otherwise."""
     tried: list[str] = []
     parents = [vertex for vertex in call.before if hasattr(vertex, "output")]
-    output = _among(call, wanted, parents, tried)
+    output = _among(call, target, parents, tried)
     if output is not None:
         return output
     for given in workflow.inputs:
-        if given.name == wanted.name:
+        if given.name == target.name:
             candidate = Candidate(given.name, given.output, given.schema)
-            if _can_fit(candidate, wanted):
+            if _can_fit(candidate, target):
                 return candidate.output
             tried.append(f"{candidate}: does not fit")
-    if not wanted.required:
+    if not target.required:
         return None
     for earlier in _earlier(workflow, call, parents):
-        output = _among(call, wanted, [earlier], tried)
+        output = _among(call, target, [earlier], tried)
         if output is not None:
             return output
     shown = "; ".join(tried) or "no task comes before it"
     raise AutoConnectError(
-        f"{call.name}: nothing fills the input {wanted.name} ({describe_schema(wanted.schema)}). "
-        f"Tried: {shown}. Give it by a call, as in {call.task.name}({wanted.name}=…)"
+        f"{call.name}: nothing fills the input {target.name} ({describe_schema(target.schema)}). "
+        f"Tried: {shown}. Give it by a call, as in {call.task.name}({target.name}=…)"
     )
 
 
 def _among(
-    call: Any, wanted: TaskInputDefinition, tasks: Iterable[Any], tried: list[str]
+    call: Any, target: TaskInputDefinition, tasks: Iterable[Any], tried: list[str]
 ) -> Output | None:
     """Return the output of these tasks that fills an input, by its name or by its named type."""
     candidates = [candidate for task in tasks for candidate in _outputs_of(task)]
-    same = [each for each in candidates if each.name == wanted.name and _can_fit(each, wanted)]
+    same = [each for each in candidates if each.name == target.name and _can_fit(each, target)]
     if len(same) > 1:
-        raise _ambiguous(call, wanted, same)
+        raise _ambiguous(call, target, same)
     if same:
         return same[0].output
-    named = [each for each in candidates if _is_named(each.schema) and _fits(each, wanted)]
-    if len(named) > 1 and wanted.required:
-        raise _ambiguous(call, wanted, named)
+    named = [each for each in candidates if _is_named(each.schema) and _fits(each, target)]
+    if len(named) > 1 and target.required:
+        raise _ambiguous(call, target, named)
     if len(named) == 1:
         return named[0].output
     for each in candidates:
         reason = (
-            "does not fit" if compare_types(each.schema, wanted.schema).fails else "another name"
+            "does not fit" if compare_types(each.schema, target.schema).fails else "another name"
         )
         tried.append(f"{each}: {reason}")
     return None
 
 
 def _ambiguous(
-    call: Any, wanted: TaskInputDefinition, candidates: Iterable[Candidate]
+    call: Any, target: TaskInputDefinition, candidates: Iterable[Candidate]
 ) -> AutoConnectError:
     shown = " and ".join(map(str, candidates))
     return AutoConnectError(
-        f"{call.name}: the input {wanted.name} could be filled by {shown}. "
-        f"Say which, as in {call.task.name}({wanted.name}=…)"
+        f"{call.name}: the input {target.name} could be filled by {shown}. "
+        f"Say which, as in {call.task.name}({target.name}=…)"
     )
 
 
@@ -151,12 +151,12 @@ def _earlier(workflow: Any, call: Any, parents: Iterable[Any]) -> Iterator[Any]:
             yield earlier
 
 
-def _can_fit(candidate: Candidate, wanted: TaskInputDefinition) -> bool:
-    return not compare_types(candidate.schema, wanted.schema).fails
+def _can_fit(candidate: Candidate, target: TaskInputDefinition) -> bool:
+    return not compare_types(candidate.schema, target.schema).fails
 
 
-def _fits(candidate: Candidate, wanted: TaskInputDefinition) -> bool:
-    return _is_named(wanted.schema) and compare_types(candidate.schema, wanted.schema) is Fit.FITS
+def _fits(candidate: Candidate, target: TaskInputDefinition) -> bool:
+    return _is_named(target.schema) and compare_types(candidate.schema, target.schema) is Fit.FITS
 
 
 def _is_named(schema: Any) -> bool:

@@ -50,7 +50,7 @@ class Vertex:
 
 
 class Operand:
-    """Whatever may stand beside `>>` and `<<`."""
+    """The values that may stand beside `>>` and `<<`."""
 
     __slots__ = ()
 

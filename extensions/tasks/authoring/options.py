@@ -1,4 +1,4 @@
-"""What a task or workflow says beside its inputs, from Python values to the fields of a Spec."""
+"""The options of a task or workflow beside its inputs, from Python values to the fields of a Spec."""
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ RESERVED = ("in", "run")
 
 
 class TaskPriority(enum.IntEnum):
-    """Which ready task begins first: a higher one."""
+    """The priority of a ready task: the one with a higher number begins first."""
 
     LOW = 0
     MEDIUM = 1
@@ -26,7 +26,7 @@ class TaskPriority(enum.IntEnum):
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How often a task is tried again, and after which pauses (in seconds).
+    """The rule for further tries of a task, and the pauses between them (in seconds).
 
     `max_retries` counts the tries after the first one. `jitter` is the share of each pause that may
     be left out at random.

@@ -120,7 +120,7 @@ class Output(Operand):
 
 
 class Written(msgspec.Struct, frozen=True):
-    """What is written at an input as it stands: an expression, or a reference with transforms.
+    """The text at an input as it stands: an expression, or a reference with transforms.
 
     `reads` are the outputs that it names.
     """

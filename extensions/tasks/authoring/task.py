@@ -37,7 +37,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 TaskExecutorCallable: TypeAlias = Callable[..., Any]
-"""What a task may be made of: a function, or an `async def` function."""
+"""The functions that a task may be made of: a function, or an `async def` function."""
 
 
 class Task(Operand, Generic[P, R]):
@@ -70,7 +70,7 @@ class Task(Operand, Generic[P, R]):
 
     @property
     def signature(self) -> Signature | None:
-        """What it takes and gives; None if that is not known. Raise SignatureError if it cannot be a task."""
+        """The inputs and the output; None if they are not known. Raise SignatureError if it cannot be a task."""
         if self._signature is None and self.function is not None:
             self._signature = read_signature(self.function, injected=is_injected)
         return self._signature

@@ -9,7 +9,7 @@ from heddle.extensions.tasks.authoring.operators import Vertex
 
 
 class Tracer(Protocol):
-    """What a workflow does while its body is traced."""
+    """The record of a workflow while its body is traced."""
 
     @property
     def name(self) -> str:

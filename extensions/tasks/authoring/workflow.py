@@ -84,7 +84,7 @@ class Workflow(TaskTable, Operand):
         self._as_written: Mapping[str, Any] = {}
         self._is_read = False
         self.compiled: Any = None
-        """What `call` has compiled it to."""
+        """The result of compiling it by `call`."""
         if body is not None:
             self.__doc__ = body.__doc__
             self.__name__ = getattr(body, "__name__", name)

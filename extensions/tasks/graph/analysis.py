@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class NumberedFlows(Protocol):
-    """What is asked of a graph: the names of its tasks, and the dependents of each by number."""
+    """The questions to a graph: the names of its tasks, and the dependents of each by number."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What editors complete in workflows: the inputs of functions, and references to tasks."""
+"""The completions of editors in workflows: the inputs of functions, and references to tasks."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any

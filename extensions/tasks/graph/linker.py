@@ -76,9 +76,9 @@ class Linker:
             [
                 [
                     Arrivals(task, tuple(data), tuple(errors))
-                    for task, (data, errors) in ones.items()
+                    for task, (data, errors) in sources.items()
                 ]
-                for ones in arrivals
+                for sources in arrivals
             ],
             feeds=self._feeds(),
             runs=self._runs(),

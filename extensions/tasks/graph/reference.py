@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from heddle.runtime.flow.errors import Error, NodeError
 
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
-"""What tasks, states and inputs may be called."""
+"""The names that tasks, states and inputs may have."""
 
 NAME_RULE: Final = "a letter or _, then letters, digits, _ and -"
 
@@ -16,7 +16,7 @@ RESERVED: Final = frozenset({"in", "run"})
 """Names that no task may have: references use them for the inputs and the run itself."""
 
 RUN_VALUES: Final = ("id", "token")
-"""What a reference to `run` may name."""
+"""The names that a reference to `run` may have."""
 
 _STEP: Final = re.compile(
     r"""\.(?P<key>[A-Za-z_$][\w$-]*)|\[(?P<number>-?\d{1,9})\]|\[(?P<text>"(?:[^"\\]|\\.)*"|'[^']*')\]""",

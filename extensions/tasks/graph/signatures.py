@@ -1,4 +1,4 @@
-"""What the work of a task takes and gives, as far as that is known before anything runs."""
+"""The inputs and outputs of the work of tasks, as far as they are known before anything runs."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -36,7 +36,7 @@ class Outgoing(NamedTuple):
 
 
 class Arrivals(NamedTuple):
-    """What one task has for a dependent that does not simply wait for everything.
+    """The data of one task for a dependent that does not simply wait for everything.
 
     `flows` carry outputs, `errors` the error of the task: those have a value only if it failed.
     """
@@ -47,7 +47,7 @@ class Arrivals(NamedTuple):
 
 
 class GraphWork(msgspec.Struct, frozen=True, eq=False):
-    """What does the work of a task: the port by which the workflow sends to it, and its function.
+    """The worker of a task: the port by which the workflow sends to it, and its function.
 
     `nested` tells that it is a workflow of its own, whose tasks belong to the same run. `fitting`
     are the inputs that are known to have a type that fits. `sole` is set if the work is sent the
@@ -121,7 +121,7 @@ class TaskResult(NamedTuple):
 
 
 class Results:
-    """What the outputs of a workflow are made of. `values` has the outputs of completed tasks."""
+    """The sources of the outputs of a workflow. `values` has the outputs of completed tasks."""
 
     __slots__ = ("errors", "inputs", "run", "values")
 
@@ -194,8 +194,8 @@ class TaskGraph:
         self.totals = [0] * len(self.names)
         self.handled = frozenset(
             number
-            for number, ones in enumerate(self.arrivals)
-            if any(entry.errors for entry in ones)
+            for number, entries in enumerate(self.arrivals)
+            if any(entry.errors for entry in entries)
         )
         self.flows = self._pairs()
         self._count()
@@ -240,8 +240,8 @@ class TaskGraph:
         for flows in self.outgoing:
             for flow in flows:
                 self.needs[flow.task] += 1
-        for ones in self.arrivals:
-            for entry in ones:
+        for entries in self.arrivals:
+            for entry in entries:
                 self.needs[entry.task] += 1
                 self.totals[entry.task] += 1
 

@@ -356,7 +356,7 @@ class Transform(FieldType):
 
     @property
     def apply(self) -> Apply:
-        """What it does; for code see `expression`."""
+        """The function of the transform; for code see `expression`."""
         return TRANSFORMS[self.id].make(**self.params)
 
     @property

@@ -45,7 +45,7 @@ class ActiveRun:
         self._draining = False
         self.unrecorded = ""
         self.resumed: asyncio.Future[ActiveRun | RunRecord | None] | None = None
-        """What goes on with it here after a person has decided about it; None if nobody has."""
+        """The task that goes on with it here after a person has decided about it; None if there is none."""
 
     def start(self, ended: Callable[["ActiveRun"], None]) -> None:
         """Begin to work; `ended` is called once the end is recorded."""

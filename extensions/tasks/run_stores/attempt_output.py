@@ -1,4 +1,4 @@
-"""What a task prints and logs goes to its attempt: 1 MB each, of which the tail is kept."""
+"""The output of an attempt: up to 1 MB of what its task prints and logs, of which the tail is kept."""
 
 import logging
 import sys
@@ -12,11 +12,11 @@ LONGEST: Final = 1024 * 1024
 """Characters that are kept of one attempt."""
 
 CUT: Final = "… (what was printed before is not kept)\n"
-"""What stands before the tail of an attempt that printed more."""
+"""The line that stands before the tail of an attempt that printed more."""
 
 
 class AttemptOutput:
-    """What one attempt has printed so far. `changed` tells whether that is more than was taken last."""
+    """The text that one attempt has printed so far. `changed` tells whether that is more than was taken last."""
 
     __slots__ = ("_cut", "_pieces", "_size", "changed")
 

@@ -21,7 +21,7 @@ Execute = Callable[[str, list[Any]], Awaitable[Any]]
 
 
 class CompanionJournal(Protocol):
-    """What a companion needs of the journal of its run: `path` and `prefix` are those of the RunStore."""
+    """The part of a run's journal that a companion needs: `path` and `prefix` are those of the RunStore."""
 
     epoch: int
     fenced: bool

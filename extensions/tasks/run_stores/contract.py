@@ -145,7 +145,7 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody who does not own a run wants of it: `cancel`, `retry`, `skip`, `complete`, `priority`.
+    """A request to the owner of a run: `cancel`, `retry`, `skip`, `complete`, `priority`.
 
     `task` is a task path, empty for the whole run; `payload` is stored as bytes. The owner, or the next
     one, acts on it and removes it in the same transaction.
@@ -205,7 +205,7 @@ class HistoryRow(NamedTuple):
 
 
 class RunLog(NamedTuple):
-    """What an attempt has printed and logged."""
+    """The text that an attempt has printed and logged."""
 
     task: str
     number: int
@@ -229,7 +229,7 @@ LINK_SIZE = 4096
 
 
 class RunTurn:
-    """What one transaction of a run holds. The transitions get their numbers in this order.
+    """The content of one transaction of a run. The transitions get their numbers in this order.
 
     First the attempts in `completed` and `ended`, then those in `stopped` (a status, and what ended so),
     then those in `begun` (task path and number), then `history`. `at` is when they began. `seq` is the last number that this owner knows to be taken; the
@@ -303,7 +303,7 @@ class RunClaim(msgspec.Struct, frozen=True):
 
 
 class RunStore(Protocol):
-    """What keeps runs. `owner` is the id of the worker that opened it; `url` is for people.
+    """The store of runs. `owner` is the id of the worker that opened it; `url` is for people.
 
     Methods that return an Awaitable or the value give the value when it is there at once: the thread of
     the event loop never waits for a lock or for a large write. All of them raise RunStoreError.
@@ -320,12 +320,12 @@ class RunStore(Protocol):
 
     @property
     def prefix(self) -> str:
-        """What stands before the names of its tables in the database of an application."""
+        """The prefix of the names of its tables in the database of an application."""
         ...
 
     @property
     def condition(self) -> str:
-        """What keeps it from recording: `run store full`, with the reason; empty if nothing does."""
+        """The reason why it cannot record: `run store full`, for example; empty if there is none."""
         ...
 
     async def open(self) -> None:

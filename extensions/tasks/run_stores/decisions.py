@@ -5,7 +5,7 @@ from heddle.extensions.tasks.run_stores.durable_journal import DurableJournal
 from heddle.extensions.tasks.status import TaskStatus
 
 VERBS = frozenset({"cancel", "retry", "skip", "complete", "priority"})
-"""What may be asked of a run."""
+"""The verbs of requests about a run."""
 
 
 def apply_requests(journal: DurableJournal, claim: RunClaim) -> None:

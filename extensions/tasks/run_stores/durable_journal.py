@@ -498,11 +498,11 @@ class DurableJournal(RunJournal):
         """
         if not self._turned:
             return
-        took = now - self._turned
-        if took > LASTS:
+        elapsed = now - self._turned
+        if elapsed > LASTS:
             self.burst = max(1, self.burst // 2)
-        elif begins >= self.burst and took < LASTS / 2:
-            factor = QUICKLY if took * QUICKLY < LASTS / 2 else 4
+        elif begins >= self.burst and elapsed < LASTS / 2:
+            factor = QUICKLY if elapsed * QUICKLY < LASTS / 2 else 4
             self.burst = min(self.burst * factor, BURST)
 
     def _commit(self, turn: RunTurn) -> Awaitable[None] | None:
@@ -529,7 +529,7 @@ class DurableJournal(RunJournal):
 
     @property
     def condition(self) -> str:
-        """What keeps the store from recording; empty if nothing does."""
+        """The reason why the store cannot record; empty if there is none."""
         return self._store.condition
 
     def abandon(self) -> None:

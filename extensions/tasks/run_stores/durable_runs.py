@@ -356,10 +356,10 @@ class DurableRuns:
                     await self._flush()
                     await self._read_requests()
             except RunStoreError as error:
-                self._tell_once(str(error))
+                self._report_once(str(error))
             except Exception as error:
                 # Whatever it is, our other runs need somebody who looks.
-                self._tell_once(f"{type(error).__name__}: {error}")
+                self._report_once(f"{type(error).__name__}: {error}")
             else:
                 self._reported = ""
         self._rest()
@@ -377,7 +377,7 @@ class DurableRuns:
             self._seen = before
             raise
 
-    def _tell_once(self, reason: str) -> None:
+    def _report_once(self, reason: str) -> None:
         if reason != self._reported:
             self._reported = reason
             self._emit("run store failed", level="warning", reason=reason)

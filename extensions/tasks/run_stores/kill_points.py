@@ -40,7 +40,7 @@ def make_sqlite(place: Path, trace: Trace | None) -> SqliteRunStore:
 
 
 class Promises:
-    """What the story was told is recorded: a line in a file for each, before it goes on."""
+    """The record of what the story was told: a line in a file for each, before it goes on."""
 
     def __init__(self, place: Path) -> None:
         self._path = place / "promises"

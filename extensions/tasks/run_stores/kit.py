@@ -1,4 +1,4 @@
-"""What every RunStore has to pass: subclass RunStoreContract in a test module, and say how one is made.
+"""The contract of every RunStore: subclass RunStoreContract in a test module, and say how one is made.
 
     class TestMyRunStore(RunStoreContract):
         def make(self, place, **options):

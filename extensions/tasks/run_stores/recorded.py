@@ -1,4 +1,4 @@
-"""What is known of the tasks of a run that goes on: completed outputs, tries, and what people decided."""
+"""The known facts about the tasks of a run that goes on: completed outputs, tries, and decisions of people."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -19,7 +19,7 @@ _COMPLETED, _FAILED, _PENDING = TaskStatus.COMPLETED, TaskStatus.FAILED, TaskSta
 
 
 class Known:
-    """What a claim tells: `recorded` by task path, the paths already `skipped`, those to decide.
+    """The content of a claim: `recorded` by task path, the paths already `skipped`, those to decide.
 
     `crashed` are tasks that were lost too often: they fail. `suspects` would be with one loss more: each
     begins alone, so that only the task that kills its worker is lost again. `unknown` are tasks that may have had their
@@ -35,7 +35,7 @@ class Known:
 
 
 class Decisions:
-    """What people decided about the tasks of a run. The last decision about a task holds.
+    """The decisions of people about the tasks of a run. The last decision about a task holds.
 
     A retry is one of a task and of all that it holds: items, and the tasks of a workflow inside. `noted`
     are the tasks whose skip is in the history and still holds, whoever skipped them.

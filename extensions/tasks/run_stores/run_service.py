@@ -50,7 +50,7 @@ CONTROL: Final = "tasks.run_control"
 
 
 class RunService:
-    """What the workflows of one runtime share in one RunStore. `reason` says why it cannot be used."""
+    """The share of a runtime's workflows in one RunStore. `reason` says why it cannot be used."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class RunService:
             drain=drain,
             heartbeat=heartbeat,
             losses=losses,
-            emit=self._tell_somebody,
+            emit=self._emit_of_first_user,
         )
         self.reason = ""
         self._keep: float | None = None
@@ -196,10 +196,10 @@ class RunService:
                 self._prune()
                 self._reported = ""
             except RunStoreError as error:
-                self._tell_once("run store failed", str(error))
+                self._report_once("run store failed", str(error))
             except Exception as error:
                 # Whatever it is, the other runs need their controller.
-                self._tell_once("run store failed", f"{type(error).__name__}: {error}")
+                self._report_once("run store failed", f"{type(error).__name__}: {error}")
             try:
                 async with asyncio.timeout(LOOK):
                     await self._kick.wait()
@@ -299,23 +299,23 @@ class RunService:
         try:
             await self.store.prune(before)
         except RunStoreError as error:
-            self._tell_somebody("runs not pruned", level="warning", reason=str(error))
+            self._emit_of_first_user("runs not pruned", level="warning", reason=str(error))
 
     # -- what it tells -----------------------------------------------------------------------------
 
-    def _tell_somebody(self, event: str, **data: Any) -> None:
+    def _emit_of_first_user(self, event: str, **data: Any) -> None:
         """Emit an event of the first workflow that uses it."""
         for host in self._users:
             host.emit(event, **data)
             return
 
-    def _tell_once(self, event: str, reason: str) -> None:
+    def _report_once(self, event: str, reason: str) -> None:
         if reason != self._reported:
             self._reported = reason
-            self._tell_somebody(event, level="warning", reason=reason)
+            self._emit_of_first_user(event, level="warning", reason=reason)
 
     def _failed(self, error: Exception) -> None:
-        self._tell_somebody("run store failed", level="error", error=Error.of(error))
+        self._emit_of_first_user("run store failed", level="error", error=Error.of(error))
 
 
 class OpenRetry:

@@ -71,7 +71,7 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunHolder(msgspec.Struct, frozen=True, kw_only=True):
-    """Who works on a run: its owner, and the seconds until its lease ends unless it is renewed."""
+    """The owner of a run, and the seconds until its lease ends unless it is renewed."""
 
     owner: str
     left: float

@@ -139,7 +139,7 @@ class SqliteRunStore:
 
     @property
     def prefix(self) -> str:
-        """What stands before the names of the tables."""
+        """The prefix of the names of the tables."""
         return self._file.prefix
 
     async def open(self) -> None:

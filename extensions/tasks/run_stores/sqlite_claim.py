@@ -1,4 +1,4 @@
-"""How a run gets an owner in SQLite: it is inserted with one, or claimed from one that is gone."""
+"""The owner of a run in SQLite: the run is inserted with one, or claimed from one that is gone."""
 
 import sqlite3
 from collections.abc import Callable, Collection

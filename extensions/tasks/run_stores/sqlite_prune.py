@@ -1,4 +1,4 @@
-"""How runs leave a RunStore in SQLite, with all that only they needed: in pieces, each a small transaction.
+"""The removal of runs from a RunStore in SQLite, with all that only they needed: in pieces, each a small transaction.
 
 A run disappears at once: its row becomes one of `removed`. What it had goes after that, a number of rows
 at a time; if that is interrupted, the next removal goes on with it.
@@ -24,7 +24,7 @@ _KEYS = {
     "gates": "task",
     "jobs": "id",
 }
-"""What tells the rows of one run apart."""
+"""The columns that tell the rows of one run apart."""
 
 _USES = (
     "SELECT 1 FROM @attempts WHERE blob = ?1",
@@ -35,7 +35,7 @@ _USES = (
 
 
 class PrunePiece(NamedTuple):
-    """What one piece did: how many runs disappeared, and whether nothing is left to do."""
+    """The result of one piece: how many runs disappeared, and whether nothing is left to do."""
 
     runs: int
     is_last: bool

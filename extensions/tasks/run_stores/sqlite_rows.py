@@ -1,4 +1,4 @@
-"""How rows of SQLite become records: runs, attempts, transitions, requests."""
+"""Records from rows of SQLite: runs, attempts, transitions, requests."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""How a Turn becomes rows of SQLite: one transaction, which begins with the fence.
+"""A Turn as rows of SQLite: one transaction, which begins with the fence.
 
 Under the write lock of the file nobody else changes the epoch or the numbers of a run.
 """

@@ -1,4 +1,4 @@
-"""What an attempt knows of its run: a RunRoot for the whole run, a RunContext for the attempt."""
+"""The knowledge of an attempt about its run: a RunRoot for the whole run, a RunContext for the attempt."""
 
 import asyncio
 from typing import Any, Final

@@ -791,8 +791,8 @@ class GraphRun(Work):
         if join == "settled":
             begins, never = seen == total, False
         else:
-            wanted = 1 if join == "any" else int(join)
-            begins, never = had >= wanted, had + total - seen < wanted
+            needed = 1 if join == "any" else int(join)
+            begins, never = had >= needed, had + total - seen < needed
         if begins:
             self.state[number] = _READY
             self.ready.put(number)

@@ -17,7 +17,7 @@ from heddle.extensions.tasks.status import AttemptStatus, RunStatus, TaskStatus
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a journal knows of one task path from earlier in the run.
+    """The knowledge of a journal about one task path from earlier in the run.
 
     `attempts` is the number of the last attempt, `tries` how many of them count against `retry`,
     `due` the time of the next attempt (seconds since 1970) if one is planned. `by` names the
@@ -165,7 +165,7 @@ CRASHED = "crashed"
 
 
 class Workload(Protocol):
-    """What durable runs need of the Node of a workflow, to begin a run and to go on with one.
+    """The methods of the Node of a workflow that durable runs need, to begin a run and to go on with one.
 
     `namespace` and `name` are those of its Spec, `specs` its expanded Specs as JSON (the Definition),
     `code` the Python modules of its functions. `execute` runs the scheduler in this Process, with the

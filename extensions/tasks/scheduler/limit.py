@@ -4,7 +4,7 @@ from typing import Protocol
 
 
 class Hirer(Protocol):
-    """What is told when a slot is free that it asked for."""
+    """The one who asks for a slot, and is called when it is free."""
 
     def rouse(self) -> None:
         """Begin another runner if there is work for it."""

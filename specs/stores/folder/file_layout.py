@@ -103,29 +103,29 @@ def rewritten(
     if before is not None and hash(before) != record.digest:
         raise ConflictError(f"{shown} was changed by somebody else in the meantime")
     text = decode(before or b"")
-    wanted: dict[Key, Resource] = {key_of(each): each for each in record.entries}
+    target: dict[Key, Resource] = {key_of(each): each for each in record.entries}
     for edit in edits:
         if edit.old is not None:
-            wanted.pop(key_of(edit.old), None)
+            target.pop(key_of(edit.old), None)
         if edit.new is not None:
-            wanted[key_of(edit.new)] = edit.new
+            target[key_of(edit.new)] = edit.new
 
-    def says_so(candidate: str) -> bool:
+    def holds_target(candidate: str) -> bool:
         reading = read_text(candidate, file=shown, key=name)
         entries: tuple[Resource, ...] = (*reading.specs, *reading.values)
         mapping = {key_of(each): each for each in entries}
-        return not reading.problems and mapping == wanted
+        return not reading.problems and mapping == target
 
     after = rewrite(
         text or "",
         pinned(edits, record.entries),
-        check=says_so,
+        check=holds_target,
         namespace=DEFAULT_NAMESPACE,
         is_json=name.endswith(".json"),
     )
     if after is None:
         raise RejectedError(f"{shown} cannot be changed so that it says this; edit it by hand")
-    if not wanted and not files.single and not after.strip().strip("[]-."):
+    if not target and not files.single and not after.strip().strip("[]-."):
         return before, None
     wide = (before or b"")[:2] in (b"\xff\xfe", b"\xfe\xff")
     return before, (_wide(before or b"", after) if wide else after.encode())

@@ -13,7 +13,7 @@ NEVER: Stamp = (0, 0, 0, 0, 0)
 
 
 class SpecFile(msgspec.Struct):
-    """What one file said when it was read last."""
+    """The content of one file when it was read last."""
 
     stamp: Stamp = NEVER
     racy: bool = False

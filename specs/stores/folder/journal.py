@@ -51,7 +51,7 @@ _KEY = re.compile(rb'\{"number":\d+,"key":"([0-9a-f-]{36})",')
 
 
 class _Entry(msgspec.Struct, frozen=True, gc=False):
-    """Where the line of one Revision stands, and what tells whether to read it."""
+    """The place of the line of one Revision, and the marks that tell whether to read it."""
 
     number: int
     start: int

@@ -11,7 +11,7 @@ TAIL = 64
 
 
 class ReadMark:
-    """How far one file was read. All of it is about one open file, which cannot become another."""
+    """The progress of reading one file. All of it is about one open file, which cannot become another."""
 
     def __init__(self) -> None:
         self.offset = 0

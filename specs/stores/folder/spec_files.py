@@ -1,4 +1,4 @@
-"""What the spec files of a folder say, or a single one: read anew if they changed, fitted together.
+"""The spec files of a folder, or a single one: read anew if they changed, fitted together.
 
 It is longer than other files, as there is one set of rules for what counts as gone, moved away, emptied
 or half saved, and each of them looks at the others.
@@ -95,7 +95,7 @@ class SpecFiles:
         self._gone: Problem | None = None
         self._place: tuple[int, int] | None = None
         self._real = path
-        """Where the root leads to, when it was looked at last."""
+        """The target of the root when it was looked at last."""
         self.moves = 0
         """How often another folder was read in the place of the one before."""
         self._replaced = 0
@@ -137,7 +137,7 @@ class SpecFiles:
 
     @property
     def problems(self) -> list[Problem]:
-        """What is wrong in the files, file by file."""
+        """The problems in the files, file by file."""
         problems = [
             problem for name in sorted(self._wrong) for problem in self._files[name].problems
         ]
@@ -158,7 +158,7 @@ class SpecFiles:
 
     @property
     def index(self) -> ResourceIndex:
-        """What all files say together."""
+        """The content of all files together."""
         return self._fitted.resources
 
     def homes(self, namespace: str) -> set[str]:

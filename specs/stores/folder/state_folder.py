@@ -27,7 +27,7 @@ FOLDER_MODE, FILE_MODE = 0o700, 0o600
 
 
 class StateFolder:
-    """Where a store keeps its state, and whether it can. `path` is that of the folder.
+    """The folder in which a store keeps its state, if it can. `path` is that of the folder.
 
     `beside` says that it is part of the store's own folder, and goes if that goes.
     """

@@ -52,7 +52,7 @@ class PendingWrite(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def note(self) -> Note:
-        """Who made it, and why."""
+        """The author and the reason of the change set."""
         return Note(self.author, self.message, self.key)
 
 

@@ -41,17 +41,17 @@ _TRUE: Final = frozenset({"1", "t", "true", "TRUE", "True"})
 _FALSE: Final = frozenset({"0", "f", "false", "FALSE", "False"})
 
 
-def _unreadable(value: str, wanted: str) -> CelError:
-    return CelError(f'"{value[:80]}" is not {wanted}')
+def _unreadable(value: str, type_name: str) -> CelError:
+    return CelError(f'"{value[:80]}" is not {type_name}')
 
 
-def _whole(value: str, low: int, high: int, wanted: str) -> int:
+def _whole(value: str, low: int, high: int, type_name: str) -> int:
     # Longer than any 64-bit number: Python refuses to read very long ones.
     if _WHOLE.fullmatch(value) is None or len(value) > 100:
-        raise _unreadable(value, wanted)
+        raise _unreadable(value, type_name)
     number = int(value)
     if not low <= number <= high:
-        raise CelError(f"{number} is out of range for {wanted}")
+        raise CelError(f"{number} is out of range for {type_name}")
     return number
 
 

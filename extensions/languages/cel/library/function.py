@@ -76,9 +76,9 @@ class Library:
         if not same:
             shape = f"{name}(x)" if method else f"x.{name}()"
             return f'"{name}" is not called that way', f"Write {shape}"
-        wanted = " or ".join(str(count) for count in same)
-        noun = "argument" if wanted == "1" else "arguments"
-        return f'"{name}" wants {wanted} {noun}, not {given}', ""
+        counts = " or ".join(str(count) for count in same)
+        noun = "argument" if counts == "1" else "arguments"
+        return f'"{name}" wants {counts} {noun}, not {given}', ""
 
 
 def no_overload(name: str, *values: Any) -> CelError:

@@ -10,7 +10,7 @@ from heddle.extensions.languages.cel.library.function import Function, no_overlo
 from heddle.extensions.languages.cel.values import kind
 
 _KEYED: Final = 4
-"""What the key of an element costs, by which it is looked up or sorted."""
+"""The cost of the key of an element, by which it is looked up or sorted."""
 
 
 def _distinct(budget: list[int], items: Any) -> list[Any]:

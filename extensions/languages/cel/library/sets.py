@@ -25,7 +25,7 @@ def _intersects(a: list[Any], b: list[Any]) -> bool:
 
 
 _KEYED: Final = 4
-"""What the key of an element costs, by which it is looked up."""
+"""The cost of the key of an element, by which it is looked up."""
 
 
 def _function(name: str, run: Callable[[list[Any], list[Any]], bool]) -> Function:
