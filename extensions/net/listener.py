@@ -197,7 +197,7 @@ class ListenerNode(Node):
             )
 
     def _rejected(self, why: str) -> None:
-        """Return why the files of its certificate cannot be used; empty if they can."""
+        """Note why the files of its certificate cannot be used; empty if they can."""
         self._stale = why
 
     async def pause(self) -> None:
