@@ -1,4 +1,4 @@
-"""What leaves a `validate`, as a JSON Schema: what it has checked, or what a default has put in."""
+"""The payload that leaves a `validate`, as a JSON Schema: what it has checked, or what a default has put in."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
