@@ -129,7 +129,7 @@ SNIPPET = Kind(
         details="""\
 The program is given the payload and its result goes to `out`; with nothing linked there, the result
 is the answer. `text`, `json` and `yaml` are constants: the code itself is the result. An exception
-goes to `error`, with its line in the code.
+goes to `error`, with its line in the code. Python that yields gives a [stream](../streams.md#in-python).
 
 Code is compiled when the spec is loaded: a mistake in it rejects the change, at its line. The
 languages, and what each of them sees of the payload, are on the page of languages.

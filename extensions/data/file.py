@@ -409,7 +409,7 @@ Whoever can change the folder itself can move links while they are followed: giv
 * `read` answers the contents. With `format: stream` they are a byte stream, which lives as long as its
   process.
 * `write` replaces a file as a whole: who reads it sees the old one or the new one, never a part, even
-  where the machine fails. A byte stream is written as it comes. It answers `{path, size}`.
+  where the machine fails. A byte stream is written as it comes, a [stream](../streams.md) of data as JSON lines. It answers `{path, size}`.
 * `append` adds to the end, and makes the file where there is none. Packets of one node are appended one
   after the other. It answers `{path, size}`, with the size of what was added.
 * `remove` answers whether the file was there.

@@ -428,7 +428,8 @@ data, a form a map of lists, text a text, anything else bytes.
 `answer` says which maps are responses, `auto` if nothing is said: a map with `status`, `header` or `body`, with no
 other keys, and with values that fit a response (a status from 200 to 599, names and texts in `header`). So
 `{"status": "open"}` is data. Write `answer: data` when a flow may answer data with such words, and make responses with
-[respond](respond.md). A request that is echoed is a response without the headers of its client. NOTHING is 204. An Error that nobody handled is 500, without a word from inside. Any other
+[respond](respond.md). A request that is echoed is a response without the headers of its client. NOTHING is 204. An Error that nobody handled is 500, without a word from inside. A
+[stream](../streams.md) is sent as it comes, one of data as JSON lines. Any other
 answer is a body with status 200. With `out` not linked, every request is answered 204.
 
 A limit of zero is no limit. A listener whose spec changes hands its server over, connections and all,

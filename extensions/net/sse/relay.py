@@ -7,6 +7,7 @@ from typing import Any, Final
 from heddle.extensions.extension import NOTHING, ByteStream, Error, Flow, NodeError, Stream
 from heddle.extensions.net.sse.event import lines_of, written
 from heddle.extensions.net.sse.feed import BEAT
+from heddle.runtime.flow.budget import HeldBudget
 from heddle.runtime.flow.finish import settle
 from heddle.runtime.flow.step import FAILURES
 
@@ -33,6 +34,7 @@ class Relay:
         self._ready = bytearray(first)
         self._beat = beat
         self._ended = ended
+        self._held = HeldBudget()
         self._over = False
         self._failure: BaseException | None = None
         self._reader: asyncio.Future[None] | None = None
@@ -116,11 +118,13 @@ class Relay:
             await self._drained()
 
     async def _drained(self) -> None:
-        """Wait until the client has taken what there is."""
+        """Wait until the client has taken what there is; it is charged to the budget meanwhile."""
         self._room = asyncio.get_running_loop().create_future()
+        self._held.hold(len(self._ready), must=True)
         try:
             await self._room
         finally:
+            self._held.free()
             self._room = None
 
     def _finished(self, task: "asyncio.Task[None]") -> None:

@@ -278,7 +278,7 @@ counts it, and its other limits do not. Whatever may refuse it, such as `auth`, 
 Each message is a process of its own, on the flow as it is at that moment; a connection outlives every
 reload. Messages of one connection are handled one after the other; when too many wait, the other side
 waits too. What `message` is answered is sent back: text and bytes as they are, data as JSON, a byte
-stream as one message in pieces, NOTHING not at all. With an Error that `error` did not handle the
+stream as one message in pieces, any other [stream](../streams.md) as a message for each item, NOTHING not at all. With an Error that `error` did not handle the
 connection is closed (1011), and it is told in the log. What a `session` keeps is there for all messages of
 the connection, and gone when it closes. A connection that breaks off cancels the process
 of its message; one that closes in order does not.

@@ -128,6 +128,11 @@ async def test_a_flow_may_make_the_totals() -> None:
     assert answer.symbol == "minus"
 
 
+async def test_reduce_takes_the_items_out_of_the_packet() -> None:
+    async with running("- {kind: reduce, name: r, items: self.rows, each: total + value}") as rt:
+        assert await rt.send("r", {"rows": [1, 2, 3]}) == 6
+
+
 async def test_reduce_takes_a_stream_line_by_line() -> None:
     async def give() -> AsyncIterator[bytes]:
         for chunk in (b"1\n2", b"0\n", b"3"):

@@ -13,7 +13,7 @@ from heddle.extensions.data.folder_watch import FolderWatch
 from heddle.extensions.data.root import FolderRoot
 from heddle.extensions.extension import node
 from heddle.runtime.flow.errors import Error
-from heddle.runtime.flow.stream import ByteStream
+from heddle.runtime.flow.stream import ByteStream, Stream
 from heddle.runtime.runtime import Runtime
 from tests.support import change, degraded, fetch, port_of, running
 from tests.waiting import until
@@ -129,6 +129,18 @@ async def test_streams_are_written_and_read_in_pieces(tmp_path: Path) -> None:
         reply = await fetch(port_of(rt))
         assert reply.headers["Content-Length"] == "2000000"
         assert reply.body == b"".join(bytes([number]) * 50_000 for number in range(40))
+
+
+async def test_a_stream_of_data_is_written_as_json_lines(tmp_path: Path) -> None:
+    async def rows() -> AsyncIterator[Any]:
+        yield {"a": 1}
+        yield "text"
+
+    async with running(
+        f"- {{kind: file, name: f, op: write, path: rows, root: '{tmp_path}'}}"
+    ) as rt:
+        assert await rt.send("f", Stream(rows())) == {"path": "rows", "size": 15}
+    assert (tmp_path / "rows").read_text() == '{"a":1}\n"text"\n'
 
 
 async def test_a_stream_is_closed_when_its_process_ends(tmp_path: Path) -> None:

@@ -188,3 +188,11 @@ def test_what_cannot_become_a_kind_says_why(function: Any, said: str) -> None:
 def test_a_name_that_is_none_is_rejected() -> None:
     with pytest.raises(TypeError, match='"no kind" is not a name for a kind'):
         node("no kind")(lambda payload: payload)
+
+
+def test_a_generator_that_is_not_async_is_rejected() -> None:
+    with pytest.raises(TypeError, match="write async def numbers, or return a list"):
+
+        @node("numbers")
+        def numbers(payload: Any) -> Any:
+            yield payload
