@@ -328,18 +328,19 @@ def test_a_run_that_the_store_fails_for_holds_up_no_other(
                 await until(lambda: looks.count("look") > 1)
                 first = looks[: looks.index("look", 1)]
                 assert {str(each) for each in ids} < set(first)
-                await until(lambda: looks.count(str(bad[0])) >= 4)
+                await until(lambda: looks.count(str(bad[0])) >= 6)
                 times = [place for place, each in enumerate(looks) if each == str(bad[0])]
                 pauses = [looks[a:b].count("look") for a, b in pairwise(times)]
-                assert pauses[2] > pauses[0]
+                assert pauses[-1] > pauses[0]
                 delayed = [e.data["run"] for e in runtime.events.recent if e.event == "run delayed"]
                 assert sorted(delayed) == sorted(str(each) for each in bad)
 
     story(work())
 
 
+@pytest.mark.usefixtures("looks")
 def test_runs_go_on_while_old_ones_are_removed(
-    tmp_path: Path, looks: list[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prune = SqliteRunStore.prune
 
@@ -359,7 +360,6 @@ def test_runs_go_on_while_old_ones_are_removed(
             async with waiting_runs(path, 1) as (runs, ids):
                 await until_completed(runs, ids[0])
             assert not gate.is_set()
-            assert looks.count("look") > 1
             gate.set()
 
     story(work())
