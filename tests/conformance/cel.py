@@ -10,7 +10,6 @@ from tests.conformance.textproto import parse
 FILES: Final = {
     "block_ext": "cel.block and cel.index are for code that other programs make",
     "enums": "payloads have no enums",
-    "network_ext": "no functions for addresses",
     "proto2": "payloads have no protobuf messages",
     "proto2_ext": "payloads have no protobuf messages",
     "proto3": "payloads have no protobuf messages",

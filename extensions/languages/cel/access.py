@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from heddle.extensions.languages.cel.budget import spend
 from heddle.extensions.languages.cel.errors import CelError
-from heddle.extensions.languages.cel.values import ABSENT, NONE, TYPES, OptionalValue, kind
+from heddle.extensions.languages.cel.values import ABSENT, NONE, TYPES, OptionalValue, Type, kind
 from heddle.schemas.suggestion import did_you_mean
 
 MANY_KEYS: Final = 200
@@ -172,6 +172,13 @@ def resolve(payload: Any, name: str) -> Any:
     if type_ is not None:
         return type_
     raise _unknown(payload, name)
+
+
+def net_type(payload: Any, name: str) -> Any:
+    """Return the type `net.IP` or `net.CIDR`, or the field of a payload that has a key `net`."""
+    if kind(payload) == "map" and "net" in payload:
+        return select(payload["net"], name)
+    return Type(f"net.{name}")
 
 
 def resolve_key(payload: Any, name: str) -> Any:

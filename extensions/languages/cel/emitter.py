@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from heddle.extensions.languages.cel import macros
-from heddle.extensions.languages.cel.access import optional_index, optional_select
+from heddle.extensions.languages.cel.access import net_type, optional_index, optional_select
 from heddle.extensions.languages.cel.binaries import binary
 from heddle.extensions.languages.cel.body import EXACT, CodeText, FunctionBody
 from heddle.extensions.languages.cel.errors import CelError
@@ -72,7 +72,15 @@ class Emitter(FunctionBody):
         """Return whether the node is one word to us, although it looks like a chain."""
         if isinstance(node, Method):
             return self._qualified(node) is not None or self._binds(node)
-        return isinstance(node, Select) and _long_type(node) is not None
+        if not isinstance(node, Select):
+            return False
+        return _long_type(node) is not None or self._is_net(node)
+
+    def _is_net(self, node: Select) -> bool:
+        """Return whether this is `net.IP` or `net.CIDR`, unless a variable hides `net`."""
+        head = node.head
+        known = node.field in ("IP", "CIDR") and not node.optional
+        return known and isinstance(head, Name) and head.name == "net" and "net" not in self.scope
 
     def _qualified(self, node: Method) -> str | None:
         """Return the name of a function such as `math.greatest`, unless a variable hides it."""
@@ -134,6 +142,9 @@ class Emitter(FunctionBody):
             if self.crowded:
                 return self.elsewhere(lambda: branch(node, out))  # type: ignore[arg-type]
             return branch(node, out)  # type: ignore[arg-type]
+        if isinstance(node, Select) and self._is_net(node):
+            self.place(node.at)
+            return self.let(f"{self.keep(net_type)}(p, {node.field!r})", special=1)
         if isinstance(node, Select):
             return self.constant(_long_type(node), "type", 1)
         if not isinstance(node, Method):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from heddle.extensions.languages.cel.addresses import Address, Cidr
 from heddle.extensions.languages.cel.times import format_duration, format_timestamp
 from heddle.extensions.languages.cel.values import (
     NONE,
@@ -18,11 +19,13 @@ _PLAIN: Final[dict[type, Callable[[Any], Any]]] = {
     Timestamp: format_timestamp,
     CelDuration: format_duration,
     Type: lambda value: value.name,
+    Address: str,
+    Cidr: str,
 }
 
 
 def plain(value: Any) -> Any:
-    """Return what leaves a program: uint as int, timestamps and durations as text, a type as its name.
+    """Return what leaves a program: uint as int, times and addresses as text, a type as its name.
 
     An optional value leaves as its value, or as null.
     """

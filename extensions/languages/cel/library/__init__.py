@@ -9,6 +9,7 @@ from heddle.extensions.languages.cel.library import (
     impure,
     lists,
     mathematics,
+    network,
     optional,
     sets,
     standard,
@@ -30,6 +31,7 @@ LIBRARY: Final = Library(
         *digests.FUNCTIONS,
         *impure.FUNCTIONS,
         *optional.FUNCTIONS,
+        *network.FUNCTIONS,
     )
 )
 """Every function there is."""

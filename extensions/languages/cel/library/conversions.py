@@ -163,6 +163,8 @@ def to_string(value: Any) -> str:
         return str(value.message)
     if name == "type":
         return str(value.name)
+    if name in ("net.IP", "net.CIDR"):
+        return str(value)
     if name in ("list", "map"):
         return _json(value)
     raise no_overload("string", value)

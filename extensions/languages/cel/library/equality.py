@@ -24,7 +24,7 @@ def same_key(value: Any) -> Any:
         return (name, span(value).nanos)
     if name == "optional":
         return (name, value.held if value is NONE else same_key(value.held))
-    if name in ("string", "bytes", "bool", "null_type", "type", "error"):
+    if name in ("string", "bytes", "bool", "null_type", "type", "error", "net.IP", "net.CIDR"):
         return (name, value)
     return (name, id(value))
 
