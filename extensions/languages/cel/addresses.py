@@ -13,7 +13,7 @@ _PREFIX: Final = re.compile(r"0|[1-9][0-9]{0,2}")
 _BROADCAST: Final = IPv4Address("255.255.255.255")
 
 
-class Address:
+class IpAddress:
     """An IP address; one of IPv4 that stands in IPv6 is one of IPv4."""
 
     __slots__ = ("ip",)
@@ -23,7 +23,7 @@ class Address:
         self.ip: _Ip = ip if mapped is None else mapped
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Address) and self.ip == other.ip
+        return isinstance(other, IpAddress) and self.ip == other.ip
 
     def __hash__(self) -> int:
         return hash(self.ip)
@@ -52,7 +52,7 @@ class Cidr:
 
     __slots__ = ("address", "prefix")
 
-    def __init__(self, address: Address, prefix: int) -> None:
+    def __init__(self, address: IpAddress, prefix: int) -> None:
         self.address = address
         self.prefix = prefix
 
@@ -67,11 +67,11 @@ class Cidr:
     def __str__(self) -> str:
         return f"{self.address}/{self.prefix}"
 
-    def bits(self, address: Address) -> int:
+    def bits(self, address: IpAddress) -> int:
         """Return the bits of an address that count in this range."""
         return int(address.ip) >> (self.address.ip.max_prefixlen - self.prefix)
 
-    def contains(self, address: Address) -> bool:
+    def contains(self, address: IpAddress) -> bool:
         """Return whether an address is in the range."""
         same = self.address.ip.version == address.ip.version
         return same and self.bits(address) == self.bits(self.address)
@@ -84,18 +84,18 @@ class Cidr:
         """Return the range with its first address."""
         ip = self.address.ip
         first = self.bits(self.address) << (ip.max_prefixlen - self.prefix)
-        return Cidr(Address(type(ip)(first)), self.prefix)
+        return Cidr(IpAddress(type(ip)(first)), self.prefix)
 
 
-def read_address(text: str) -> Address:
+def read_address(text: str) -> IpAddress:
     """Return the address that a text is; a Fault for another text."""
-    return Address(_read(text, text))
+    return IpAddress(_read(text, text))
 
 
 def read_cidr(text: str) -> Cidr:
     """Return the range that a text such as `10.0.0.0/8` is; a Fault for another text."""
     before, slash, prefix = text.partition("/")
-    address = Address(_read(before, text))
+    address = IpAddress(_read(before, text))
     if not slash or not _PREFIX.fullmatch(prefix) or int(prefix) > address.ip.max_prefixlen:
         raise CelError(f'"{text[:_LONGEST]}" is not a range of addresses (as in 10.0.0.0/8)')
     return Cidr(address, int(prefix))

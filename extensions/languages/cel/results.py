@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from heddle.extensions.languages.cel.addresses import Address, Cidr
+from heddle.extensions.languages.cel.addresses import Cidr, IpAddress
 from heddle.extensions.languages.cel.times import format_duration, format_timestamp
 from heddle.extensions.languages.cel.values import (
     NONE,
@@ -19,7 +19,7 @@ _PLAIN: Final[dict[type, Callable[[Any], Any]]] = {
     Timestamp: format_timestamp,
     CelDuration: format_duration,
     Type: lambda value: value.name,
-    Address: str,
+    IpAddress: str,
     Cidr: str,
 }
 

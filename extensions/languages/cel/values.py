@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from types import NoneType
 from typing import Any, Final
 
-from heddle.extensions.languages.cel.addresses import Address, Cidr
+from heddle.extensions.languages.cel.addresses import Cidr, IpAddress
 from heddle.extensions.languages.cel.errors import CelError
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.stream import ByteStream, Stream
@@ -114,7 +114,7 @@ KINDS: Final[dict[type, str]] = {
     CelDuration: "duration",
     Type: "type",
     OptionalValue: "optional",
-    Address: "net.IP",
+    IpAddress: "net.IP",
     Cidr: "net.CIDR",
     datetime: "timestamp",
     timedelta: "duration",

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from heddle.extensions.languages.cel.addresses import Address, Cidr, read_address, read_cidr
+from heddle.extensions.languages.cel.addresses import Cidr, IpAddress, read_address, read_cidr
 from heddle.extensions.languages.cel.errors import CelError
 from heddle.extensions.languages.cel.library.function import Function, no_overload, typed
 
@@ -26,7 +26,7 @@ def _canonical(text: str) -> bool:
 def _contains_ip(cidr: Any, address: Any) -> bool:
     if isinstance(address, str):
         address = read_address(address)
-    if not isinstance(cidr, Cidr) or not isinstance(address, Address):
+    if not isinstance(cidr, Cidr) or not isinstance(address, IpAddress):
         raise no_overload("containsIP", cidr, address)
     return cidr.contains(address)
 
