@@ -4,8 +4,10 @@ The specs are those of `examples/`, so there is one copy of them: `cli/templates
 """
 
 import json
+import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -104,9 +106,9 @@ def project_files(name: str, folder: str) -> dict[str, str]:
 
 def write_project(folder: Path, files: Mapping[str, str]) -> None:
     """Write every file; CommandError if one is there already, and then nothing is written."""
-    if folder.exists() and not folder.is_dir():
+    if os.path.lexists(folder) and not folder.is_dir():
         raise CommandError(f"{folder} is a file (expected: a folder, or a name that is free)")
-    present = [path for path in files if (folder / path).exists()]
+    present = _in_the_way(folder, files)
     if present:
         raise CommandError(
             f"{folder} holds {_listed(present)} already, and nothing was written "
@@ -117,6 +119,19 @@ def write_project(folder: Path, files: Mapping[str, str]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         # As it is packed: no line end is translated.
         target.write_bytes(text.encode())
+
+
+def _in_the_way(folder: Path, files: Iterable[str]) -> list[str]:
+    """Return what keeps files from being written: one of that name, a link to nowhere, a file for a folder."""
+    taken: dict[str, None] = {}
+    for path in files:
+        target = folder / path
+        above = [each for each in target.parents if each.is_relative_to(folder) and each != folder]
+        files_above = [each for each in above if os.path.lexists(each) and not each.is_dir()]
+        for each in files_above or [target]:
+            if os.path.lexists(each):
+                taken[each.relative_to(folder).as_posix()] = None
+    return list(taken)
 
 
 def _copied(name: str) -> Iterator[tuple[str, str]]:
@@ -150,7 +165,8 @@ def _adapted(path: str, text: str, template: Template, folder: str) -> str:
     example = re.escape(f"examples/{template.example}")
     # The settings of the project fill every blank of its tests.
     text = re.sub(rf"heddle test(?: {example}| -e \S+)+", "heddle test", text)
-    text = re.sub(rf"cd {example}\b", f"cd {folder}", text)
+    # A name may hold what a replacement gives a meaning to.
+    text = re.sub(rf"cd {example}\b", lambda _: f"cd {shell_word(folder)}", text)
     text = re.sub(rf"(heddle run) {example}\b", r"\1 .", text)
     return text + _AFTERWORD.format(start=template.start) if path == "README.md" else text
 
@@ -225,6 +241,12 @@ STOPSIGNAL SIGTERM
 ENTRYPOINT ["heddle"]
 CMD ["start"]
 """
+
+
+def shell_word(name: str) -> str:
+    """Return a name as people write it in a shell: quoted if it has to be, and U+FFFD for what is not text."""
+    word = shlex.quote(name)
+    return word.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _json(data: Any) -> str:

@@ -5,7 +5,7 @@ import click
 from heddle.cli.exit_codes import CommandError
 from heddle.cli.group import ExampleCommand
 from heddle.cli.options import EXTENSION, options, settings_of
-from heddle.cli.project import SCHEMA, TEMPLATES, project_files, write_project
+from heddle.cli.project import SCHEMA, TEMPLATES, project_files, shell_word, write_project
 
 _LIST = "\n".join(f"  {name:10}{template.summary}" for name, template in TEMPLATES.items())
 
@@ -61,7 +61,9 @@ def command(
     sound, _ = described(registry, lambda schema: kind_schema(schema, languages))
     files[SCHEMA] = to_json(file_schema(sound, languages))
     write_project(target, files)
-    click.echo(f"{target}: {len(files)} files of the template {template}. Next:\n")
+    click.echo(
+        f"{click.format_filename(target)}: {len(files)} files of the template {template}. Next:\n"
+    )
     if target.resolve() != Path.cwd():
-        click.echo(f"  cd {target}")
+        click.echo(f"  cd {shell_word(str(target))}")
     click.echo(f"  heddle test\n  {TEMPLATES[template].start}")

@@ -72,6 +72,35 @@ def test_nothing_is_overwritten_and_nothing_half_written(here: Path) -> None:
     assert (here / "shop" / "README.md").read_text() == "mine"
 
 
+@pytest.mark.parametrize("taken", [".vscode", "heddle.toml"])
+def test_what_stands_in_the_way_is_named_before_anything_is_written(taken: str, here: Path) -> None:
+    (here / "shop").mkdir()
+    if taken == ".vscode":
+        (here / "shop" / taken).write_text("mine")
+    else:
+        (here / "shop" / taken).symlink_to(here / "elsewhere")
+    result = heddle("init", "api", "shop")
+    assert result.exit_code == 1
+    assert f"shop holds {taken} already, and nothing was written" in result.stderr
+    assert [path.name for path in (here / "shop").iterdir()] == [taken]
+    assert not (here / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("folder", "word"),
+    [
+        ("my shop", "'my shop'"),
+        ("back\\quoted\\1", "'back\\quoted\\1'"),
+        ("-x", "-x"),
+        ("latin\udce4", "'latin\ufffd'"),
+    ],
+)
+def test_a_folder_with_any_name_is_written_and_shown(folder: str, word: str, here: Path) -> None:
+    output = ran("init", "--", "webhook", folder)
+    assert f"  cd {word}\n" in output
+    assert f"cd {word}\n" in (here / folder / "README.md").read_text()
+
+
 def test_a_file_in_the_place_of_the_folder_is_an_error(here: Path) -> None:
     (here / "api").write_text("mine")
     result = heddle("init", "api")

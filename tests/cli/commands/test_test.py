@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from heddle.cli.views.test_watch import Contents
 from tests.cli.support import heddle, ran, ran_json
 
 MAIN = "from heddle.cli.__main__ import main; main()"
@@ -222,9 +223,13 @@ def test_update_writes_the_golden_files_that_are_compared_then(here: Path) -> No
     assert heddle("test", "t$", "flows").exit_code == 0
 
 
-def test_watch_runs_the_tests_again_after_each_save(here: Path) -> None:
+@pytest.mark.parametrize("folder", ["flows", ".work/flows"])
+def test_watch_runs_the_tests_again_after_each_save(folder: str, here: Path) -> None:
+    if not (here / folder).exists():
+        (here / folder).parent.mkdir()
+        (here / "flows").rename(here / folder)
     process = subprocess.Popen(
-        [sys.executable, "-c", MAIN, "test", "--watch", "flows"],
+        [sys.executable, "-c", MAIN, "test", "--watch", folder],
         cwd=here,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -234,10 +239,10 @@ def test_watch_runs_the_tests_again_after_each_save(here: Path) -> None:
     lines = iter(process.stdout.readline, "")
     try:
         assert any(line.startswith("1 passed in ") for line in lines)
-        (here / "flows" / "bad.yaml").write_text(BAD)
+        (here / folder / "bad.yaml").write_text(BAD)
         assert any("a file has changed" in line for line in lines)
         assert any(line.startswith("1 passed, 1 failed in ") for line in lines)
-        (here / "flows" / "bad.yaml").unlink()
+        (here / folder / "bad.yaml").unlink()
         assert any(line.startswith("1 passed in ") for line in lines)
         assert any(line.startswith("waiting for a save") for line in lines)
         process.send_signal(signal.SIGINT)
@@ -245,6 +250,20 @@ def test_watch_runs_the_tests_again_after_each_save(here: Path) -> None:
     finally:
         process.kill()
         process.stdout.close()
+
+
+def test_a_file_that_is_written_as_it_was_is_not_a_change(here: Path) -> None:
+    golden = here / "flows" / "golden" / "t.json"
+    golden.parent.mkdir()
+    golden.write_text("1")
+    contents = Contents([here])
+    golden.write_text("1")
+    assert not contents.differ([golden])
+    golden.write_text("2")
+    assert contents.differ([golden])
+    assert not contents.differ([golden])
+    golden.unlink()
+    assert contents.differ([golden])
 
 
 def test_watch_needs_files() -> None:
