@@ -11,6 +11,8 @@ from heddle.cli.options import (
     EXTENSION,
     JSON,
     NAMESPACE,
+    SERVER,
+    TOKEN,
     drain_option,
     options,
     settings_of,
@@ -53,6 +55,7 @@ DRAIN = drain_option("How long running tasks may go on after Ctrl-C.")
             "Inputs from a file, the answer for a program",
             "heddle run report --input in.json --json",
         ),
+        ("In the runtime behind an API", "heddle run report --server http://127.0.0.1:7878"),
     ],
     shapes=[
         (
@@ -62,7 +65,7 @@ DRAIN = drain_option("How long running tasks may go on after Ctrl-C.")
     ],
 )
 @click.argument("words", nargs=-1, metavar="[TARGET] [KEY=VALUE]...")
-@options(INPUT, RUNS, LOCAL_STORE, NAMESPACE, ENVIRONMENT, EXTENSION, DRAIN, JSON)
+@options(INPUT, RUNS, LOCAL_STORE, SERVER, TOKEN, NAMESPACE, ENVIRONMENT, EXTENSION, DRAIN, JSON)
 def command(
     words: tuple[str, ...],
     input_file: str | None,
@@ -84,6 +87,9 @@ def command(
     Ctrl-C and SIGTERM suspend the run; running tasks get the time of --drain, and a second signal ends
     them at once. The last line is the command that resumes it. Progress is on standard error.
 
+    With --server, TARGET is the name of a workflow there: its runtime runs it, and this command follows.
+    Ctrl-C ends only that. For another namespace than that of the settings, give --namespace.
+
     The exit code is 0 if the run completed, 1 if it failed or an input is wrong, 5 if it is blocked (a
     person decides), 6 if it is suspended, 130 after Ctrl-C and 143 after SIGTERM.
     """
@@ -98,6 +104,13 @@ def command(
     given = read_input_file(input_file) if input_file is not None else {}
     settings = settings_of(config, extensions, **flags)
     try:
+        if flags.get("server") is not None:
+            if runs is not None:
+                raise click.UsageError("the RunStore is that of the server: leave out --runs")
+            from heddle.cli.views.server_run_view import run_there
+
+            code = run_there(settings, text, given, texts, as_json=as_json)
+            raise click.exceptions.Exit(code)
         target, end = run_loop(_run(text, texts, given, settings, runs=runs, quiet=as_json))
     except SeveralWorkflowsError as several:
         if as_json:

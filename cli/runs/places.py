@@ -41,6 +41,9 @@ SHORT: Final = 8
 
 def near(address: str) -> str:
     """Return an address as people see it: a path below the working directory without the way there."""
+    if address.startswith(("http://", "https://")):
+        # That of an API: the RunStore is behind it.
+        return address
     path = path_of(address)
     if not path:
         return address

@@ -20,12 +20,11 @@ from heddle.cli.exit_codes import (
 )
 from heddle.cli.runs.places import note_address
 from heddle.cli.runs.target import RunTarget
-from heddle.cli.runs.values import convert_values
 from heddle.cli.settings import Settings
 from heddle.cli.shutdown import Shutdown
 from heddle.extensions.extension import NodeError
 from heddle.extensions.tasks.durable import NAMED
-from heddle.extensions.tasks.run_inputs import read_inputs
+from heddle.extensions.tasks.run_inputs import convert_texts, read_inputs
 from heddle.extensions.tasks.run_stores.active_run import ActiveRun
 from heddle.extensions.tasks.run_stores.contract import RunRecord
 from heddle.extensions.tasks.run_stores.run_service import CONTROL, RunService
@@ -130,7 +129,7 @@ class RunSession:
         async with self._shown(), self._runtime() as runtime:
             node = self._workflow(runtime)
             declared = node.fields.inputs
-            given = {**values, **convert_values(declared, texts or {})}
+            given = {**values, **convert_texts(declared, texts or {})}
             inputs = read_inputs(declared, given, strict=True)
             tags = {TARGET: self._target_text()}
             with self._shutdown.signals(asyncio.get_running_loop()):

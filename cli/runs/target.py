@@ -83,7 +83,7 @@ async def find_target(text: str | None, settings: Settings, registry: "Registry"
         origin = _origin_of(source)
     names = _names(stored, settings.namespace)
     if text is None or text in names:
-        name = text or _only(names, f"the {origin} {source}")
+        name = text or only_name(names, f"the {origin} {source}")
         return RunTarget(
             name=name,
             namespace=settings.namespace,
@@ -142,7 +142,7 @@ def _names(resources: Sequence[Resource], namespace: str) -> list[str]:
     return list(workflows_of(resources, namespace))
 
 
-def _only(names: Sequence[str], place: str) -> str:
+def only_name(names: Sequence[str], place: str) -> str:
     """Return the only name. Raise SeveralWorkflowsError, or CommandError if there is none."""
     if len(names) == 1:
         return names[0]
@@ -173,7 +173,7 @@ def _of_path(path: str, name: str, settings: Settings) -> RunTarget:
         near = did_you_mean(name, names)
         known = f"it has: {', '.join(names)}" if names else "it has no workflow"
         raise CommandError(f'{place} has no workflow "{name}" ({known}). {near}'.rstrip(". "))
-    chosen = name or _only(names, place)
+    chosen = name or only_name(names, place)
     return RunTarget(
         name=chosen,
         namespace=settings.namespace,

@@ -2,17 +2,14 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from heddle.cli.exit_codes import CommandError
 from heddle.schemas.data_type import describe_type
-
-if TYPE_CHECKING:
-    from heddle.extensions.tasks.fields import InputFields
 
 
 def split_arguments(words: Sequence[str]) -> tuple[str | None, dict[str, str]]:
@@ -52,31 +49,3 @@ def read_input_file(path: str) -> dict[str, Any]:
             f"{name}: found {describe_type(decoded)} (expected: a map of the inputs)"
         )
     return decoded
-
-
-def convert_values(
-    declared: Mapping[str, "InputFields"], given: Mapping[str, str]
-) -> dict[str, Any]:
-    """Return texts of the command line as values of the declared types.
-
-    What does not fit stays a text: the check of the inputs reports it with all other mistakes.
-    """
-    return {key: _convert(declared.get(key), text) for key, text in given.items()}
-
-
-def _convert(field: "InputFields | None", text: str) -> Any:
-    if field is None:
-        return text
-    type_name = field.json_schema.get("type")
-    if type_name == "string":
-        return text
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text
-    if field.schema is not None and not type_name and isinstance(value, int | float | bool):
-        # A schema such as {enum: ["1", "2"]} means the text.
-        options = field.schema.get("enum")
-        if isinstance(options, list) and value not in options and text in options:
-            return text
-    return value

@@ -1,6 +1,7 @@
 """The inputs of a run: what is given by name, with defaults filled in, or every mistake in it."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -115,6 +116,32 @@ def read_inputs(
     if mistakes:
         raise _invalid(mistakes)
     return values
+
+
+def convert_texts(declared: Mapping[str, InputFields], given: Mapping[str, str]) -> dict[str, Any]:
+    """Return texts of the command line as values of the declared types.
+
+    What does not fit stays a text: the check of the inputs reports it with all other mistakes.
+    """
+    return {key: _convert(declared.get(key), text) for key, text in given.items()}
+
+
+def _convert(field: InputFields | None, text: str) -> Any:
+    if field is None:
+        return text
+    type_name = field.json_schema.get("type")
+    if type_name == "string":
+        return text
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    if field.schema is not None and not type_name and isinstance(value, int | float | bool):
+        # A schema such as {enum: ["1", "2"]} means the text.
+        options = field.schema.get("enum")
+        if isinstance(options, list) and value not in options and text in options:
+            return text
+    return value
 
 
 def _masked(text: str, mask: Mask | None) -> str:

@@ -43,6 +43,8 @@ from heddle.extensions.tasks.scheduler.journal import RunJournal
 from heddle.extensions.tasks.scheduler.limit import Limit
 from heddle.extensions.tasks.scheduler.watched_journal import WatchedJournal
 from heddle.extensions.tasks.status import RunStatus
+from heddle.extensions.tasks.workflow_code import modules_of
+from heddle.extensions.tasks.workflow_runs import WorkflowRuns
 from heddle.runtime.assembly.expansion import End, Expansion
 from heddle.runtime.assembly.guard import limit_error
 from heddle.runtime.flow.elsewhere import await_program
@@ -64,7 +66,7 @@ class WorkflowNode(Node):
         self.label = build.spec.label
         self.namespace = build.spec.namespace
         self.name = build.spec.name or ""
-        self.code = tuple(sorted(_modules(fields)))
+        self.code = tuple(sorted(modules_of(fields)))
         self.graph: TaskGraph | None = None
         self.problems: Sequence[Problem] = ()
         if fields.runs:
@@ -118,6 +120,12 @@ class WorkflowNode(Node):
                 raise NodeError(Error(f"{self.label} is not active", code="dropped"))
             self._durable = DurableWorkflow(self, self._host, self.fields.durable)
         return self._durable
+
+    @property
+    def run_control(self) -> WorkflowRuns:
+        """What the API begins and follows its runs through. Raise NodeError if it is not active."""
+        name = self._host.spec.name if self._host is not None else ""
+        return WorkflowRuns(str(name), self.durable, self.fields.inputs, self.read_record)
 
     def degraded(self) -> str:
         """Return what keeps it from recording runs; empty if nothing does."""
@@ -340,22 +348,6 @@ def expand_workflow(fields: WorkflowFields, build: Build) -> Expansion | None:
         made=made,
         problems=tuple(problems),
     )
-
-
-def _modules(fields: WorkflowFields) -> set[str]:
-    """Return the modules of the functions of a workflow, and of those inside it."""
-    texts = set[str]()
-    todo: list[Any] = [msgspec.to_builtins(task, enc_hook=written) for task in fields.tasks]
-    while todo:
-        value = todo.pop()
-        if isinstance(value, list):
-            todo += value
-        elif isinstance(value, dict):
-            run = value.get("run")
-            if isinstance(run, str) and ":" in run:
-                texts.add(run.partition(":")[0])
-            todo += [value.get("do"), value.get("tasks"), value.get("fallback")]
-    return texts
 
 
 def _is_idempotent(fields: WorkflowFields, steps: list[str]) -> bool:

@@ -1,12 +1,20 @@
 """Every operation by its name, a module for each sort of thing that is managed."""
 
 from heddle.extensions.manage.operation import Operation
-from heddle.extensions.manage.operations import accepted, changes, leases, resources, runtimes, sql
+from heddle.extensions.manage.operations import (
+    accepted,
+    changes,
+    leases,
+    resources,
+    runs,
+    runtimes,
+    sql,
+)
 from heddle.extensions.manage.operations import meta as about
 
 OPERATIONS: dict[str, Operation] = {
     operation.name: operation
-    for module in (about, resources, changes, runtimes, accepted, leases, sql)
+    for module in (about, resources, changes, runtimes, runs, accepted, leases, sql)
     for operation in module.OPERATIONS
 }
 """By name, in the order in which they are told."""

@@ -211,7 +211,7 @@ async def _masked(request: ApiRequest, shape: msgspec.Struct) -> Any:
 # --- processes ------------------------------------------------------------------------------------
 
 
-def _runtime(request: ApiRequest) -> Runtime:
+def runtime_of(request: ApiRequest) -> Runtime:
     """Return the runtime of the namespace in this process; Rejection if none is here."""
     if request.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
@@ -231,7 +231,7 @@ def _runtime(request: ApiRequest) -> Runtime:
 
 def _process(request: ApiRequest) -> Process:
     id_ = parse_id(request.key)
-    for each in _runtime(request).processes:
+    for each in runtime_of(request).processes:
         if each.id == id_:
             return each
     raise ApiError(404, "not-found", f"no process {request.key} runs: it has ended, or never was")
@@ -239,7 +239,7 @@ def _process(request: ApiRequest) -> Process:
 
 async def processes(request: ApiRequest) -> ApiReply:
     """Return those that run now."""
-    running = _runtime(request).processes
+    running = runtime_of(request).processes
     items = [forms.process(each) for each in running[: request.query.limit]]
     return ApiReply(
         await _masked(request, shapes.Processes(items=items, total=len(running))),
