@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Final
 
 from heddle.cli.exit_codes import INTERRUPTED
+from heddle.runtime.flow.errors import ShutdownInterrupt
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -27,16 +28,6 @@ AGAIN: Final = 1.0
 
 TICK: Final = 0.25
 """Seconds between two looks at the loop."""
-
-
-class ShutdownInterrupt(SystemExit):
-    """Raised in code that holds the event loop of a process that is to end.
-
-    It is a SystemExit: a node that raises one fails, and `except Exception` does not stop it.
-    """
-
-    def __init__(self) -> None:
-        super().__init__("it held the event loop of a process that was to end")
 
 
 class Shutdown:

@@ -262,7 +262,7 @@ class WorkflowNode(Node):
         watched = not run.path and isinstance(run.journal, WatchedJournal)
         self._running[run] = None
         try:
-            if not run.left:
+            if not run.left and not run.failures:
                 output = await await_program(run.outputs)
             else:
                 await run.finish()

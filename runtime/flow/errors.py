@@ -181,3 +181,13 @@ A payload is never changed after it was sent: who wants another value sends anot
 
 Answer: TypeAlias = Any
 """A Payload or NOTHING."""
+
+
+class ShutdownInterrupt(SystemExit):
+    """Raised in code that holds the event loop of a process that is to end.
+
+    It is a SystemExit: a node that raises one fails, and `except Exception` does not stop it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("it held the event loop of a process that was to end")

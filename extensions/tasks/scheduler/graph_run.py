@@ -23,7 +23,7 @@ from heddle.extensions.tasks.scheduler.journal import UnstorableError
 from heddle.extensions.tasks.scheduler.limit import Limit
 from heddle.extensions.tasks.scheduler.ready_queue import ReadyQueue
 from heddle.extensions.tasks.scheduler.work import Work
-from heddle.extensions.tasks.status import TaskState, TaskStatus
+from heddle.extensions.tasks.status import AttemptStatus, TaskState, TaskStatus
 from heddle.runtime.assembly.retry_rule import RetryRule, error_data
 from heddle.runtime.flow.elsewhere import ElsewhereError, await_program
 from heddle.runtime.flow.step import FAILURES, RAISED
@@ -666,10 +666,10 @@ class GraphRun(Work):
         elif due is None:
             self.journal.settle(self.path_of(unit), TaskStatus.FAILED, error)
 
-    def report_cancelled(self, unit: int) -> None:
+    def report_cancelled(self, unit: int, status: AttemptStatus | None = None) -> None:
         """Report an attempt that was stopped to the journal."""
         if not self._holds(unit):
-            super().report_cancelled(unit)
+            super().report_cancelled(unit, status)
 
     # -- what follows --------------------------------------------------------------------------
 

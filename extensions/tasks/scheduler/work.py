@@ -18,12 +18,13 @@ from typing import Any, Final
 from heddle.extensions.extension import NOTHING, Answer, Error, NodeError, Payload, Process
 from heddle.extensions.tasks.scheduler.bound_graph import AWAIT, CALL, STEP, BoundWork
 from heddle.extensions.tasks.scheduler.context import RUN, RunContext, RunRoot
-from heddle.extensions.tasks.scheduler.journal import SUSPENDING, UnstorableError
+from heddle.extensions.tasks.scheduler.journal import DRAINED, SUSPENDING, UnstorableError
 from heddle.extensions.tasks.scheduler.limit import Limit, take_all
 from heddle.extensions.tasks.scheduler.timers import Alarm
 from heddle.extensions.tasks.status import AttemptStatus
 from heddle.runtime.assembly.retry_rule import RetryRule
 from heddle.runtime.flow.elsewhere import ElsewhereError, await_program
+from heddle.runtime.flow.errors import ShutdownInterrupt
 from heddle.runtime.flow.machine import PendingAnswer
 from heddle.runtime.flow.step import FAILURES, RAISED, ActionStep
 from heddle.schemas.units import Duration
@@ -65,6 +66,7 @@ class Work:
         self.journal = root.journal
         self.keeps = root.journal.keeps
         self.stopped = False
+        self.interrupted: Error | None = None
         self.later: deque[Later] = deque()
         self.begun: deque[int] = deque()
         self.tries: dict[int, int] = {}
@@ -221,6 +223,9 @@ class Work:
         number = self.root.next_number(path)
         self._active -= 1
         self._dirty = True
+        if type(answer) is Error and self._is_interrupted(answer):
+            self.interrupt(unit)
+            return
         if type(answer) is not Error:
             value = None if answer is NOTHING else answer
             try:
@@ -236,6 +241,18 @@ class Work:
                     self.commit_soon()
                 return
         self._failed(unit, answer)
+
+    def _is_interrupted(self, error: Error) -> bool:
+        """Return whether an attempt ended because its program had no more time for it."""
+        nested = error.code == DRAINED and self.journal.draining
+        return nested or isinstance(error.cause, ShutdownInterrupt)
+
+    def interrupt(self, unit: int) -> None:
+        """Report an attempt that its program had no time for, and suspend the run: that is no failure."""
+        self.report_cancelled(unit, AttemptStatus.INTERRUPTED)
+        self.journal.draining = True
+        self.interrupted = Error("the run is suspended: its runtime stops", code=DRAINED)
+        self.crash(NodeError(self.interrupted))
 
     def unstorable(self, unit: int, path: str, error: UnstorableError) -> None:
         """Fail an attempt whose output cannot be kept: to try it again would give the same."""
@@ -333,6 +350,8 @@ class Work:
                 self._drain_kept()
             else:
                 self.drain()
+            if self.interrupted is not None:
+                raise NodeError(self.interrupted)
             if self.stopped or self.is_settled():
                 return
             if self._is_blocked() or self._loop is None:
@@ -508,11 +527,12 @@ class Work:
             task.uncancel()
         return Error.of(error, symbol=work.label, port="in")
 
-    def report_cancelled(self, unit: int) -> None:
-        """Report an attempt that was stopped to the journal."""
+    def report_cancelled(self, unit: int, status: AttemptStatus | None = None) -> None:
+        """Report an attempt that was stopped to the journal; its status follows from why the run is."""
         reason = self.process.reason
         drained = reason is not None and reason.code in SUSPENDING
-        status = AttemptStatus.INTERRUPTED if drained else AttemptStatus.CANCELLED
+        if status is None:
+            status = AttemptStatus.INTERRUPTED if drained else AttemptStatus.CANCELLED
         path = self.path_of(unit)
         self.journal.end(path, self.root.next_number(path), status)
 
