@@ -7,7 +7,7 @@ from uuid import UUID
 
 @runtime_checkable
 class RunControl(Protocol):
-    """What a node whose runs are recorded offers."""
+    """A node whose runs are recorded offers this."""
 
     async def begin(
         self,

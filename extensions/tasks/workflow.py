@@ -123,7 +123,7 @@ class WorkflowNode(Node):
 
     @property
     def run_control(self) -> WorkflowRuns:
-        """What the API begins and follows its runs through. Raise NodeError if it is not active."""
+        """The way in which the API begins and follows its runs. Raise NodeError if it is not active."""
         name = self._host.spec.name if self._host is not None else ""
         return WorkflowRuns(str(name), self.durable, self.fields.inputs, self.read_record)
 
