@@ -1,5 +1,7 @@
 """heddle start: run the specs of a folder, a file or a store, until it is told to stop."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from heddle.cli.group import ExampleCommand
@@ -12,6 +14,9 @@ from heddle.cli.options import (
     options,
     settings_of,
 )
+
+if TYPE_CHECKING:
+    from heddle.cli.settings import Settings
 
 DRAIN = drain_option("How long requests in flight may go on when it stops or reloads.")
 SPECS = click.option(
@@ -36,6 +41,11 @@ FORMAT = click.option(
     "--log-format",
     type=click.Choice(["auto", "text", "json"]),
     help="How events are told.  [default: auto, which is text on a terminal and json elsewhere]",
+)
+DEV = click.option(
+    "--dev",
+    is_flag=True,
+    help="Follow Python files, too: a save begins a new worker, which takes over.",
 )
 LAG = click.option(
     "--lag",
@@ -69,6 +79,7 @@ SYSTEM = click.option(
         ("A folder, with a blank filled", "heddle start flows -e PORT=8000"),
         ("Specs of another program", "render-specs | heddle start -"),
         ("On every processor", "heddle start flows --workers 0"),
+        ("While you write extensions or tasks in Python", "heddle start flows --dev"),
         ("With the API beside it", "heddle start flows --system 127.0.0.1:7878"),
         ("The API alone", "heddle start -n system --store postgresql://db/flows"),
         ("Specs from files, kept in memory only", "heddle start --from-specs flow.yaml"),
@@ -100,6 +111,7 @@ SYSTEM = click.option(
     DRAIN,
     LAG,
     WORKERS,
+    DEV,
     ADDRESS,
     SYSTEM,
 )
@@ -111,6 +123,7 @@ def command(
     config: str | None,
     extensions: tuple[str, ...],
     health_address: str | None,
+    dev: bool,
     **flags: object,
 ) -> None:
     """Run specs, and follow every change of them.
@@ -122,6 +135,10 @@ def command(
 
     SIGINT (Ctrl-C) and SIGTERM stop it: nothing new begins, what is in flight is answered, and the
     exit code is 0. A second signal stops it at once, with 130.
+
+    With --dev, a saved Python file (an extension, a function of a workflow) is taken up, too: a new worker
+    begins beside the one that runs, takes over its sockets, and the other answers what it has begun. If
+    the new one cannot begin, the other goes on. It needs a store that both of them read.
 
     With --health-address, probes are answered there. SIGTERM makes /readyz say no at once; --lag seconds
     later nothing new begins, so that a load balancer has had the time to look elsewhere. [up] address of
@@ -152,7 +169,7 @@ def command(
         from heddle.cli.system import address
 
         address(settings.system)
-    if settings.workers != 1:
+    if settings.workers != 1 or dev:
         from heddle.cli.supervisor.namespaces import run_several
 
         if settings.system:
@@ -162,11 +179,24 @@ def command(
             )
         if from_specs or from_values:
             raise click.UsageError(
-                "several workers need a store that all of them read; "
+                "several workers, and --dev, need a store that all of them read; "
                 "put the files there first, with heddle apply"
             )
-        run_several([settings], settings)
+        run_several([settings], settings, _code(settings) if dev else ())
         return
     from heddle.cli.serve import Serve
 
     Serve(settings, from_specs, from_values, health=health_address or "").run()
+
+
+def _code(settings: "Settings") -> list[str]:
+    """Return the folders of the code that is followed."""
+    import os
+
+    from heddle.cli.extensions import reachable
+    from heddle.cli.supervisor.code_watch import code_folders
+
+    # Bytecode is told apart by the second and the size: a quick save of the same size would not be seen.
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    reachable(settings.extensions, settings.folder)
+    return code_folders(settings)

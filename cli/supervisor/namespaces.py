@@ -12,8 +12,11 @@ from heddle.cli.supervisor.worker_group import cores
 from heddle.schemas.suggestion import did_you_mean
 
 
-def run_several(every: Sequence[Settings], common: Settings) -> None:
-    """Run these namespaces until a signal comes; raise CommandError if one cannot begin."""
+def run_several(every: Sequence[Settings], common: Settings, code: Sequence[str] = ()) -> None:
+    """Run these namespaces until a signal comes; raise CommandError if one cannot begin.
+
+    A Python file that is saved in one of the folders `code` replaces their workers.
+    """
     for settings in every:
         if settings.store.startswith("memory:"):
             raise CommandError(
@@ -28,6 +31,7 @@ def run_several(every: Sequence[Settings], common: Settings) -> None:
         health=common.health,
         address=common.health_address,
         lag=common.lag,
+        code=code,
     ).run()
 
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final
@@ -28,7 +28,8 @@ class Supervisor:
     SIGINT and SIGTERM stop everything in order, a second one at once; SIGHUP replaces the workers, one
     after the other; SIGUSR1 and SIGUSR2 go to the first worker of each crew. `health` is for how many
     seconds nothing may be heard of a worker (0: for ever), `address` where probes are answered, `lag` how
-    many seconds everything goes on after the signal, for others to learn that it will end.
+    many seconds everything goes on after the signal, for others to learn that it will end. If a Python
+    file in one of the folders `code` is saved, the workers are replaced.
     """
 
     def __init__(
@@ -40,17 +41,20 @@ class Supervisor:
         health: float = 30.0,
         address: str = "",
         lag: float = 0.0,
+        code: Sequence[str] = (),
     ) -> None:
         self._text = form_of(form, sys.stdout) == "text"
         self._color = self._text and colored(sys.stdout)
         self._log = make_log("text" if self._text else "json", level)
         self._many = len(crews) > 1
+        self._single = [size for _, size in crews] == [1]
         self._crews = [self._crew(settings, size, health) for settings, size in crews]
         self._health = HealthServer(address, self.state) if address else None
         self._stop = asyncio.Event()
         self._reason = ""
         self._started = False
         self._lag = lag
+        self._code = tuple(code)
         self._manager = ServiceManager()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rolling: set[asyncio.Task[None]] = set()
@@ -92,6 +96,8 @@ class Supervisor:
                 await self._health.open()
             starting = asyncio.ensure_future(self._start())
             stopped = asyncio.ensure_future(self._stop.wait())
+            # From the start on: what is saved while it begins is new code, too.
+            following = asyncio.ensure_future(self._follow_code(self._code))
             try:
                 ends: list[asyncio.Future[Any]] = [starting, stopped]
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -106,7 +112,8 @@ class Supervisor:
                 stopped.cancel()
                 await asyncio.gather(*(crew.stop() for crew in self._crews))
                 starting.cancel()
-                await asyncio.gather(starting, *self._rolling, return_exceptions=True)
+                following.cancel()
+                await asyncio.gather(starting, following, *self._rolling, return_exceptions=True)
                 if self._health is not None:
                     await self._health.close()
                 watching.cancel()
@@ -159,6 +166,8 @@ class Supervisor:
         """Return a text of a worker's log, with who has said it."""
         if not self._text:
             return text.replace("{", f'{{"worker":{number},', 1)
+        if self._single:
+            return text
         mark = f"{namespace}/{number}" if self._many else f"{number}"
         mark = f"\x1b[2m{mark}\x1b[0m" if self._color else mark
         return "".join(f"{mark} {line}" for line in text.splitlines(keepends=True))
@@ -210,17 +219,35 @@ class Supervisor:
             crew.signal(number)
 
     def _roll(self) -> None:
-        if self._reason:
-            return
-        self._manager.reloading()
-        task = asyncio.ensure_future(self._replace_all())
+        if not self._reason:
+            self._also(self._replace_all())
+
+    def _also(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
         self._rolling.add(task)
         task.add_done_callback(self._rolling.discard)
 
+    async def _follow_code(self, folders: Sequence[str]) -> None:
+        """Replace the workers whenever Python files were saved, until it is cancelled."""
+        if not folders:
+            return
+        from heddle.cli.supervisor.code_watch import saved_files
+
+        async for files in saved_files(folders):
+            self._emit("code changed", reason=_shown(files), files=len(files))
+            await self._replace_all()
+
     async def _replace_all(self) -> None:
         """Replace the workers of every crew; systemd waits for the end of it, however it ends."""
+        self._manager.reloading()
         try:
             await asyncio.gather(*(crew.roll() for crew in self._crews))
         finally:
             if not self._reason:
                 self._manager.ready(self._summary())
+
+
+def _shown(files: Sequence[str]) -> str:
+    """Return some of the files, as seen from the working directory."""
+    names = ", ".join(map(os.path.relpath, files[:5]))
+    return names if len(files) <= 5 else f"{names} and {len(files) - 5} more"

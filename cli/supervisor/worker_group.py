@@ -79,6 +79,7 @@ class WorkerGroup:
         self._questions: set[asyncio.Task[None]] = set()
         self._rolling = asyncio.Lock()
         self._rolled: set[int] = set()
+        self._successor: WorkerProcess | None = None
         self._stopping = False
         self._since = 0.0
         self._stopped = asyncio.Event()
@@ -134,10 +135,13 @@ class WorkerGroup:
             worker.signal(signal.SIGKILL)
 
     async def roll(self) -> None:
-        """Replace every worker, one after the other: each by one that has begun anew."""
+        """Replace every worker, one after the other: each by one that has begun anew.
+
+        If there is only one, its successor begins beside it, so that somebody always answers.
+        """
         async with self._rolling:
-            why = await self._tried()
-            for number in range(self.size if not why else 0):
+            why = await (self._taken_over() if self.size == 1 else self._tried())
+            for number in range(self.size if self.size > 1 and not why else 0):
                 worker = self._workers.get(number)
                 if worker is None or worker.over.done() or self._stopping:
                     continue
@@ -157,6 +161,43 @@ class WorkerGroup:
             self._report(
                 "workers replaced", reason="they were told to begin anew", workers=self.size
             )
+
+    async def _taken_over(self) -> str:
+        """Begin the successor of the only worker, and let the other drain; return why not."""
+        old = self._workers.get(0)
+        if old is None or old.over.done() or self._stopping:
+            return ""
+        try:
+            fresh = await self._begin(0)
+        except OSError as error:
+            return f"no worker can be begun: {error.strerror or error}"
+        # Until it has as much as the other, that is the worker of this number.
+        self._workers[0], self._successor = old, fresh
+        watching = asyncio.ensure_future(self._watch(fresh))
+        ready = asyncio.ensure_future(fresh.ready.wait())
+        stopped = asyncio.ensure_future(self._stopped.wait())
+        try:
+            await asyncio.wait([ready, watching, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if watching.done():
+                return f"a worker cannot begin: {_ended(watching.result())}. Those that run go on"
+            why = await self._less(fresh, [old]) if fresh.ready.is_set() else ""
+            if why or self._over() or old.over.done():
+                return why
+            self._rolled.add(0)
+            self._workers[0] = fresh
+            old.drain()
+            await old.over
+            return ""
+        finally:
+            ready.cancel()
+            stopped.cancel()
+            if self._workers.get(0) is fresh:
+                watching.cancel()
+            else:
+                self._successor = None
+                fresh.drain()
+                await watching
+                self._lost(fresh)
 
     async def _tried(self) -> str:
         """Begin one worker beside the others; return why they are not to be replaced by such as it.
@@ -275,6 +316,7 @@ class WorkerGroup:
                 return
             if number in self._rolled:
                 self._rolled.discard(number)
+                worker, self._successor = self._successor, None
                 continue
             pause = FIRST if lasted > WELL else pause
             self.restarts += 1
@@ -454,15 +496,19 @@ class WorkerGroup:
                 reason, number = error.strerror or reason, error.errno or 0
             worker.wire.send({"bind": value, "failed": reason, "number": number})
             return
-        if worker.over.done() or self._workers.get(worker.number) is not worker:
+        if self._gone(worker):
             # It has gone meanwhile, and would hold them for ever.
             self._broker.lost(worker)
         worker.wire.send({"bind": value, "sockets": len(sockets)}, sockets)
 
+    def _gone(self, worker: WorkerProcess) -> bool:
+        """Return whether a worker has ended, or another one is in its place."""
+        current = worker in (self._workers.get(worker.number), self._successor)
+        return worker.over.done() or not current
+
     async def _give_turn(self, worker: WorkerProcess, turn: int) -> None:
         await self._turning.acquire()
-        gone = worker.over.done() or self._workers.get(worker.number) is not worker
-        if gone or (worker, turn) in self._given_up:
+        if self._gone(worker) or (worker, turn) in self._given_up:
             self._given_up.discard((worker, turn))
             self._turning.release()
             return
