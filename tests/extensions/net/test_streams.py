@@ -326,3 +326,13 @@ async def test_a_stream_goes_on_with_the_nodes_that_it_began_with() -> None:
             assert await events_of(response, 1) == ["data: 2!"]
         async with listening(port_of(rt)) as response:
             assert await events_of(response, 1) == ["data: new"]
+
+
+async def test_a_head_request_closes_what_would_have_fed_its_response() -> None:
+    async with remote(Source().response) as far, running(relay(far.url)) as rt:
+        reply = await fetch(port_of(rt), method="HEAD")
+        assert (reply.status, reply.body) == (200, b"")
+        await until(lambda: not rt.processes)
+        shown = {symbol.name: symbol.node for symbol in rt.status().symbols}
+        assert shown["ask"]["connections"] == 0
+        assert shown["events"]["relayed"] == 0
