@@ -1,5 +1,7 @@
 """What every test may ask for."""
 
+import signal
+
 import pytest
 from hypothesis import settings
 
@@ -8,6 +10,10 @@ from tests.cost import cost_of, is_campaign
 # A shared machine is slow at times, which says nothing about what is tested.
 settings.register_profile("heddle", deadline=None)
 settings.load_profile("heddle")
+
+
+# Who starts tests in the background may ignore Ctrl-C, and commands would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -117,13 +117,13 @@ class CorsPolicy:
 
         A response that says itself whose pages may read it keeps what it says.
         """
+        own = {lower(name.decode()) for name in _OWN.findall(given)}
+        if "access-control-allow-origin" in own:
+            return given
         header = self.allowed(head.get("Origin"))
         vary = header.pop("Vary", ())
         if vary:
             given = with_vary(given, *vary)
-        own = {lower(name.decode()) for name in _OWN.findall(given)}
-        if "access-control-allow-origin" in own:
-            return given
         return given + b"".join(
             f"{name}: {', '.join(values)}\r\n".encode("latin-1", "replace")
             for name, values in header.items()

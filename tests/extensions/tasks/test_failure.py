@@ -65,8 +65,8 @@ async def test_dependents_are_skipped_and_independent_branches_complete(journey:
         assert isinstance(symbol.node, WorkflowNode)
         begin = symbol.node._begin
 
-        def spy(*args: Any) -> GraphRun:
-            runs.append(begin(*args))
+        async def spy(*args: Any) -> GraphRun:
+            runs.append(await begin(*args))
             return runs[-1]
 
         symbol.node._begin = spy  # type: ignore[method-assign]

@@ -7,6 +7,7 @@ import pytest
 
 from heddle.extensions.testing.runner import FAILED, LEFT_OUT, PASSED, Result, Runner
 from heddle.runtime.runtime import Runtime
+from tests.extensions.test_every_program import slow
 from tests.support import running
 
 pytestmark = pytest.mark.anyio
@@ -91,6 +92,16 @@ STOP = """
     def main(payload):
         raise NodeError(Error("nothing left", code="empty"))
 """
+
+
+@pytest.mark.parametrize("field", ["expect", "fails"])
+async def test_a_condition_that_would_hold_the_loop_is_awaited(field: str) -> None:
+    flow = (
+        STOP if field == "fails" else "- {kind: snippet, name: stop, language: cel, code: self}\n"
+    )
+    test = f"send: 1\n  {field}: {slow('true')}\n  ports: {{out: stop}}"
+    [one] = await ends(flow, trial(test))
+    assert (one.result, one.message) == (PASSED, "")
 
 
 @pytest.mark.parametrize(
