@@ -34,7 +34,7 @@ def answer_stream(flow: Flow, rules: StreamRules, payload: Payload) -> Stream:
     """Return the answers of the items, in their order; what feeds it is closed with the process."""
     close = getattr(payload, "aclose", None)
     stream = Stream(_answers(flow, rules, payload), close=close)
-    flow.process.on_exit(lambda _: stream.aclose())
+    flow.process.own(stream)
     return stream
 
 

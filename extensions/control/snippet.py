@@ -76,7 +76,7 @@ class SnippetNode(Node):
     def _stream(self, payload: Payload, process: Process) -> Payload:
         """Return the stream that the program makes; the process closes it."""
         stream: Stream = self._program(payload)
-        process.on_exit(lambda _: stream.aclose())
+        process.own(stream)
         return stream
 
     async def close(self) -> None:

@@ -143,7 +143,7 @@ class FileNode(Node):
 
         reading = await _done(path, opened)
         try:
-            process.on_exit(lambda _: reading.close())
+            process.own(reading.stream)
         except ValueError:
             await reading.close()
             raise

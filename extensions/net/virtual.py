@@ -19,6 +19,7 @@ from heddle.extensions.net.http.response import (
     respond,
     respond_fault,
 )
+from heddle.extensions.net.http.sending import close_source
 from heddle.runtime.flow.errors import Answer
 from heddle.runtime.flow.stream import ByteStream
 from heddle.schemas.ascii import trim, upper
@@ -26,6 +27,9 @@ from heddle.schemas.suggestion import did_you_mean
 
 FIELDS: Final = ("method", "path", "query", "header", "body", "host")
 """The keys of a virtual request."""
+
+BODY_BYTES: Final = 16 * 1024 * 1024
+"""Bytes that the streamed body of a virtual response may have: some streams never end."""
 
 _PEER: Final = ("127.0.0.1", 0)
 _SAFE: Final = "/%:@!$&'()*+,;=-._~?"
@@ -116,12 +120,26 @@ async def answer_virtual(
         lines = cors(lines, head)
     header = _header(lines)
     if isinstance(content, StreamedBody):
-        content = b"".join([bytes(chunk) async for chunk in content.chunks])
+        content = await _joined(content)
     if not isinstance(content, bytes):
         return {"status": status, "header": header, "body": None}
     if virtual.method == "HEAD":
         content = b""
     return {"status": status, "header": header, "body": _decoded(content, header)}
+
+
+async def _joined(body: StreamedBody) -> bytes:
+    """Return a streamed body as a whole; NodeError past BODY_BYTES. What feeds it is closed."""
+    joined = bytearray()
+    try:
+        async for chunk in body.chunks:
+            joined += chunk
+            if len(joined) > BODY_BYTES:
+                text = f"the body of the response has more than {BODY_BYTES} bytes: does its stream end?"
+                raise NodeError(Error(text, code="too-large"))
+    finally:
+        await close_source(body.chunks)
+    return bytes(joined)
 
 
 def _response(answer: Answer, head: Head, limits: HttpLimits) -> Response:

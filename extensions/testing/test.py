@@ -25,6 +25,7 @@ from heddle.extensions.extension import (
     Process,
     Schema,
     Source,
+    Stream,
     about,
 )
 from heddle.extensions.testing.expectation import (
@@ -37,6 +38,7 @@ from heddle.extensions.testing.expectation import (
 from heddle.extensions.testing.explanation import shown
 from heddle.extensions.testing.listener_request import request_listener
 from heddle.extensions.testing.mock import MockFields, mock_symbols
+from heddle.extensions.testing.streamed import gathered, in_time
 from heddle.extensions.testing.test_frames import KEY, FrameRecord
 from heddle.runtime.flow.contracts import Key
 from heddle.runtime.flow.elsewhere import await_program
@@ -180,8 +182,11 @@ class TestNode(Node):
         # A node may change what it is sent, and the test may run again.
         packet = copy.deepcopy(send)
         if process.wiring.targets(owner, "out"):
-            return await settle(process.send(owner, "out", packet))
-        return await request_listener(process, packet, self._fields.listener)
+            answer = await settle(process.send(owner, "out", packet))
+            return (
+                await in_time(process, gathered(answer)) if isinstance(answer, Stream) else answer
+            )
+        return await in_time(process, request_listener(process, packet, self._fields.listener))
 
     async def _mistake(self, answer: Answer, process: LiveProcess, update: bool) -> Error | None:
         """Return why the answer is not the one expected; None if it is."""
@@ -260,6 +265,7 @@ One spec is one test: `send` is the packet, `expect` what has to be true of the 
 * `expect` is a condition, a list of them, or `{golden: orders.json, ignore: [/header, /body/*/id]}`: then the answer
   has to be equal to that file, in the folder `golden` beside the file of the test. `heddle test --update` writes it.
   What stands in a folder of that name is never read as specs.
+* An answer that is a stream is read to its end first: `expect` sees the list of its items, or the bytes.
 * `fails: self.code == 'timeout'` expects an Error instead. Every other Error fails the test.
 
 ```yaml

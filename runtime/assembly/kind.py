@@ -53,7 +53,7 @@ class StreamNode(Node):
 
     def _act(self, payload: Payload, process: Process) -> Payload:
         stream = self._made(self._fn(payload))
-        process.on_exit(lambda _: stream.aclose())
+        process.own(stream)
         return stream
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from heddle.runtime.flow.errors import Answer, Error, Payload
+from heddle.runtime.flow.stream import Stream
 from heddle.runtime.flow.tasks import Tasks
 
 T = TypeVar("T")
@@ -181,6 +182,9 @@ class Process(Protocol):
 
     def on_exit(self, hook: ExitHook) -> None:
         """Run this when the process ends; hooks run last-in-first-out. Raise ValueError if it has ended."""
+
+    def own(self, stream: Stream) -> None:
+        """Close a stream when the process ends, unless it is closed before. Raise ValueError if it has ended."""
 
     def cancel(self, reason: Error | None = None) -> None:
         """Stop whatever waits on behalf of this process; it is answered with the reason."""

@@ -16,6 +16,7 @@ from heddle.runtime.flow.errors import NOTHING, Answer, Error, NodeError, Payloa
 from heddle.runtime.flow.machine import DEPTH, PendingAnswer, drive
 from heddle.runtime.flow.reader import Reader
 from heddle.runtime.flow.step import RAISED, ReadStep, RunStep, Step
+from heddle.runtime.flow.stream import Stream
 from heddle.runtime.flow.tasks import Tasks, current_task
 from heddle.runtime.flow.writer import Writer
 from heddle.specs.model.names import new_id
@@ -336,6 +337,22 @@ class LiveProcess:
             self._hooks = []
             self.owns = True
         self._hooks.append(hook)
+
+    def own(self, stream: Stream) -> None:
+        """Close a stream when the process ends, unless it is closed before. ValueError once it has ended.
+
+        A stream that is closed is forgotten: a process may run for days, and read one after the other.
+        """
+
+        def close(_: Error | None) -> Awaitable[None]:
+            return stream.aclose()
+
+        def forget() -> None:
+            if self._hooks is not None and close in self._hooks:
+                self._hooks.remove(close)
+
+        self.on_exit(close)
+        stream.on_closed(forget)
 
     # -- the end -----------------------------------------------------------------------------
 

@@ -28,6 +28,10 @@ class Stream:
 
     def _taking(self) -> AsyncGenerator[Any, None]:
         """Return what is left of it, for its one reader."""
+        if self._taken and self._reading is None:
+            raise RuntimeError(
+                "the stream is closed: its reader has left, or its process has ended"
+            )
         if self._taken:
             raise RuntimeError("a stream is read once, and this one has its reader already")
         self._taken = True
@@ -36,6 +40,10 @@ class Stream:
 
     def __repr__(self) -> str:
         return f"({self.described})"
+
+    def on_closed(self, callback: Callable[[], None]) -> None:
+        """Call this when what feeds the stream is closed: at its end, or before."""
+        self._feed.callbacks.append(callback)
 
     async def aclose(self) -> None:
         """Let go of what feeds the stream; a second call does nothing."""
@@ -85,11 +93,12 @@ class ByteStream(Stream):
 class _Feed:
     """The source of the items, and its owner, who closes it. The reader of a stream holds this, not the stream."""
 
-    __slots__ = ("close", "items")
+    __slots__ = ("callbacks", "close", "items")
 
     def __init__(self, items: AsyncIterable[Any], close: Close | None) -> None:
         self.items = items
         self.close = close
+        self.callbacks: list[Callable[[], None]] = []
 
     async def aclose(self) -> None:
         items: Any = self.items
@@ -98,6 +107,8 @@ class _Feed:
         close, self.close = self.close, None
         if close is not None:
             await close()
+        while self.callbacks:
+            self.callbacks.pop()()
 
 
 async def _items_of(feed: _Feed) -> AsyncGenerator[Any, None]:

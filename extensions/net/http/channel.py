@@ -1,6 +1,9 @@
 """The transport under a connection: what is written, how fast is read, how long is waited."""
 
 import asyncio
+import socket
+import struct
+from contextlib import suppress
 from typing import Final, cast
 
 from heddle.extensions.net.http.door import Address, local_address
@@ -15,6 +18,9 @@ from heddle.runtime.flow.budget import FREE, HeldBudget
 # CLOSING: close then. REFUSING: say so, then LINGER: throw input away for a moment. CLOSED: nothing
 # more will happen.
 HEAD, BODY, BUSY, SENDING, TAKEN, CLOSING, REFUSING, LINGER, CLOSED = range(9)
+
+_RESET: Final = struct.pack("ii", 1, 0)
+"""The option of a socket by which its end is a reset."""
 
 FLUSH_BYTES: Final = 64 * 1024
 """A response larger than this is not kept back for those pipelined beside it."""
@@ -129,6 +135,18 @@ class Channel(asyncio.Protocol):
         self._state = CLOSED
         self._out.clear()
         self._transport.abort()
+
+    def _break_off(self, *, framed: bool) -> None:
+        """End at once in the middle of a body.
+
+        The end of the connection is the end of a body without chunks or a length: only a reset tells
+        the client that something is missing.
+        """
+        connection = None if framed else self._transport.get_extra_info("socket")
+        if connection is not None:
+            with suppress(OSError):
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._cut()
 
     def _set_pace(self) -> None:
         """Read, or let the client wait: when too much of it is unhandled."""

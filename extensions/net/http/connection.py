@@ -623,12 +623,12 @@ class HttpConnection(Channel):
         except asyncio.CancelledError:
             # Half a body is no body: the client has to see that it is cut off.
             if self._state != CLOSED:
-                self._cut()
+                self._break_off(framed=chunked or size is not None)
             raise
         except Exception as error:
             if self._state != CLOSED:
                 self._shared.report("a streamed answer failed", error, exchange.request)
-                self._cut()
+                self._break_off(framed=chunked or size is not None)
         finally:
             self._task = None
             try:

@@ -248,8 +248,9 @@ class HttpNode(Node):
             process.on_exit(lambda _: held.free())
         body = answer["body"]
         if isinstance(body, Stream):
-            # What was not read when the process ends is not read any more.
-            process.on_exit(lambda _: response.close())
+            # What was not read when the process ends, or its reader leaves, is not read any more.
+            process.own(body)
+            body.on_closed(response.close)
         if fields.errors and response.status >= 400:
             reason = header_text_of(response.reason or "")
             text = f"{place_of(outgoing)}: answered {response.status} {reason}".rstrip()

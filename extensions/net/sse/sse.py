@@ -183,7 +183,7 @@ class SseNode(Node):
 
         relay = Relay(flow, events, first, lambda: feeders.beat, ended)
         body = relay.body()
-        flow.process.on_exit(lambda _: body.aclose())
+        flow.process.own(body)
         return _response(body)
 
     async def _end(self, flow: Flow, payload: Payload) -> Answer:

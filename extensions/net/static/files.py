@@ -152,7 +152,7 @@ class FilesNode(Node):
             answer["header"]["Location"] += _query_of(payload)
         body = answer.get("body")
         if isinstance(body, ByteStream):
-            process.on_exit(lambda _: body.aclose())
+            process.own(body)
         return answer
 
     def _path(self, payload: Payload) -> str | None:

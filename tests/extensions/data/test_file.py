@@ -148,7 +148,7 @@ async def test_a_stream_is_closed_when_its_process_ends(tmp_path: Path) -> None:
     async with running(a_file(tmp_path, "path: x", "format: stream")) as rt:
         stream = await rt.send("f", None)
         assert isinstance(stream, ByteStream)
-        with pytest.raises(ValueError, match="closed"):
+        with pytest.raises(RuntimeError, match="closed"):
             await stream.read()
 
 

@@ -151,6 +151,20 @@ async def test_a_far_side_that_fails_breaks_the_response_off() -> None:
         assert told[-1].data["code"] == "response"
 
 
+async def test_a_body_that_the_connection_ends_is_reset_if_it_breaks_off() -> None:
+    code = "def main(request):\n  yield 1\n  raise KeyError('x')"
+    flow = f"""
+- {{kind: listener, name: listener, port: 0, ports: {{out: fail}}}}
+- {{kind: snippet, name: fail, language: python, code: {json.dumps(code)}}}
+"""
+    async with running(flow) as rt:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(rt))
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            await asyncio.wait_for(reader.read(), 30)
+        writer.close()
+
+
 async def test_an_error_port_says_the_last_event() -> None:
     async with remote(broken_off) as far, running(relay(far.url, error="tell")) as rt:
         text = (await fetch(port_of(rt))).text

@@ -164,6 +164,51 @@ async def test_a_request_that_cannot_be_sent_says_why(fields: str, message: str)
     assert message in one.message
 
 
+STREAMS = """
+- {kind: listener, name: shop, port: 0, ports: {out: run}}
+- kind: snippet
+  name: run
+  language: python
+  code: |
+    def main(request):
+        number = 0
+        while request["path"] != "/bad" or number < 2:
+            number += 1
+            yield number
+            if request["path"] == "/short" and number == 2:
+                return
+        raise KeyError("x")
+"""
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("send: {path: /short}, ports: {out: run}, expect: 'self == [1, 2]'", ""),
+        ("send: {path: /short}, expect: 'size(self.body) == 4'", ""),
+        ("send: {path: /bad}, ports: {out: run}, fails: \"self.message.contains('KeyError')\"", ""),
+        ("send: {path: /bad}, ports: {out: run}, expect: 'true'", "line 8: KeyError"),
+        ("send: {path: /}, ports: {out: run}, expect: 'true'", "more than 100000 items"),
+        ("send: {path: /}, expect: 'true'", "more than 16777216 bytes"),
+    ],
+)
+async def test_a_streamed_answer_is_read_to_its_end(fields: str, message: str) -> None:
+    [result] = await ends(STREAMS, f"- {{kind: test, name: t, limit: 60s, {fields}}}")
+    assert result.result == ("failed" if message else "passed")
+    assert message in result.message
+
+
+@pytest.mark.parametrize("ports", ["", ", ports: {out: run}"])
+async def test_a_stream_that_never_ends_fails_at_the_limit(ports: str) -> None:
+    silent = STREAMS.replace(
+        "yield number", "yield number\n            await asyncio.Event().wait()"
+    )
+    silent = silent.replace("def main", "import asyncio\n    async def main")
+    one = f"- {{kind: test, name: t, limit: 100ms, send: {{path: /}}, expect: 'true'{ports}}}"
+    [result] = await ends(silent, one)
+    assert "expected an answer within 0.1 s, found none" in result.message
+
+
 async def test_of_several_listeners_one_is_named() -> None:
     other = "- {kind: listener, name: other, port: 0, ports: {out: pong}}\n"
     pong = "- {kind: snippet, name: pong, language: text, code: pong}\n"

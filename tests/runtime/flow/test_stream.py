@@ -1,10 +1,13 @@
 """A ByteStream is read once, and what feeds it is closed once."""
 
+import gc
+import weakref
 from collections.abc import AsyncIterator
 
 import pytest
 
 from heddle.runtime.flow.stream import ByteStream
+from tests.runtime.flow.process_support import ended, process
 
 pytestmark = pytest.mark.anyio
 
@@ -46,6 +49,21 @@ async def test_too_much_is_rejected_and_closed_at_once() -> None:
     with pytest.raises(ValueError, match="longer than 3 bytes"):
         await feed.stream().read(3)
     assert feed.closed == 1
+
+
+async def test_a_process_forgets_streams_that_are_closed_and_closes_the_others() -> None:
+    owner = process()
+    first, late = Feed(b"ab"), Feed(b"cd")
+    stream = first.stream()
+    owner.own(stream)
+    assert await stream.read() == b"ab"
+    kept = weakref.ref(stream)
+    del stream
+    gc.collect()
+    assert kept() is None
+    owner.own(late.stream())
+    await ended(owner)
+    assert (first.closed, late.closed) == (1, 1)
 
 
 async def test_it_is_read_once() -> None:
