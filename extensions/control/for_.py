@@ -331,7 +331,7 @@ cancelled stops every item that is under way, and so does the first Error if `on
 With `results: stream` the `for` is done at once: what it sends to `out[1]` is a stream, and an item is taken
 and worked on when its reader wants the next answer. So no more than `concurrency` items are in memory,
 however long the stream is, and whatever feeds it is closed when its reader leaves. An answer that is a
-stream itself brings its items in its place. An Error cannot be gathered for later: `collect` is `fail`
+stream itself brings its items in its place; at the same time, up to 256 of them are read before its turn. An Error cannot be gathered for later: `collect` is `fail`
 here. It goes to `error`, whose answer is then the last item; with nothing linked there, the stream breaks
 off. See [streams](../streams.md).
 """,

@@ -9,12 +9,24 @@ from typing import Any, NamedTuple
 
 from heddle.extensions.control.concurrent import stop
 from heddle.extensions.control.items import Item, arriving, items, streams
-from heddle.extensions.extension import NOTHING, Answer, Error, Flow, NodeError, Payload, Stream
+from heddle.extensions.extension import (
+    NOTHING,
+    Answer,
+    Error,
+    Flow,
+    NodeError,
+    Payload,
+    Process,
+    Stream,
+)
 from heddle.extensions.pieces import Parts
 from heddle.runtime.assembly.retry_rule import error_data
 from heddle.runtime.flow.finish import abandon, finish, settle
 from heddle.runtime.flow.machine import PendingAnswer
 from heddle.runtime.flow.step import FAILURES
+
+AHEAD = 256
+"""Items of an answer that is a stream itself which are read before its turn, when items run at the same time."""
 
 BREATH = 0.01
 """Seconds after which items that are there already let others have their turn."""
@@ -28,6 +40,14 @@ class StreamRules(NamedTuple):
     limit: int | None
     stream: Parts
     on_error: str
+
+
+class ItemOutcome(NamedTuple):
+    """The answers of one item: those that are there, and what is left of a stream that is longer."""
+
+    answers: list[Answer]
+    rest: AsyncGenerator[Answer, None] | None = None
+    failure: BaseException | None = None
 
 
 def answer_stream(flow: Flow, rules: StreamRules, payload: Payload) -> Stream:
@@ -105,7 +125,7 @@ async def _at_once(
 ) -> AsyncGenerator[Answer, None]:
     """Yield the answers of items that run in children, so many at a time, in the order of the items."""
     start = flow.process.tasks.start
-    works: deque[asyncio.Task[list[Answer]]] = deque()
+    works: deque[asyncio.Task[ItemOutcome]] = deque()
     following: asyncio.Task[Payload] | None = start(_next(sent), awaited=True)
     broken: BaseException | None = None
     try:
@@ -122,15 +142,37 @@ async def _at_once(
                     works.append(start(_work(flow, rules, ended.result()), awaited=True))
                     following = start(_next(sent), awaited=True)
             while works and works[0].done():
-                for answer in works.popleft().result():
+                async for answer in _outcome_items(works[0].result()):
                     yield answer
+                works.popleft()
         if broken is not None:
             raise broken
     finally:
         left = [*works, *([following] if following is not None else [])]
         if left:
             await stop(left)
+        for work in works:
+            await _leave(work)
         await sent.aclose()
+
+
+async def _outcome_items(outcome: ItemOutcome) -> AsyncGenerator[Answer, None]:
+    """Yield all answers of one item; raise what its stream failed by after those that came before."""
+    for answer in outcome.answers:
+        yield answer
+    if outcome.failure is not None:
+        raise outcome.failure
+    if outcome.rest is not None:
+        async for answer in outcome.rest:
+            yield answer
+
+
+async def _leave(work: "asyncio.Task[ItemOutcome]") -> None:
+    """Close the stream of an item that nobody reads to its end."""
+    if work.done() and not work.cancelled() and work.exception() is None:
+        rest = work.result().rest
+        if rest is not None:
+            await rest.aclose()
 
 
 _END: Any = object()
@@ -140,23 +182,47 @@ async def _next(sent: AsyncGenerator[Payload, None]) -> Payload:
     return await anext(sent, _END)
 
 
-async def _work(flow: Flow, rules: StreamRules, value: Payload) -> list[Answer]:
-    """Return the answers of one item, which runs in a child: a stream is read before the child ends."""
+async def _work(flow: Flow, rules: StreamRules, value: Payload) -> ItemOutcome:
+    """Return the answers of one item, which runs in a child until the last of them is read."""
     child = flow.fork()
     answer = flow.run(child, "out", value)
     try:
         answer = await settle(answer)
-        if streams(answer):
-            answers = [each async for each in _flat(answer)]
-            await finish(child, NOTHING)
-            return answers
     except BaseException as error:
         await abandon(child, error)
         raise
+    if streams(answer):
+        return await _read_ahead(_of_child(child, answer))
     answer = await finish(child, answer)
     if type(answer) is Error:
         answer = _failed(answer, rules)
-    return [] if answer is NOTHING else [answer]
+    return ItemOutcome([] if answer is NOTHING else [answer])
+
+
+async def _read_ahead(stream: AsyncGenerator[Answer, None]) -> ItemOutcome:
+    """Return the first items of a stream. The others wait for their turn: there may be no end of them."""
+    answers: list[Answer] = []
+    try:
+        async for each in stream:
+            answers.append(each)
+            if len(answers) == AHEAD:
+                return ItemOutcome(answers, stream)
+    except FAILURES as failure:
+        # What came before it is answered before it.
+        return ItemOutcome(answers, failure=failure)
+    return ItemOutcome(answers)
+
+
+async def _of_child(child: Process, answer: Answer) -> AsyncGenerator[Answer, None]:
+    """Yield the items of the answer of a child, and end the child after the last of them."""
+    try:
+        async with aclosing(_flat(answer)) as items:
+            async for each in items:
+                yield each
+    except BaseException as error:
+        await abandon(child, error)
+        raise
+    await finish(child, NOTHING)
 
 
 def _failed(error: Error, rules: StreamRules) -> Answer:

@@ -149,6 +149,57 @@ async def test_so_many_are_under_way_at_once_and_no_more() -> None:
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
+async def test_items_of_an_answer_come_before_its_end(concurrency: int) -> None:
+    ends: list[int] = []
+    barrier = asyncio.Barrier(concurrency)
+
+    @node("count")
+    async def count(payload: int) -> AsyncIterator[int]:
+        await barrier.wait()
+        try:
+            while True:
+                yield payload
+        finally:
+            ends.append(payload)
+
+    text = f"""
+- kind: for
+  name: each
+  results: stream
+  concurrency: {concurrency}
+  ports: {{"out[0]": count, "out[1]": read}}
+- {{kind: count, name: count}}
+- {{kind: first, name: read, most: 1000}}
+"""
+    async with running(text, extensions=[count, *READERS]) as rt:
+        assert await rt.send("each", [7, 8, 9, 10]) == [7] * 1000
+        assert not rt.processes
+    assert sorted(ends) == [7, 8, 9][:concurrency]
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+async def test_items_before_a_failure_of_their_stream_are_answered(concurrency: int) -> None:
+    @node("burst")
+    async def burst(payload: int) -> AsyncIterator[int]:
+        yield payload
+        raise ValueError("burst")
+
+    text = f"""
+- kind: for
+  name: each
+  results: stream
+  concurrency: {concurrency}
+  ports: {{"out[0]": burst, "out[1]": read, error: note}}
+- {{kind: burst, name: burst}}
+- {{kind: snippet, name: note, language: cel, code: self.message}}
+- {{kind: gather, name: read}}
+"""
+    async with running(text, extensions=[burst, *READERS]) as rt:
+        first, message = await rt.send("each", [7, 8])
+    assert (first, "burst" in message) == (7, True)
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
 async def test_an_answer_that_is_a_stream_brings_its_items(concurrency: int) -> None:
     text = f"""
 - kind: for
