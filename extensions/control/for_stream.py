@@ -104,20 +104,22 @@ async def _in_turn(
     flow: Flow, rules: StreamRules, sent: AsyncGenerator[Payload, None]
 ) -> AsyncGenerator[Answer, None]:
     """Yield the answers of items that run one after the other, in the process of the packet."""
+    process = flow.process
     async with aclosing(sent):
         async for value in sent:
+            held = process.held_count
             answer = flow.begin("out", value)
             if type(answer) is PendingAnswer:
                 answer = await answer
             if type(answer) is Error:
                 answer = _failed(answer, rules)
-            if answer is NOTHING:
-                continue
             if streams(answer):
                 async for each in _flat(answer):
                     yield each
-            else:
+            elif answer is not NOTHING:
                 yield answer
+            # Its reader is done with this item: the process may see very many of them.
+            process.release(held)
 
 
 async def _at_once(

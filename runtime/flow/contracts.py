@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
+from heddle.runtime.flow.budget import HeldBudget
 from heddle.runtime.flow.errors import Answer, Error, Payload
 from heddle.runtime.flow.stream import Stream
 from heddle.runtime.flow.tasks import Tasks
@@ -182,6 +183,17 @@ class Process(Protocol):
 
     def on_exit(self, hook: ExitHook) -> None:
         """Run this when the process ends; hooks run last-in-first-out. Raise ValueError if it has ended."""
+
+    def hold(self, held: HeldBudget) -> None:
+        """Keep a share of the budget until the process ends, or `release`. Raise ValueError if it has ended."""
+
+    @property
+    def held_count(self) -> int:
+        """How many shares of the budget it keeps."""
+        ...
+
+    def release(self, count: int) -> None:
+        """Give back every share of the budget but the first `count`."""
 
     def own(self, stream: Stream) -> None:
         """Close a stream when the process ends, unless it is closed before. Raise ValueError if it has ended."""

@@ -11,6 +11,7 @@ from time import time
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
+from heddle.runtime.flow.budget import HeldBudget
 from heddle.runtime.flow.contracts import Companion, ExitHook, Key, Process, ProcessStatus
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, NodeError, Payload
 from heddle.runtime.flow.machine import DEPTH, PendingAnswer, drive
@@ -64,6 +65,7 @@ class LiveProcess:
     _id: UUID | None = None
     _data: dict[str, Any] | None = None
     _hooks: list[ExitHook] | None = None
+    _held: list[HeldBudget] | None = None
     _children: "set[LiveProcess] | None" = None
     _locals: dict[Any, Any] | None = None
     _readers: "dict[tuple[Key, str], tuple[Reader, asyncio.Task[None]]] | None" = None
@@ -353,6 +355,25 @@ class LiveProcess:
 
         self.on_exit(close)
         stream.on_closed(forget)
+
+    def hold(self, held: HeldBudget) -> None:
+        """Keep a share of the budget until the process ends, or `release`. ValueError once it has ended."""
+        if self._held is None or self.status is _ENDED:
+            self.on_exit(lambda _: self.release(0))
+            self._held = []
+        self._held.append(held)
+
+    @property
+    def held_count(self) -> int:
+        """How many shares of the budget it keeps."""
+        return len(self._held or ())
+
+    def release(self, count: int) -> None:
+        """Give back every share of the budget but the first `count`."""
+        if self._held is not None:
+            for held in self._held[count:]:
+                held.free()
+            del self._held[count:]
 
     # -- the end -----------------------------------------------------------------------------
 

@@ -244,8 +244,8 @@ class HttpNode(Node):
             response.close()
             raise _raised(error, outgoing) from error
         if held.size:
-            # The flow has the body as long as the process runs.
-            process.on_exit(lambda _: held.free())
+            # The flow has the body as long as the process runs, or works on this item of a stream.
+            process.hold(held)
         body = answer["body"]
         if isinstance(body, Stream):
             # What was not read when the process ends, or its reader leaves, is not read any more.

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import ClientSession
 
 from heddle.extensions.extension import ByteStream, node
+from heddle.runtime.flow.budget import BUDGET
 from tests.extensions.net.http_client.remote import remote
 from tests.support import change, fetch, port_of, running
 from tests.waiting import until
@@ -163,6 +164,25 @@ async def test_a_body_that_the_connection_ends_is_reset_if_it_breaks_off() -> No
         with pytest.raises(ConnectionResetError):
             await asyncio.wait_for(reader.read(), 30)
         writer.close()
+
+
+async def test_a_stream_gives_back_the_memory_of_each_item(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(BUDGET, "limit", BUDGET.used + 1_000_000)
+    async with remote("x" * 100_000) as far:
+        flow = f"""
+- {{kind: listener, name: listener, port: 0, ports: {{out: many}}}}
+- {{kind: snippet, name: many, language: cel, code: 'lists.range(50)', ports: {{out: each}}}}
+- {{kind: for, name: each, results: stream, ports: {{'out[0]': request}}}}
+- {{kind: snippet, name: request, language: cel, code: "{{'path': '/'}}", ports: {{out: call}}}}
+- {{kind: http, name: call, url: '{far.url}', method: GET, ports: {{out: size}}}}
+- {{kind: snippet, name: size, language: cel, code: size(self.body)}}
+"""
+        async with running(flow) as rt:
+            reply = await fetch(port_of(rt), "/")
+            assert reply.body.split() == [b"100000"] * 50
+            await until(lambda: not BUDGET.used)
 
 
 async def test_an_error_port_says_the_last_event() -> None:
