@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Thread
@@ -15,6 +16,9 @@ import click
 
 SUFFIXES: Final = (".yaml", ".yml", ".json", ".toml", ".py")
 """The files whose change runs the tests again."""
+
+LOOK: Final = 0.5
+"""Seconds after which it is looked whether the folders that are followed are still there."""
 
 _MAIN: Final = "from heddle.cli.__main__ import main; main()"
 
@@ -29,10 +33,17 @@ class Contents:
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = folders
         self._seen: dict[Path, bytes | None] = {}
-        for folder in folders:
+        self.look()
+
+    def look(self) -> bool:
+        """Look at every file, and at those that were there; return whether one is not as it was seen last."""
+        return self.differ([*self._seen, *self._files()])
+
+    def _files(self) -> Iterator[Path]:
+        for folder in self._folders:
             for above, below, names in os.walk(folder):
                 below[:] = [name for name in below if not _is_hidden(name)]
-                self.differ(Path(above, name) for name in names)
+                yield from (Path(above, name) for name in names)
 
     def differ(self, paths: Iterable[Path]) -> bool:
         """Note the files as they are now; return whether one of them is not as it was seen last."""
@@ -67,13 +78,45 @@ def _digest(path: Path) -> bytes | None:
         return None
 
 
+def _present(folders: Sequence[Path]) -> dict[Path, int]:
+    """Return the folders that are there, each with what tells it from another one of its name."""
+    present: dict[Path, int] = {}
+    for folder in folders:
+        with suppress(OSError):
+            present[folder] = folder.stat().st_ino
+    return present
+
+
+def _changed(folders: Sequence[Path], contents: Contents, stop: Event) -> Iterator[bool]:
+    """Yield now and then whether a file differs, until a folder is gone, or is another one of its name."""
+    from watchfiles import Change, watch
+
+    present = _present(folders)
+    if not present:
+        yield contents.look()
+        return
+    first = True
+    for changes in watch(
+        *present,
+        watch_filter=None,
+        stop_event=stop,
+        raise_interrupt=False,
+        rust_timeout=int(LOOK * 1000),
+        yield_on_timeout=True,
+    ):
+        # What was saved before the folders were followed is seen by looking at all of it.
+        yield contents.look() if first else contents.differ(Path(path) for _, path in changes)
+        first = False
+        removed = {Path(path) for change, path in changes if change is Change.deleted}
+        if not removed.isdisjoint(folders) or _present(folders) != present:
+            return
+
+
 def watch_tests(paths: Sequence[str], words: Sequence[str]) -> int:
     """Run `heddle` with these words at once, and again after each save below these paths, until Ctrl-C.
 
     Each round is a process of its own, so modules of Python are read anew. Return the last exit code.
     """
-    from watchfiles import watch
-
     places = {Path(path).resolve() for path in paths}
     # A file that an editor replaces is watched by its folder.
     folders = sorted({each if each.is_dir() else each.parent for each in places})
@@ -82,9 +125,11 @@ def watch_tests(paths: Sequence[str], words: Sequence[str]) -> int:
     stop = Event()
 
     def follow() -> None:
-        for changes in watch(*folders, watch_filter=None, stop_event=stop, raise_interrupt=False):
-            if contents.differ(Path(path) for _, path in changes):
-                saves.put(None)
+        while not stop.is_set():
+            for changed in _changed(folders, contents, stop):
+                if changed:
+                    saves.put(None)
+            stop.wait(LOOK)
 
     # It follows before the first round reads: what is saved meanwhile is a change.
     Thread(target=follow, daemon=True).start()

@@ -1,5 +1,6 @@
 """heddle test: what passed, what failed, what did not run, for people, programs and CI services."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -243,6 +244,12 @@ def test_watch_runs_the_tests_again_after_each_save(folder: str, here: Path) -> 
         assert any("a file has changed" in line for line in lines)
         assert any(line.startswith("1 passed, 1 failed in ") for line in lines)
         (here / folder / "bad.yaml").unlink()
+        assert any(line.startswith("1 passed in ") for line in lines)
+        assert any(line.startswith("waiting for a save") for line in lines)
+        shutil.move(here / folder, here / "away")
+        assert any(line.startswith("waiting for a save") for line in lines)
+        # As a branch that is checked out does it: another folder of that name.
+        shutil.copytree(here / "away", here / folder)
         assert any(line.startswith("1 passed in ") for line in lines)
         assert any(line.startswith("waiting for a save") for line in lines)
         process.send_signal(signal.SIGINT)
