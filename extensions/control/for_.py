@@ -236,7 +236,7 @@ class ForNode(Node):
                 if index >= limit:
                     raise too_many(limit)
                 sent = {"index": index, "key": key, "value": value} if entries else value
-                gathered.take(index, key, await flow.send("out", sent))
+                await self._visit_one(flow, gathered, index, key, sent)
                 if gathered.halted:
                     return
         elif later is not None:
@@ -244,7 +244,16 @@ class ForNode(Node):
             while not gathered.halted and (entry := await feed.next()) is not None:
                 index, (key, value) = entry
                 sent = self._sent(index, key, value)
-                gathered.take(index, key, await flow.send("out", sent))
+                await self._visit_one(flow, gathered, index, key, sent)
+
+    async def _visit_one(
+        self, flow: Flow, gathered: ItemAnswers, index: int, key: Any, sent: Payload
+    ) -> None:
+        """Send one item, and note its answer. If only the number counts, its memory is given back."""
+        held = flow.process.held_count
+        gathered.take(index, key, await flow.send("out", sent))
+        if self._fields.results == "count":
+            flow.process.release(held)
 
     def _sent(self, index: int, key: Any, value: Any) -> Payload:
         """Return what is sent for one item."""

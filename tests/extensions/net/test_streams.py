@@ -166,7 +166,10 @@ async def test_a_body_that_the_connection_ends_is_reset_if_it_breaks_off() -> No
         writer.close()
 
 
-async def test_a_stream_gives_back_the_memory_of_each_item(
+@pytest.mark.parametrize(("results", "answer"), [("stream", [b"100000"] * 50), ("count", [b"50"])])
+async def test_answers_that_are_not_kept_give_back_the_memory_of_their_items(
+    results: str,
+    answer: list[bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(BUDGET, "limit", BUDGET.used + 1_000_000)
@@ -174,14 +177,14 @@ async def test_a_stream_gives_back_the_memory_of_each_item(
         flow = f"""
 - {{kind: listener, name: listener, port: 0, ports: {{out: many}}}}
 - {{kind: snippet, name: many, language: cel, code: 'lists.range(50)', ports: {{out: each}}}}
-- {{kind: for, name: each, results: stream, ports: {{'out[0]': request}}}}
+- {{kind: for, name: each, results: {results}, ports: {{'out[0]': request}}}}
 - {{kind: snippet, name: request, language: cel, code: "{{'path': '/'}}", ports: {{out: call}}}}
 - {{kind: http, name: call, url: '{far.url}', method: GET, ports: {{out: size}}}}
 - {{kind: snippet, name: size, language: cel, code: size(self.body)}}
 """
         async with running(flow) as rt:
             reply = await fetch(port_of(rt), "/")
-            assert reply.body.split() == [b"100000"] * 50
+            assert reply.body.split() == answer
             await until(lambda: not BUDGET.used)
 
 
