@@ -104,9 +104,9 @@ def command(
     """Run the specs of kind `test` whose `namespace/name` REGEX is found in; all without it.
 
     PATH is a folder or a file of specs, or the address of a store, as for `heddle start`. An only
-    argument that is a file or a folder is the PATH. Tests run one after the other, each in a
-    process of its own, in a runtime in which everything else is live, too. Blanks are filled from
-    `[test.environment]` of the settings file, over its `[environment]`.
+    argument that is a file or a folder, or ends like a file of specs, is the PATH. Tests run one
+    after the other, each in a process of its own, in a runtime in which everything else is live,
+    too. Blanks are filled from `[test.environment]` of the settings file, over its `[environment]`.
 
     With --watch, each round is a process of its own: specs, settings and modules of Python are read
     anew, and the exit code is that of the last round.
@@ -118,7 +118,9 @@ def command(
     import re
     from pathlib import Path
 
-    if regex is not None and path is None and Path(regex).exists():
+    from heddle.specs.files.spec_names import SUFFIXES
+
+    if regex is not None and path is None and (Path(regex).exists() or regex.endswith(SUFFIXES)):
         regex, path = None, regex
     sources = {
         f"PATH ({path})": path,

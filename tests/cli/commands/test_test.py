@@ -92,6 +92,13 @@ def test_a_regex_that_is_found_nowhere_names_the_tests_that_there_are() -> None:
     assert 'no test matches "goood" (there are: default/good)' in result.stderr
 
 
+def test_a_missing_file_is_named_before_anything_begins(here: Path) -> None:
+    (here / "store.yaml").write_text("- {kind: file, name: in, op: watch, path: gone}\n")
+    result = heddle("test", "nothere.yaml")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: nothere.yaml: there is no such file or folder")
+
+
 def test_a_regex_that_is_none_is_a_usage_error() -> None:
     result = heddle("test", "(", "flows")
     assert result.exit_code == 2
