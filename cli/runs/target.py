@@ -11,8 +11,10 @@ import msgspec
 from heddle.cli.exit_codes import CommandError
 from heddle.cli.extensions import reachable_specs
 from heddle.cli.settings import Settings
+from heddle.cli.stores import check_path
 from heddle.schemas.errors import SpecError
 from heddle.schemas.suggestion import did_you_mean
+from heddle.specs.files.spec_names import SUFFIXES
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
 
@@ -75,6 +77,7 @@ async def find_target(text: str | None, settings: Settings, registry: "Registry"
         path, name = _as_path(text)
         if path:
             return _of_path(path, name, settings)
+        _check_missing(text)
     stored = await _read_store(settings, registry)
     source = settings.shown
     origin: Origin = "store"
@@ -162,6 +165,14 @@ def _as_path(text: str) -> tuple[str, str]:
     if mark and path and Path(path).exists():
         return path, name
     return "", ""
+
+
+def _check_missing(text: str) -> None:
+    """Raise CommandError if a text without a file can only be meant as one: no name has a slash."""
+    path, mark, name = text.rpartition(":")
+    place = path if mark and "/" not in name else text
+    if "/" in place or place.endswith(SUFFIXES):
+        check_path(place)
 
 
 def _of_path(path: str, name: str, settings: Settings) -> RunTarget:

@@ -23,6 +23,15 @@ def test_a_file_is_run_and_its_answer_printed(desk: Desk) -> None:
     ]
 
 
+@pytest.mark.parametrize("missing", ["flows/ratoi", "flows/ratoi:double", "ratoi.yaml"])
+def test_a_missing_path_is_named_and_the_store_stays_unread(desk: Desk, missing: str) -> None:
+    desk.write("broken.yaml", "- {name: nothing}\n")
+    result = desk.do("run", missing)
+    assert result.exit_code == 1
+    place = missing.partition(":")[0]
+    assert result.stderr.startswith(f"error: {place}: there is no such file or folder")
+
+
 def test_json_is_one_object(desk: Desk) -> None:
     desk.write("ratio.yaml", RATIO)
     result = desk.do("run", "ratio.yaml", "count=5", "--json")
