@@ -116,7 +116,7 @@ class Redactor:
 
     def _list(self, data: list[Any] | tuple[Any, ...], path: str, depth: int) -> Any:
         if len(data) == 2 and self.words.hide(data[0]) and not _empty(data[1]):
-            return [data[0], MASK]
+            return [self._data(data[0], path, depth + 1), MASK]
         made = [self._data(item, path, depth + 1) for item in data]
         return data if all(now is was for now, was in zip(made, data, strict=True)) else made
 

@@ -28,6 +28,12 @@ _ENDS = frozenset(",}]\"'")
 _SCHEMES = ("bearer", "basic", "negotiate")
 _LONG = 16
 
+_WORDS = re.compile(r"[A-Za-z][a-z]*(?:[-/][a-z]+)*\.?")
+"""The words that may follow the name of a scheme in a sentence."""
+
+_HEADER = re.compile(r"\s*(?P<scheme>Bearer|Negotiate)\s{1,64}(?P<value>\S+)\s*", re.IGNORECASE)
+"""A text that is a whole value of a header, and no sentence."""
+
 _NEAR = 512
 """Characters around the name of an entry in which its value is looked for."""
 
@@ -134,6 +140,9 @@ class Texts:
         whole = self._whole(text)
         if whole is not None:
             return whole
+        header = _HEADER.fullmatch(text)
+        if header is not None:
+            return f"{header['scheme']} {MASK}"
         entry = _patterns()
         shown = entry.scheme.sub(_without_credentials, text)
         if "@" in shown:
@@ -275,9 +284,8 @@ def _unquoted(text: str, start: int, quote: str) -> int:
 
 
 def _without_credentials(match: "re.Match[str]") -> str:
-    value = match["value"]
-    # "bearer tokens" and "basic authentication" are words of a sentence.
-    if len(value) < _LONG and not any(sign.isdigit() or sign == "=" for sign in value):
+    # "bearer tokens" and "basic authentication" are words of a sentence; "Bearer ABCDEF" is none.
+    if len(match["value"]) < _LONG and _WORDS.fullmatch(match["value"]):
         return match[0]
     return f"{match['scheme']} {MASK}"
 

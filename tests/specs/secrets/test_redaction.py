@@ -142,6 +142,21 @@ def test_a_text_that_names_none_is_the_same(text: str) -> None:
     assert Redactor().text(text) is text
 
 
+@pytest.mark.parametrize("secret", ["HDR-SECRET", "aBcDeFgH", "abc.def", "abc_def", "hunter", "x"])
+def test_value_of_a_header_with_a_scheme_is_hidden_however_short(secret: str) -> None:
+    assert Redactor().text(f"Bearer {secret}") == f"Bearer {MASK}"
+    assert Redactor().text(f"bearer  {secret} ") == f"bearer {MASK}"
+
+
+def test_first_of_a_pair_that_reads_as_a_key_is_redacted_too() -> None:
+    assert Redactor().redacted([f"Bearer secret-{SECRET}", "other"]) == [f"Bearer {MASK}", MASK]
+
+
+@pytest.mark.parametrize("secret", ["HDR-SECRET", "aBcDeFgH", "abc.def", "abc_def"])
+def test_what_is_no_word_after_a_scheme_is_hidden_in_sentences(secret: str) -> None:
+    assert Redactor().text(f"order by Bearer {secret} placed") == f"order by Bearer {MASK} placed"
+
+
 def test_flags_and_nothing_are_shown() -> None:
     data = {"secret": True, "token": None, "password": "", "cvv": 0}
     assert Redactor().redacted(data) == {**data, "cvv": MASK}
