@@ -603,8 +603,9 @@ class FolderStore:
                 self._settling.touch(path, SLOW)
         if self._files.again and self._retry is None:
             self._retry = asyncio.get_running_loop().call_later(AGAIN, self._look_again)
-        if self._finishing is None and self._log.there:
-            # Who writes is done by then; else it has ended in the midst of it.
+        if self._finishing is None and (self._log.there or self._unfinished is not None):
+            # Who writes is done by then, else it has ended in the midst of it; and a log that was removed
+            # during a try ends the Problem.
             call = self._finish_later
             self._finishing = asyncio.get_running_loop().call_later(AGAIN, call)
 
