@@ -27,7 +27,7 @@ DROPPED = {
     "call": {"invalid"},
     "nop": {"unknown-field"},
     "print": {"unknown-field"},
-    "proxy": {"missing", "unknown-field"},
+    "proxy": {"unknown-field"},
     "reduce": {"unknown-field"},
     "session": {"invalid"},
     "signal": {"missing", "unknown-field"},

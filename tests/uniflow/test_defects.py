@@ -29,7 +29,7 @@ SANE: dict[int, tuple[str, list[str]]] = {
     ),
     2: (f"{CONTROL}/test_for.py", ["test_results_keep_the_shape_of_what_was_given"]),
     3: (f"{CONTROL}/test_control.py", ["test_a_fork_without_a_link_leaks_nothing"]),
-    4: ("tests/runtime/flow/test_process.py", ["test_an_exception_never_ends_another_process"]),
+    4: ("tests/runtime/flow/test_process_end.py", ["test_an_exception_never_ends_another_process"]),
     5: (CONTRACT, ["test_a_put_replaces_what_was_there_as_a_whole"]),
     6: (CONTRACT, ["test_find_narrows_by_namespace_and_id"]),
     7: (CONTRACT, ["test_nameless_specs_live_side_by_side"]),
