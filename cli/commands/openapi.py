@@ -40,7 +40,7 @@ def command(
 
     It is what the kind `openapi` serves: made of routes, of `validate`, `auth` and `respond` nodes, and of the
     annotations of the nodes that routes lead to. What cannot be read or used is printed on standard error, the
-    rest is described, and the exit code is 1. Secrets are masked.
+    rest is described, and the exit code is 1; without any spec, nothing is written. Secrets are masked.
     """
     import msgspec
 
@@ -68,6 +68,11 @@ def command(
     )
     problems = [*reading.problems, *checked.problems]
     print_problems(problems, source=documents.source)
+    if not (reading.specs or reading.invalid):
+        # A document of nothing would take the place of a good one.
+        if not problems:
+            complain("there is no spec to describe (expected: a flow with a listener)")
+        raise click.exceptions.Exit(FAILED)
     described = describe_flow(
         [part.spec for part in checked.parts],
         registry.scheme,
