@@ -112,8 +112,8 @@ def command(
 
     A document with an id is the one with that id; without, the one with its name in its namespace;
     with neither, it is new and gets an id. Everything is checked first, among what is stored
-    already: with one problem anywhere, nothing is written. Links and values that are not there may
-    come later. A blank in a spec without an env stays as text: that is a hint, and no problem.
+    already: with one problem anywhere, nothing is written. A new spec may wait for links and values
+    that come later. A blank in a spec without an env stays as text: that is a hint, and no problem.
     What the files do not name stays as it is, unless --prune is given; then, on a
     terminal, what would be deleted is shown first, and you are asked.
 

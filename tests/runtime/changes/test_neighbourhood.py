@@ -133,3 +133,26 @@ def test_a_claim_that_was_made_before_is_no_problem_of_an_edit() -> None:
         assert [(each.code, each.path) for each in both] == [("in-use", "c.port")]
 
     asyncio.run(story())
+
+
+def test_an_edit_that_asks_for_a_missing_value_is_a_problem() -> None:
+    async def story() -> None:
+        store = MemoryStore()
+        await store.open()
+        old = spec("a", "snippet", fields={"language": "text", "code": "x"})
+        await store.apply([Put(resource=old)])
+        env = {"X": Binding(name="v")}
+        new = msgspec.structs.replace(old, env=env)
+        registry = everything()
+        (problem,) = await check_change(store, [(old, new)], registry)
+        assert (problem.code, problem.path) == ("missing-value", "a.env.X.name")
+        assert problem.hint == "Write the Value first, or with the same change."
+        # With its Value it is none; a new Spec may wait for its own; what it lacked before is no news.
+        assert await check_change(store, [(old, new), (None, value("v", 1))], registry) == []
+        fresh = spec("b", "snippet", env=env, fields={"language": "text", "code": "x"})
+        assert await check_change(store, [(None, fresh)], registry) == []
+        await store.apply([Put(resource=new)])
+        again = msgspec.structs.replace(new, annotations={"a": "b"})
+        assert await check_change(store, [(new, again)], registry) == []
+
+    asyncio.run(story())
