@@ -1,10 +1,17 @@
 """heddle openapi: the OpenAPI document of specs, without running them."""
 
+from typing import TYPE_CHECKING, NoReturn
+
 import click
 
 from heddle.cli.exit_codes import FAILED
 from heddle.cli.group import ExampleCommand
 from heddle.cli.options import ENVIRONMENT, EXTENSION, NAMESPACE, options, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from heddle.schemas.problem import Problem
 
 TITLE = click.option("--title", default="API", show_default=True, help="The title of the API.")
 VERSION = click.option(
@@ -14,6 +21,15 @@ LISTENER = click.option(
     "--listener", help="The listener whose routes are described.  [default: all]"
 )
 OUTPUT = click.option("-o", "--output", metavar="FILE", help="Write to a file instead.")
+
+
+def _leave(problems: "Sequence[Problem]") -> NoReturn:
+    """Write nothing: a document of nothing would take the place of a good one."""
+    from heddle.cli.complaint import complain
+
+    if not problems:
+        complain("there is no spec to describe (expected: a flow with a listener)")
+    raise click.exceptions.Exit(FAILED)
 
 
 @click.command(
@@ -69,10 +85,7 @@ def command(
     problems = [*reading.problems, *checked.problems]
     print_problems(problems, source=documents.source)
     if not (reading.specs or reading.invalid):
-        # A document of nothing would take the place of a good one.
-        if not problems:
-            complain("there is no spec to describe (expected: a flow with a listener)")
-        raise click.exceptions.Exit(FAILED)
+        _leave(problems)
     described = describe_flow(
         [part.spec for part in checked.parts],
         registry.scheme,

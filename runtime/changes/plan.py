@@ -8,6 +8,7 @@ import msgspec
 from heddle.runtime.assembly.check import NOBODY, Served, check_in_pieces
 from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.changes.dangling import Step, after, left_behind, left_in_pieces
+from heddle.runtime.changes.lost_values import lost_values
 from heddle.runtime.changes.neighbourhood import kept_claims, neighbourhood
 from heddle.runtime.changes.sealing import alike, have_keys, kept_all
 from heddle.schemas.errors import ConflictError, NotFoundError, SpecError, StoreError
@@ -19,7 +20,6 @@ from heddle.specs.model.accepted import AcceptanceStore, AcceptedState
 from heddle.specs.model.difference import Diff, difference
 from heddle.specs.model.index import Key, key_of
 from heddle.specs.model.mask import MASK
-from heddle.specs.model.mentions import needs_of
 from heddle.specs.model.report import ReportStore
 from heddle.specs.model.revision import NO_NOTE, Note, RevisionChange, RevisionStore, since
 from heddle.specs.model.spec import Spec
@@ -317,7 +317,7 @@ def steps_in_pieces(
     )
     yield
     problems = [problem for problem in result.problems if problem not in known]
-    problems += yield from _lost_values(steps, before, [*specs, *others], (was, values), registry)
+    problems += yield from lost_values(steps, before, [*specs, *others], (was, values), registry)
     if users:
         away = yield from check_in_pieces(
             [*specs, *others], values, registry, only=frozenset(users)
@@ -326,35 +326,6 @@ def steps_in_pieces(
             each for each in away.problems if each.code == "missing-use" and each not in known
         ]
     return problems
-
-
-def _lost_values(
-    steps: Sequence[Step],
-    before: Sequence[Spec],
-    after: Sequence[Spec],
-    values: tuple[ValueSet, ValueSet],
-    registry: Registry,
-) -> Pieces[list[Problem]]:
-    """Return the Values that changed Specs ask for, that are not there, and that they did not ask for.
-
-    A new Spec may wait for its Values; one that is there would lose what it has.
-    """
-    edited = frozenset(
-        new.id
-        for old, new in steps
-        if isinstance(old, Spec) and isinstance(new, Spec) and not needs_of(new) <= needs_of(old)
-    )
-    if not edited:
-        return []
-    was, is_now = values
-    earlier = yield from check_in_pieces(before, was, registry, only=edited)
-    later = yield from check_in_pieces(after, is_now, registry, only=edited)
-    known = {(each.path, each.found) for each in earlier.problems}
-    return [
-        msgspec.structs.replace(each, hint="Write the Value first, or with the same change.")
-        for each in later.problems
-        if each.code == "missing-value" and (each.path, each.found) not in known
-    ]
 
 
 def _bearers(steps: Sequence[Step]) -> set[UUID]:
